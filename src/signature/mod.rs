@@ -1,0 +1,148 @@
+//! Covered bytes and a key into evidence: who signed a call or an event. Trusts the policy's signers; a signature that is there
+//! is always judged, whether or not a rule asks for one.
+
+use std::time::Duration;
+
+use crate::key::{PublicKey, Secret};
+use crate::time::Timestamp;
+
+/// The holder of a message-signing key.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    /// What signatures name the key by.
+    pub key_id: String,
+    /// The publisher (the subject of its tokens) that owns the key.
+    pub publisher: String,
+    /// The key.
+    pub key: SignerKey,
+    /// From when on the key is trusted.
+    pub not_before: Option<Timestamp>,
+    /// Until when the key is trusted.
+    pub not_after: Option<Timestamp>,
+}
+
+/// What a signer signs with.
+#[derive(Debug, Clone)]
+pub enum SignerKey {
+    /// Verified with a public key.
+    Public(PublicKey),
+    /// Verified with a shared secret (HMAC-SHA256).
+    Secret(Secret),
+}
+
+/// A way of signing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scheme {
+    /// HTTP Message Signatures (RFC 9421) with a content digest (RFC 9530).
+    HttpMessage,
+    /// Standard Webhooks `v1` and `v1a`.
+    StandardWebhooks,
+    /// JWS with detached content in a header (RFC 7515 appendix F).
+    Jws,
+    /// The CloudEvents extension "Verifiable CloudEvents with DSSE".
+    Dsse,
+}
+
+/// What is read of each scheme. A scheme without settings is not in use: its headers mean nothing here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// RFC 9421.
+    pub http_message: Option<HttpMessage>,
+    /// Standard Webhooks.
+    pub standard_webhooks: Option<StandardWebhooks>,
+    /// Detached JWS.
+    pub jws: Option<Jws>,
+    /// DSSE on CloudEvents.
+    pub dsse: Option<Dsse>,
+}
+
+/// What an HTTP Message Signature must keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpMessage {
+    /// Components that must be covered, e.g. `@method`, `content-digest`.
+    pub components: Vec<String>,
+    /// How old a signature may be (now - `created`).
+    pub max_age: Duration,
+    /// The `tag` that a signature must have to be looked at.
+    pub tag: Option<String>,
+}
+
+/// What a Standard Webhooks signature must keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandardWebhooks {
+    /// How far `webhook-timestamp` may be from now, both ways.
+    pub tolerance: Duration,
+}
+
+/// Where a detached JWS is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jws {
+    /// The header, in lower case.
+    pub header: String,
+}
+
+/// What a DSSE signature must keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dsse {
+    /// What becomes of extension attributes that the signature does not cover.
+    pub mode: DsseMode,
+    /// Extension attributes that need not be covered in strict mode.
+    pub allow_unsigned: Vec<String>,
+}
+
+/// What becomes of extension attributes that a DSSE signature does not cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DsseMode {
+    /// The event is refused.
+    Strict,
+    /// They pass, and the record names them.
+    Passthrough,
+}
+
+/// The evidence of a verified signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedSignature {
+    scheme: Scheme,
+    key_id: String,
+    publisher: String,
+    /// Extension attributes that it does not cover (DSSE, passthrough).
+    uncovered: Vec<String>,
+}
+
+/// Why a signature is no evidence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// A header could not be read.
+    #[error(transparent)]
+    Header(#[from] crate::call::HeaderError),
+    /// `signature.missing`; said by the rules, which know whether one is needed.
+    #[error("a signature is required and none of an allowed scheme is there")]
+    Missing,
+    /// `signature.malformed`.
+    #[error("{0}")]
+    Malformed(String),
+    /// `signature.unknown-key`.
+    #[error("no signer has the key id `{0}`")]
+    UnknownKey(String),
+    /// `signature.uncovered`.
+    #[error("`{0}` is not covered")]
+    Uncovered(String),
+    /// `signature.expired`: too old, expired, from the future, or by a key outside its time.
+    #[error("{0}")]
+    Expired(String),
+    /// `signature.invalid`.
+    #[error("the signature does not verify")]
+    Invalid,
+    /// `signature.invalid`: a covered component is not in the call.
+    #[error("the covered component `{0}` is not in the call")]
+    AbsentComponent(String),
+    /// `signature.digest`.
+    #[error("{0}")]
+    Digest(&'static str),
+    /// `signature.signer`.
+    #[error("the key belongs to `{owner}`, not to the publisher")]
+    Signer {
+        /// Whose key it is.
+        owner: String,
+    },
+}
