@@ -115,9 +115,7 @@ impl Head {
     ///
     /// [`HeaderError`] where it is there more than once or is not UTF-8.
     pub fn text(&self, name: &str) -> Result<Option<&str>, HeaderError> {
-        self.header(name)?
-            .map(|value| std::str::from_utf8(value).map_err(|_| HeaderError::NotText(name.to_owned())))
-            .transpose()
+        self.header(name)?.map(|value| std::str::from_utf8(value).map_err(|_| HeaderError::NotText(name.to_owned()))).transpose()
     }
 }
 

@@ -65,3 +65,23 @@ pub enum PublisherSource {
 pub struct VerifiedToken {
     _private: (),
 }
+
+impl Publisher {
+    /// The owner of a verified signature, on an anonymous route.
+    #[must_use]
+    pub fn from_signature(owner: String) -> Self {
+        Self { source: PublisherSource::Signature, subject: owner }
+    }
+
+    /// The token's subject, or the owner of the key.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// What the publisher is known from.
+    #[must_use]
+    pub fn source(&self) -> &PublisherSource {
+        &self.source
+    }
+}

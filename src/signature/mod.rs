@@ -146,3 +146,29 @@ pub enum SignatureError {
         owner: String,
     },
 }
+
+impl VerifiedSignature {
+    /// The scheme.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The signer's key id.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// The publisher that owns the key.
+    #[must_use]
+    pub fn publisher(&self) -> &str {
+        &self.publisher
+    }
+
+    /// Extension attributes that it does not cover (DSSE in passthrough mode).
+    #[must_use]
+    pub fn uncovered(&self) -> &[String] {
+        &self.uncovered
+    }
+}

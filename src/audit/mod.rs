@@ -1,0 +1,1 @@
+//! A verdict into a record, records into batches for a log cluster; a delivery queue as a value.

@@ -1,0 +1,1 @@
+//! Policy text into a compiled policy, or every error with its place.

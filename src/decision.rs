@@ -1,0 +1,1 @@
+//! Sums up: why an event may not pass, with its stable code.

@@ -1,0 +1,1 @@
+//! The only place that names proxy-wasm: host events in, commands out.

@@ -1,0 +1,1 @@
+//! Everything that a call is judged by, compiled.
