@@ -43,7 +43,7 @@ pub struct Jwk {
 }
 
 /// A public key that is fit for use.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct PublicKey {
     _private: (),
 }
@@ -65,6 +65,12 @@ impl PublicKey {
 /// A secret for HMAC: at least 16 bytes. Its `Debug` shows a length only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secret({} bytes)", self.0.len())
+    }
+}
 
 /// Public keys by their key id: what an issuer signs with.
 #[derive(Debug, Clone)]
