@@ -1,1 +1,325 @@
-//! Sums up: why an event may not pass, with its stable code.
+//! Sums up: every refusal with its stable code and statuses, in one table, and what was decided of a call and of each of its
+//! events. Knows nothing of how a refusal is sent or recorded.
+
+use crate::call::HeaderError;
+use crate::identity::{Publisher, TokenError};
+use crate::protocol::ProtocolError;
+use crate::rules::Violation;
+use crate::signature::{SignatureError, VerifiedSignature};
+use crate::time::Timestamp;
+
+/// Why an event may not pass. What each variant carries is for the record; the caller gets the code.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// No route matches the call.
+    #[error("no route matches the call")]
+    UnmatchedRoute,
+    /// The call is not one that the proxy should have handed on: a header is doubled or not text.
+    #[error(transparent)]
+    Call(#[from] HeaderError),
+    /// The call cannot be read as events.
+    #[error(transparent)]
+    Protocol(ProtocolError),
+    /// The token does not say who publishes.
+    #[error(transparent)]
+    Token(TokenError),
+    /// The signature is no evidence.
+    #[error(transparent)]
+    Signature(SignatureError),
+    /// A rule is broken.
+    #[error(transparent)]
+    Rule(#[from] Violation),
+}
+
+impl From<ProtocolError> for Refusal {
+    fn from(error: ProtocolError) -> Self {
+        match error {
+            ProtocolError::Header(error) => Self::Call(error),
+            error => Self::Protocol(error),
+        }
+    }
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Header(error) => Self::Call(error),
+            error => Self::Token(error),
+        }
+    }
+}
+
+impl From<SignatureError> for Refusal {
+    fn from(error: SignatureError) -> Self {
+        match error {
+            SignatureError::Header(error) => Self::Call(error),
+            error => Self::Signature(error),
+        }
+    }
+}
+
+/// A refusal's stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Code(&'static Entry);
+
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Entry {
+    code: &'static str,
+    http: u16,
+    grpc: u8,
+    when: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $http:literal, $grpc:literal, $when:literal;)*) => {
+        impl Code {
+            $(
+                #[doc = concat!("`", $code, "`: ", $when, ". HTTP ", $http, ", gRPC ", $grpc, ".")]
+                pub const $name: Self = Self(&Entry { code: $code, http: $http, grpc: $grpc, when: $when });
+            )*
+
+            /// Every code, in the order of the checks.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+codes! {
+    ROUTE_UNMATCHED = "route.unmatched", 403, 7, "no route matches and `unmatched` is `refuse`";
+    CALL_DUPLICATE_HEADER = "call.duplicate-header", 400, 3, "a header that is read is there twice";
+    CALL_MALFORMED = "call.malformed", 400, 3, "a header that is read is not text, or the call is broken";
+    CALL_CONTENT_TYPE = "call.content-type", 415, 3, "not a type, or charset, of this protocol";
+    CALL_ENCODING = "call.encoding", 415, 12, "a content or message encoding that is not read here (identity and gzip are)";
+    CALL_TOO_LARGE = "call.too-large", 413, 8, "the body is over the limit, also after decompression";
+    EVENT_MALFORMED = "event.malformed", 400, 3, "not of the protocol's form, or of more than one reading: not JSON, a duplicate key, too deep, a wrong type";
+    EVENT_MISSING_ATTRIBUTE = "event.missing-attribute", 400, 3, "a required attribute is absent";
+    EVENT_HEADER_MISMATCH = "event.header-mismatch", 400, 3, "a `ce-` header contradicts the body";
+    EVENT_TOO_MANY = "event.too-many", 413, 8, "more events than `limits.events`";
+    TOKEN_MISSING = "token.missing", 401, 16, "no token where one is needed";
+    TOKEN_MALFORMED = "token.malformed", 401, 16, "not a compact JWS, a claim of the wrong type, a duplicate claim, an unknown `crit`";
+    TOKEN_CLAIM_MISSING = "token.claim-missing", 401, 16, "`iss`, `sub`, `aud` or `exp` is absent (or `iat`, with `maxAge`)";
+    TOKEN_ALGORITHM = "token.algorithm", 401, 16, "the algorithm is not allowed, or not the key's";
+    TOKEN_UNKNOWN_KEY = "token.unknown-key", 401, 16, "the issuer has no key of that id";
+    TOKEN_SIGNATURE = "token.signature", 401, 16, "the token's signature does not verify";
+    TOKEN_ISSUER = "token.issuer", 401, 16, "the issuer is not one of the policy's";
+    TOKEN_AUDIENCE = "token.audience", 401, 16, "the token is meant for somebody else";
+    TOKEN_EXPIRED = "token.expired", 401, 16, "the token has expired";
+    TOKEN_NOT_YET_VALID = "token.not-yet-valid", 401, 16, "the token is not valid yet";
+    TOKEN_TOO_OLD = "token.too-old", 401, 16, "the token is older than `maxAge`";
+    SIGNATURE_MISSING = "signature.missing", 401, 16, "a signature is required, and none of an allowed scheme is there";
+    SIGNATURE_MALFORMED = "signature.malformed", 401, 16, "does not parse, repeats a component, lacks `created` or `keyid`, names an `alg` that is not the key's";
+    SIGNATURE_UNKNOWN_KEY = "signature.unknown-key", 401, 16, "no signer has that key id";
+    SIGNATURE_UNCOVERED = "signature.uncovered", 401, 16, "a component that the policy demands is not covered";
+    SIGNATURE_EXPIRED = "signature.expired", 401, 16, "too old, expired, or created in the future beyond the leeway";
+    SIGNATURE_INVALID = "signature.invalid", 401, 16, "does not verify, or covers a component that the call lacks";
+    SIGNATURE_DIGEST = "signature.digest", 401, 16, "the signed digest is not the content's, is absent, or only in a weak algorithm";
+    SIGNATURE_SIGNER = "signature.signer", 403, 7, "valid, but the key belongs to another publisher";
+    RULE_UNKNOWN_TYPE = "rule.unknown-type", 403, 7, "no rule names this type";
+    RULE_PUBLISHER = "rule.publisher", 403, 7, "this publisher may not publish this type";
+    RULE_PEER = "rule.peer", 403, 7, "the publisher may, but not from this peer";
+    RULE_TOPIC = "rule.topic", 403, 7, "this type may not go to this topic";
+    RULE_SOURCE = "rule.source", 403, 7, "this type may not come from this source";
+}
+
+impl Code {
+    /// The code as text, e.g. `token.expired`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0.code
+    }
+
+    /// The status of the HTTP reply.
+    #[must_use]
+    pub const fn http_status(self) -> u16 {
+        self.0.http
+    }
+
+    /// The status of the gRPC reply.
+    #[must_use]
+    pub const fn grpc_status(self) -> u8 {
+        self.0.grpc
+    }
+
+    /// When a call is refused so: half a sentence.
+    #[must_use]
+    pub const fn when(self) -> &'static str {
+        self.0.when
+    }
+}
+
+impl Refusal {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::UnmatchedRoute => Code::ROUTE_UNMATCHED,
+            Self::Call(error) => header_code(error),
+            Self::Protocol(error) => protocol_code(error),
+            Self::Token(error) => token_code(error),
+            Self::Signature(error) => signature_code(error),
+            Self::Rule(violation) => match violation {
+                Violation::UnknownType { .. } => Code::RULE_UNKNOWN_TYPE,
+                Violation::Publisher { .. } => Code::RULE_PUBLISHER,
+                Violation::Peer { .. } => Code::RULE_PEER,
+                Violation::Topic { .. } => Code::RULE_TOPIC,
+                Violation::Source { .. } => Code::RULE_SOURCE,
+            },
+        }
+    }
+}
+
+fn header_code(error: &HeaderError) -> Code {
+    match error {
+        HeaderError::Duplicate(_) => Code::CALL_DUPLICATE_HEADER,
+        HeaderError::NotText(_) | HeaderError::Absent(_) => Code::CALL_MALFORMED,
+    }
+}
+
+fn protocol_code(error: &ProtocolError) -> Code {
+    match error {
+        ProtocolError::Header(error) => header_code(error),
+        ProtocolError::ContentType { .. } => Code::CALL_CONTENT_TYPE,
+        ProtocolError::Encoding { .. } => Code::CALL_ENCODING,
+        ProtocolError::TooLarge { .. } => Code::CALL_TOO_LARGE,
+        ProtocolError::TooMany { .. } => Code::EVENT_TOO_MANY,
+        ProtocolError::Malformed(_) => Code::EVENT_MALFORMED,
+        ProtocolError::MissingAttribute(_) => Code::EVENT_MISSING_ATTRIBUTE,
+        ProtocolError::HeaderMismatch(_) => Code::EVENT_HEADER_MISMATCH,
+    }
+}
+
+fn token_code(error: &TokenError) -> Code {
+    match error {
+        TokenError::Header(error) => header_code(error),
+        TokenError::Missing => Code::TOKEN_MISSING,
+        TokenError::Malformed(_) => Code::TOKEN_MALFORMED,
+        TokenError::ClaimMissing(_) => Code::TOKEN_CLAIM_MISSING,
+        TokenError::Algorithm { .. } => Code::TOKEN_ALGORITHM,
+        TokenError::UnknownKey { .. } => Code::TOKEN_UNKNOWN_KEY,
+        TokenError::Signature => Code::TOKEN_SIGNATURE,
+        TokenError::Issuer { .. } => Code::TOKEN_ISSUER,
+        TokenError::Audience => Code::TOKEN_AUDIENCE,
+        TokenError::Expired { .. } => Code::TOKEN_EXPIRED,
+        TokenError::NotYetValid { .. } => Code::TOKEN_NOT_YET_VALID,
+        TokenError::TooOld { .. } => Code::TOKEN_TOO_OLD,
+    }
+}
+
+fn signature_code(error: &SignatureError) -> Code {
+    match error {
+        SignatureError::Header(error) => header_code(error),
+        SignatureError::Missing => Code::SIGNATURE_MISSING,
+        SignatureError::Malformed(_) => Code::SIGNATURE_MALFORMED,
+        SignatureError::UnknownKey(_) => Code::SIGNATURE_UNKNOWN_KEY,
+        SignatureError::Uncovered(_) => Code::SIGNATURE_UNCOVERED,
+        SignatureError::Expired(_) => Code::SIGNATURE_EXPIRED,
+        SignatureError::Invalid | SignatureError::AbsentComponent(_) => Code::SIGNATURE_INVALID,
+        SignatureError::Digest(_) => Code::SIGNATURE_DIGEST,
+        SignatureError::Signer { .. } => Code::SIGNATURE_SIGNER,
+    }
+}
+
+/// What becomes of an event, or of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on.
+    Admit,
+    /// It does not.
+    Refuse,
+    /// It goes on, though it would have been refused: the policy, the route or the rule only observes.
+    Observe,
+}
+
+impl Verdict {
+    /// The verdict as text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admit => "admit",
+            Self::Refuse => "refuse",
+            Self::Observe => "observe",
+        }
+    }
+}
+
+/// Whether refusals are carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A refused call does not go on.
+    Enforce,
+    /// Every call goes on; the record says what would have been.
+    Observe,
+}
+
+impl Mode {
+    /// The mode as text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
+
+    /// The verdict where there is this refusal, or none.
+    #[must_use]
+    pub const fn verdict(self, refusal: Option<&Refusal>) -> Verdict {
+        match (refusal, self) {
+            (None, _) => Verdict::Admit,
+            (Some(_), Self::Enforce) => Verdict::Refuse,
+            (Some(_), Self::Observe) => Verdict::Observe,
+        }
+    }
+}
+
+/// What was decided of a call, with all that was established before the decision fell.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What becomes of the call.
+    pub verdict: Verdict,
+    /// The first refusal, in the order of the checks.
+    pub refusal: Option<Refusal>,
+    /// Whether refusals were carried out.
+    pub mode: Mode,
+    /// The name of the route.
+    pub route: Option<String>,
+    /// The route's path template.
+    pub path_template: Option<String>,
+    /// The protocol.
+    pub protocol: Option<&'static str>,
+    /// Who publishes.
+    pub publisher: Option<Publisher>,
+    /// The peer's URI name.
+    pub peer: Option<String>,
+    /// The events, in the order of the call; empty where the call was refused before they were read.
+    pub events: Vec<JudgedEvent>,
+}
+
+/// What was decided of one event.
+#[derive(Debug, Clone)]
+pub struct JudgedEvent {
+    /// What becomes of the event, taken by itself.
+    pub verdict: Verdict,
+    /// Its own refusal; `None` where it was another event, or the call, that was refused.
+    pub refusal: Option<Refusal>,
+    /// The rule's event type, as the policy writes it.
+    pub rule: Option<String>,
+    /// The event type.
+    pub event_type: String,
+    /// The id.
+    pub id: Option<String>,
+    /// The source.
+    pub source: Option<String>,
+    /// The subject.
+    pub subject: Option<String>,
+    /// The time that the event says.
+    pub time: Option<Timestamp>,
+    /// The topic.
+    pub topic: Option<String>,
+    /// SHA-256 of the data.
+    pub data_sha256: [u8; 32],
+    /// Bytes of data.
+    pub data_size: usize,
+    /// The signatures that cover the event.
+    pub signatures: Vec<VerifiedSignature>,
+}
