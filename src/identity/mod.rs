@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use crate::call::HeaderError;
 use crate::key::{Algorithm, KeySet};
+use crate::time::Timestamp;
 
 /// Someone whose tokens are believed.
 #[derive(Debug, Clone)]
@@ -84,4 +86,67 @@ impl Publisher {
     pub fn source(&self) -> &PublisherSource {
         &self.source
     }
+}
+
+/// Why a token does not say who publishes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// The header that carries the token could not be read.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// `token.missing`: no token, or one of another scheme.
+    #[error("no token")]
+    Missing,
+    /// `token.malformed`: not a compact JWS, or it says something in a way that nobody should have to guess at.
+    #[error("{0}")]
+    Malformed(String),
+    /// `token.claim-missing`.
+    #[error("the claim `{0}` is absent")]
+    ClaimMissing(&'static str),
+    /// `token.algorithm`: not one that the issuer may use, or not one of the key.
+    #[error("the algorithm `{found}` is not allowed, or not the key's")]
+    Algorithm {
+        /// What the token says, cut.
+        found: String,
+    },
+    /// `token.unknown-key`.
+    #[error("the issuer has no key of the id {}", .id.as_ref().map_or("(none)".to_owned(), |id| format!("`{id}`")))]
+    UnknownKey {
+        /// What the token says, cut; `None` where it names no key and the issuer has several.
+        id: Option<String>,
+    },
+    /// `token.signature`.
+    #[error("the token's signature does not verify")]
+    Signature,
+    /// `token.issuer`.
+    #[error("the issuer `{found}` is not one of the policy's")]
+    Issuer {
+        /// What the token says, cut.
+        found: String,
+    },
+    /// `token.audience`.
+    #[error("the token is meant for somebody else")]
+    Audience,
+    /// `token.expired`.
+    #[error("the token expired at {at}")]
+    Expired {
+        /// The claim `exp`.
+        at: Timestamp,
+    },
+    /// `token.not-yet-valid`.
+    #[error("the claim `{claim}` is {at}, which is in the future")]
+    NotYetValid {
+        /// `nbf` or `iat`.
+        claim: &'static str,
+        /// What it says.
+        at: Timestamp,
+    },
+    /// `token.too-old`.
+    #[error("the token was issued at {issued}, more than {} seconds ago", .limit.as_secs())]
+    TooOld {
+        /// The claim `iat`.
+        issued: Timestamp,
+        /// The issuer's `maxAge`.
+        limit: Duration,
+    },
 }
