@@ -1,1 +1,252 @@
-//! Facts into nothing or a violation.
+//! Facts into nothing or a violation: whether this publisher, from this peer, may publish an event of this type to this topic
+//! from this source. Trusts the publisher, the peer and the evidence, which earlier stages established; knows nothing of
+//! tokens, keys or the proxy. What no rule names may not be published.
+
+mod pattern;
+mod publisher;
+
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+pub use pattern::NotAPattern;
+pub use publisher::{Claim, ClaimValue, PublisherRule};
+
+use pattern::TypePattern;
+
+use crate::call::{Peer, cut};
+use crate::identity::Publisher;
+use crate::protocol::Event;
+use crate::signature::{Scheme, SignatureError, VerifiedSignature};
+
+/// Whether refusals are carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A refused call does not go on.
+    Enforce,
+    /// Every call goes on; the record says what would have been.
+    Observe,
+}
+
+impl Mode {
+    /// The mode as text, as the policy writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What an event type, or every type below a name, demands.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The event types, as the policy writes them: one type, or a name and a trailing `.*`. It is the rule's name too.
+    pub event_type: String,
+    /// Where these events may be published to; `None` for any topic, or none.
+    pub topics: Option<BTreeSet<String>>,
+    /// Where these events may come from; `None` for any source, or none.
+    pub sources: Option<BTreeSet<String>>,
+    /// Who may publish them: any of these.
+    pub publishers: Vec<PublisherRule>,
+    /// Whether they must be signed.
+    pub signature: SignatureRule,
+    /// Whether refusals for breaking this rule are carried out, where the rule says so itself.
+    pub mode: Option<Mode>,
+}
+
+/// Whether events must be signed. A signature that is there is always judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignatureRule {
+    /// They may be.
+    Optional,
+    /// They must be.
+    Required {
+        /// With one of these schemes; `None` for any scheme in use.
+        schemes: Option<Vec<Scheme>>,
+    },
+}
+
+/// The rules of a policy, by event type. Looking one up does not depend on their number.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    exact: Index,
+    /// By what stands before the `*`, its dot included.
+    below: Index,
+    /// The lengths of the keys of `below`, longest first, each once.
+    lengths: BTreeSet<Reverse<usize>>,
+}
+
+/// The keys are the policy's, so nobody can choose colliding ones: the fixed hasher needs no randomness from the host.
+type Index = HashMap<String, usize, BuildHasherDefault<DefaultHasher>>;
+
+/// Why a rule was not added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// Its event types are no pattern.
+    #[error(transparent)]
+    Pattern(#[from] NotAPattern),
+    /// There is a rule for the same event types already.
+    #[error("there is a rule for these event types already")]
+    Duplicate,
+}
+
+/// How an event breaks the rules.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// `rule.unknown-type`.
+    #[error("no rule names the event type `{event_type}`")]
+    UnknownType {
+        /// The type, cut.
+        event_type: String,
+    },
+    /// `rule.publisher`.
+    #[error("{} may not publish events of this type", named(subject.as_deref(), "nobody in particular"))]
+    Publisher {
+        /// The publisher's subject, cut; `None` where nobody is known to publish.
+        subject: Option<String>,
+    },
+    /// `rule.peer`: the publisher may, but not from this peer.
+    #[error("the publisher may not publish events of this type from {}", named(peer.as_deref(), "a peer without a certificate"))]
+    Peer {
+        /// The peer's URI name, cut; `None` where it has none.
+        peer: Option<String>,
+    },
+    /// `rule.topic`.
+    #[error("events of this type may not go to {}", named(topic.as_deref(), "a topic without a name"))]
+    Topic {
+        /// The topic, cut; `None` where the call names none.
+        topic: Option<String>,
+    },
+    /// `rule.source`.
+    #[error("events of this type may not come from {}", named(event_source.as_deref(), "nowhere"))]
+    Source {
+        /// The source, cut; `None` where the event names none. (An error's own `source` is something else.)
+        event_source: Option<String>,
+    },
+}
+
+fn named(text: Option<&str>, otherwise: &str) -> String {
+    text.map_or_else(|| otherwise.to_owned(), |text| format!("`{text}`"))
+}
+
+impl Rules {
+    /// Adds a rule.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleError`] where its event types are no pattern, or have a rule already, which stays.
+    pub fn add(&mut self, rule: Rule) -> Result<(), RuleError> {
+        let (index, name) = match TypePattern::parse(&rule.event_type)? {
+            TypePattern::Exact(name) => (&mut self.exact, name),
+            TypePattern::Below { prefix } => {
+                self.lengths.insert(Reverse(prefix.len()));
+                (&mut self.below, prefix)
+            }
+        };
+        match index.entry(name.to_owned()) {
+            Entry::Occupied(_) => return Err(RuleError::Duplicate),
+            Entry::Vacant(vacant) => vacant.insert(self.rules.len()),
+        };
+        self.rules.push(rule);
+        Ok(())
+    }
+
+    /// The rule for an event type: the one that names it, else the one with the longest name above it.
+    #[must_use]
+    pub fn find(&self, event_type: &str) -> Option<&Rule> {
+        let index = self.exact.get(event_type).or_else(|| self.find_below(event_type))?;
+        self.rules.get(*index)
+    }
+
+    /// Only prefixes as long as one in the policy are looked up, so a type of 64,000 dots costs no more than a short one.
+    fn find_below(&self, event_type: &str) -> Option<&usize> {
+        if self.lengths.is_empty() || !pattern::is_plain(event_type) {
+            return None;
+        }
+        self.lengths.iter().find_map(|length| {
+            let (prefix, rest) = event_type.split_at_checked(length.0)?;
+            if rest.is_empty() || !prefix.ends_with('.') { None } else { self.below.get(prefix) }
+        })
+    }
+
+    /// All rules, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    /// How many rules there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+}
+
+/// Whether an event is signed as its rule demands. `evidence` is all that covers the event.
+///
+/// # Errors
+///
+/// [`SignatureError::Missing`] where a signature is required and none of an allowed scheme is there, whatever the call says.
+pub fn check_signature(rule: &Rule, evidence: &[VerifiedSignature]) -> Result<(), SignatureError> {
+    let signed = match &rule.signature {
+        SignatureRule::Optional => true,
+        SignatureRule::Required { schemes: None } => !evidence.is_empty(),
+        SignatureRule::Required { schemes: Some(schemes) } => {
+            evidence.iter().any(|signature| schemes.contains(&signature.scheme()))
+        }
+    };
+    if signed { Ok(()) } else { Err(SignatureError::Missing) }
+}
+
+/// Whether an event keeps its rule: publisher, peer, topic, source, in this order. `event.topic` is the event's own topic, or the
+/// route's.
+///
+/// # Errors
+///
+/// The first [`Violation`].
+pub fn check(rule: &Rule, event: &Event<'_>, publisher: Option<&Publisher>, peer: Option<&Peer>) -> Result<(), Violation> {
+    publisher::check(&rule.publishers, publisher, peer)?;
+    if !allows(rule.topics.as_ref(), event.topic.as_deref()) {
+        return Err(Violation::Topic { topic: event.topic.as_deref().map(shorten) });
+    }
+    if !allows(rule.sources.as_ref(), event.source.as_deref()) {
+        return Err(Violation::Source { event_source: event.source.as_deref().map(shorten) });
+    }
+    Ok(())
+}
+
+fn allows(allowed: Option<&BTreeSet<String>>, found: Option<&str>) -> bool {
+    allowed.is_none_or(|allowed| found.is_some_and(|found| allowed.contains(found)))
+}
+
+/// What an outside string may take of a message.
+fn shorten(text: &str) -> String {
+    cut(text, 64).to_owned()
+}
+
+impl Violation {
+    /// That no rule names the type.
+    #[must_use]
+    pub fn unknown_type(event_type: &str) -> Self {
+        Self::UnknownType { event_type: shorten(event_type) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

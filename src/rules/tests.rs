@@ -1,0 +1,222 @@
+use std::borrow::Cow;
+
+use super::*;
+use crate::json::{Document, Pointer};
+use crate::protocol::Data;
+
+fn rule(types: &str) -> Rule {
+    Rule {
+        event_type: types.to_owned(),
+        topics: None,
+        sources: None,
+        publishers: vec![subject("shipping")],
+        signature: SignatureRule::Optional,
+        mode: None,
+    }
+}
+
+fn rules(types: &[&str]) -> Rules {
+    let mut rules = Rules::default();
+    for types in types {
+        rules.add(rule(types)).unwrap();
+    }
+    rules
+}
+
+fn subject(subject: &str) -> PublisherRule {
+    PublisherRule { subject: Some(subject.to_owned()), ..PublisherRule::default() }
+}
+
+fn event<'a>(topic: Option<&'a str>, source: Option<&'a str>) -> Event<'a> {
+    Event {
+        event_type: Cow::Borrowed("com.shop.order.ItemShipped"),
+        id: None,
+        source: source.map(Cow::Borrowed),
+        time: None,
+        subject: None,
+        topic: topic.map(Cow::Borrowed),
+        data_content_type: None,
+        data_schema: None,
+        spec_version: None,
+        extensions: Vec::new(),
+        data: Data::Absent,
+    }
+}
+
+#[test]
+fn the_rule_that_names_a_type_wins_and_then_the_longest_name_above_it() {
+    let rules = rules(&["com.shop.order.ItemShipped", "com.shop.*", "com.shop.order.*", "com.*", "org.*"]);
+    for (event_type, expected) in [
+        ("com.shop.order.ItemShipped", Some("com.shop.order.ItemShipped")),
+        ("com.shop.order.itemshipped", Some("com.shop.order.*")),
+        ("com.shop.order.ItemShipped.v2", Some("com.shop.order.*")),
+        ("com.shop.order.", Some("com.shop.*")),
+        ("com.shop.order", Some("com.shop.*")),
+        ("com.shop.orders.X", Some("com.shop.*")),
+        ("com.shop.ünicode", Some("com.shop.*")),
+        ("com.shop", Some("com.*")),
+        ("com.", None),
+        ("com", None),
+        ("Com.shop", None),
+        ("comx.shop", None),
+        ("", None),
+        (".", None),
+        ("com.shop.*", Some("com.shop.*")),
+        ("com.shop.a\0b", None),
+        ("com.shop.a\u{202e}b", None),
+        ("com.shop.a\nb", None),
+        ("com.shop.a\u{feff}", None),
+        ("сom.shop.order.ItemShipped", None),
+    ] {
+        assert_eq!(rules.find(event_type).map(|rule| rule.event_type.as_str()), expected, "{event_type:?}");
+    }
+}
+
+#[test]
+fn a_type_of_dots_costs_no_more_than_a_short_one() {
+    let rules = rules(&["com.shop.*", "a.b.c.d.*"]);
+    assert!(rules.find(&".".repeat(64 << 10)).is_none());
+    assert!(rules.find(&"com.shop.".repeat(64 << 10)).is_some());
+}
+
+#[test]
+fn of_ten_thousand_rules_every_one_is_found() {
+    let mut rules = Rules::default();
+    for number in 0..10_000 {
+        let types = if number % 2 == 0 { format!("com.shop.t{number}") } else { format!("com.shop.t{number}.*") };
+        rules.add(rule(&types)).unwrap();
+    }
+    assert_eq!(rules.len(), 10_000);
+    assert_eq!(rules.find("com.shop.t9998").map(|rule| rule.event_type.as_str()), Some("com.shop.t9998"));
+    assert_eq!(rules.find("com.shop.t9999.x").map(|rule| rule.event_type.as_str()), Some("com.shop.t9999.*"));
+    assert!(rules.find("com.shop.t9999").is_none());
+}
+
+#[test]
+fn a_second_rule_for_the_same_types_is_an_error() {
+    let mut rules = rules(&["com.shop.X", "com.shop.*"]);
+    assert_eq!(rules.add(rule("com.shop.*")), Err(RuleError::Duplicate));
+    assert_eq!(rules.add(rule("com.shop.X")), Err(RuleError::Duplicate));
+    assert_eq!(rules.len(), 2);
+}
+
+#[test]
+fn what_is_no_type_pattern_is_an_error() {
+    for (text, error) in [
+        ("", NotAPattern::Empty),
+        ("*", NotAPattern::Everything),
+        (".*", NotAPattern::Everything),
+        ("com.shop*", NotAPattern::Wildcard),
+        ("com.*.shop", NotAPattern::Wildcard),
+        ("com.*.*", NotAPattern::Wildcard),
+        ("*.shop", NotAPattern::Wildcard),
+        ("**", NotAPattern::Wildcard),
+        ("a\tb", NotAPattern::Control),
+        ("a\u{200b}b", NotAPattern::Control),
+    ] {
+        assert_eq!(rules(&[]).add(rule(text)), Err(RuleError::Pattern(error)), "{text:?}");
+    }
+}
+
+#[test]
+fn topic_and_source_are_what_the_rule_lists() {
+    let mut rule = rule("t");
+    rule.topics = Some(["orders".to_owned()].into());
+    rule.sources = Some(["/shop".to_owned()].into());
+    let publisher = Publisher::from_signature("shipping".to_owned());
+    let topic = |topic: Option<&str>| Err(Violation::Topic { topic: topic.map(str::to_owned) });
+    let source = |source: Option<&str>| Err(Violation::Source { event_source: source.map(str::to_owned) });
+    for (event, expected) in [
+        (event(Some("orders"), Some("/shop")), Ok(())),
+        (event(Some("Orders"), Some("/shop")), topic(Some("Orders"))),
+        (event(Some("orders "), Some("/shop")), topic(Some("orders "))),
+        (event(Some("carts"), Some("/other")), topic(Some("carts"))),
+        (event(None, Some("/shop")), topic(None)),
+        (event(Some("orders"), Some("/shop/")), source(Some("/shop/"))),
+        (event(Some("orders"), None), source(None)),
+    ] {
+        assert_eq!(check(&rule, &event, Some(&publisher), None), expected, "{event:?}");
+    }
+    (rule.topics, rule.sources) = (None, None);
+    assert_eq!(check(&rule, &event(None, None), Some(&publisher), None), Ok(()));
+}
+
+#[test]
+fn who_and_from_where() {
+    let peer = |uri: &str| Peer::from_uri(uri.to_owned());
+    let from = |peer: &str, rule: PublisherRule| PublisherRule { peer: Some(peer.to_owned()), ..rule };
+    let issued = PublisherRule { issuer: Some("shop".to_owned()), ..subject("a") };
+    let nobody = Violation::Publisher { subject: None };
+    let other = Violation::Publisher { subject: Some("a".to_owned()) };
+    for (publishers, publisher, peer, expected) in [
+        (vec![subject("a")], Some("a"), None, Ok(())),
+        (vec![subject("b"), subject("a")], Some("a"), None, Ok(())),
+        (vec![subject("b")], Some("a"), peer("x"), Err(other.clone())),
+        (vec![subject("A")], Some("a"), None, Err(other.clone())),
+        (vec![subject("a")], None, peer("x"), Err(nobody.clone())),
+        (vec![issued], Some("a"), None, Err(other.clone())),
+        (vec![from("x", subject("a"))], Some("a"), peer("x"), Ok(())),
+        (vec![from("x", subject("a"))], Some("a"), peer("y"), Err(Violation::Peer { peer: Some("y".to_owned()) })),
+        (vec![from("x", subject("a"))], Some("a"), None, Err(Violation::Peer { peer: None })),
+        (vec![from("x", subject("b"))], Some("a"), peer("x"), Err(other.clone())),
+        (vec![from("x", subject("a")), subject("b")], Some("a"), peer("y"), Err(Violation::Peer { peer: Some("y".to_owned()) })),
+        (vec![from("x", subject("a")), from("y", subject("a"))], Some("a"), peer("y"), Ok(())),
+        (vec![from("x", PublisherRule::default())], None, peer("x"), Ok(())),
+        (vec![from("x", PublisherRule::default())], None, peer("y"), Err(Violation::Peer { peer: Some("y".to_owned()) })),
+        (vec![PublisherRule::default()], Some("a"), peer("x"), Err(other)),
+        (vec![PublisherRule::default()], None, None, Err(nobody.clone())),
+        (vec![], None, None, Err(nobody)),
+    ] {
+        let rule = Rule { publishers, ..rule("t") };
+        let publisher = publisher.map(|owner| Publisher::from_signature(owner.to_owned()));
+        let found = check(&rule, &event(None, None), publisher.as_ref(), peer.as_ref());
+        assert_eq!(found, expected, "{:?} {peer:?}", rule.publishers);
+    }
+}
+
+#[test]
+fn a_claim_is_compared_whole_and_with_its_type() {
+    let text = |value: &str| ClaimValue::Text(value.to_owned());
+    for (claims, at, values, expected) in [
+        (r#"{"role":"publisher"}"#, "/role", vec![text("publisher")], true),
+        (r#"{"role":"publisher"}"#, "/role", vec![text("x"), text("publisher")], true),
+        (r#"{"role":"publ\u0069sher"}"#, "/role", vec![text("publisher")], true),
+        (r#"{"role":"publisher admin"}"#, "/role", vec![text("publisher")], false),
+        (r#"{"role":["a","publisher"]}"#, "/role", vec![text("publisher")], true),
+        (r#"{"role":[["publisher"]]}"#, "/role", vec![text("publisher")], false),
+        (r#"{"role":["publisher"]}"#, "/role/0", vec![text("publisher")], true),
+        (r#"{"role":[]}"#, "/role", vec![text("publisher")], false),
+        (r#"{"role":{"publisher":"publisher"}}"#, "/role", vec![text("publisher")], false),
+        (r#"{"role":null}"#, "/role", vec![text("null"), text("")], false),
+        (r#"{"Role":"publisher"}"#, "/role", vec![text("publisher")], false),
+        (r#"{}"#, "/role", vec![text("publisher")], false),
+        (r#"{"a/b":{"~":"x"}}"#, "/a~1b/~0", vec![text("x")], true),
+        (r#"{"level":3}"#, "/level", vec![ClaimValue::Integer(3)], true),
+        (r#"{"level":"3"}"#, "/level", vec![ClaimValue::Integer(3)], false),
+        (r#"{"level":3}"#, "/level", vec![text("3")], false),
+        (r#"{"level":3.5}"#, "/level", vec![ClaimValue::Integer(3)], false),
+        (r#"{"ok":true}"#, "/ok", vec![ClaimValue::Bool(true)], true),
+        (r#"{"ok":"true"}"#, "/ok", vec![ClaimValue::Bool(true)], false),
+        (r#"{"ok":false}"#, "/ok", vec![ClaimValue::Bool(true)], false),
+    ] {
+        let document = Document::parse(claims.as_bytes(), 8).unwrap();
+        let claim = Claim { at: Pointer::parse(at).unwrap(), values };
+        assert_eq!(claim.holds(document.root()), expected, "{claims} {claim:?}");
+    }
+}
+
+#[test]
+fn a_required_signature_is_missing_whatever_the_call_says() {
+    let demands = |signature: SignatureRule| Rule { signature, ..rule("t") };
+    assert_eq!(check_signature(&demands(SignatureRule::Optional), &[]), Ok(()));
+    assert_eq!(check_signature(&demands(SignatureRule::Required { schemes: None }), &[]), Err(SignatureError::Missing));
+    let jws = SignatureRule::Required { schemes: Some(vec![Scheme::Jws]) };
+    assert_eq!(check_signature(&demands(jws), &[]), Err(SignatureError::Missing));
+}
+
+#[test]
+fn what_is_said_of_outside_input_is_cut() {
+    let long = "x".repeat(100);
+    assert_eq!(Violation::unknown_type(&long), Violation::UnknownType { event_type: "x".repeat(64) });
+    assert_eq!(Violation::Topic { topic: None }.to_string(), "events of this type may not go to a topic without a name");
+}
