@@ -1,1 +1,64 @@
-//! Everything that a call is judged by, compiled.
+//! Everything that a call is judged by, compiled: what `config` makes of a policy document and the stages read. No serde here,
+//! and nothing that a call could change.
+
+mod audit;
+pub mod path;
+pub mod route;
+
+pub use audit::{AuditSettings, Batch, Queue, Sink, WhenFull};
+pub use route::{Access, Hints, Matched, Matcher, Route, Routes};
+
+pub use crate::rules::Mode;
+
+use crate::budget::Budget;
+use crate::identity::{Issuer, TokenSettings};
+use crate::rules::Rules;
+use crate::signature::{Settings, Signer};
+
+/// What calls are judged by. It is built once, from a document without errors, and never changes.
+#[derive(Debug)]
+pub struct Policy {
+    /// Whether refusals are carried out, where no rule and no Envoy route says otherwise.
+    pub mode: Mode,
+    /// Whose tokens are believed.
+    pub issuers: Vec<Issuer>,
+    /// Where a call carries its token.
+    pub token: TokenSettings,
+    /// The holders of message-signing keys.
+    pub signers: Vec<Signer>,
+    /// What is read of each scheme of signatures.
+    pub signatures: Settings,
+    /// The calls that carry events, and how.
+    pub routes: Routes,
+    /// What becomes of the other calls.
+    pub unmatched: Unmatched,
+    /// What each event type demands.
+    pub rules: Rules,
+    /// What one call may cost.
+    pub budget: Budget,
+    /// How a call is kept from the upstream until the verdict has fallen.
+    pub hold: Hold,
+    /// Where records go.
+    pub audit: AuditSettings,
+    /// SHA-256 of the policy document, as 64 hexadecimal digits in lower case: the same for YAML, JSON and a
+    /// `google.protobuf.Struct` that say the same. It names the policy in records.
+    pub digest: String,
+}
+
+/// What becomes of a call that matches no route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmatched {
+    /// It is refused with `route.unmatched`.
+    Refuse,
+    /// It goes on and is not judged.
+    Pass,
+}
+
+/// How a call is kept from the upstream until the verdict has fallen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// The body is held; the headers go on, and Envoy's own `buffer` filter behind this one holds them.
+    Body,
+    /// Headers and body are held; needs `allow_on_headers_stop_iteration` (Envoy 1.35).
+    Headers,
+}

@@ -1,0 +1,373 @@
+//! Which calls carry events, and how: the head of a call into the route that it takes. Trusts the proxy for the name of its own
+//! route and that route's metadata; knows nothing of bodies.
+
+use std::borrow::Cow;
+
+use super::path::{CallPath, PathTemplate, TopicTemplate};
+use crate::call::Head;
+use crate::protocol::Protocol;
+use crate::rules::Mode;
+
+/// A kind of publish call.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The policy's name for it.
+    pub name: String,
+    /// Which calls take it.
+    pub matcher: Matcher,
+    /// How they carry events.
+    pub protocol: Protocol,
+    /// What names the topic of events that do not name one themselves.
+    pub topic: Option<TopicTemplate>,
+    /// Whether calls need a token.
+    pub access: Access,
+}
+
+/// Whether a call needs a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A call without a token is refused.
+    Token,
+    /// No token is asked for and none is read: the publisher is the signer's, where there is a signature.
+    Anonymous,
+}
+
+/// Which calls take a route: those that keep all that is said here. What is empty or absent asks nothing; `config` sees to it
+/// that something is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Matcher {
+    /// One of these methods, exactly (RFC 9110 section 9.1: methods have case).
+    pub methods: Vec<String>,
+    /// One of these hosts.
+    pub hosts: Vec<HostPattern>,
+    /// A path of this template.
+    pub path: Option<PathTemplate>,
+    /// Envoy's name of its own route.
+    pub route_name: Option<String>,
+}
+
+/// What the proxy's configuration says of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hints<'a> {
+    /// Envoy's name of the route that it chose.
+    pub route_name: Option<&'a str>,
+    /// The policy's route, where the metadata of Envoy's route names one.
+    pub route: Option<&'a str>,
+    /// Whether refusals are carried out, where the metadata of Envoy's route says so.
+    pub mode: Option<Mode>,
+}
+
+/// The route that a call takes.
+#[derive(Debug, Clone)]
+pub struct Matched<'a> {
+    /// The route's place among the policy's, for [`Routes::get`].
+    pub index: usize,
+    /// The route.
+    pub route: &'a Route,
+    /// The topic that the route and the call's path name.
+    pub topic: Option<Cow<'a, str>>,
+}
+
+/// The routes of a policy, in their order.
+#[derive(Debug, Clone)]
+pub struct Routes(Vec<Route>);
+
+impl Routes {
+    /// From routes with different names.
+    #[must_use]
+    pub fn new(routes: Vec<Route>) -> Self {
+        Self(routes)
+    }
+
+    /// All routes, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.0.iter()
+    }
+
+    /// The route at that place.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&Route> {
+        self.0.get(index)
+    }
+
+    /// The route that a call takes: the first that matches. Where the metadata of Envoy's route names a route of the policy, it is
+    /// that one, whatever its `match` says, so that such a call is never left unjudged; `None` where the policy has no such route.
+    #[must_use]
+    pub fn find<'a>(&'a self, head: &'a Head, hints: &Hints<'_>) -> Option<Matched<'a>> {
+        let path = CallPath::new(head.path());
+        let takes = |route: &Route| match hints.route {
+            Some(name) => route.name == name,
+            None => route.matcher.matches(head, &path, hints.route_name),
+        };
+        let (index, route) = self.0.iter().enumerate().find(|(_, route)| takes(route))?;
+        Some(Matched { index, route, topic: route.topic(&path) })
+    }
+}
+
+impl Route {
+    /// The path template (or gRPC path) as text, for the record: the path itself may hold secrets, and has no bound.
+    #[must_use]
+    pub fn path_template(&self) -> Option<String> {
+        self.matcher.path.as_ref().map(|template| template.text().to_owned())
+    }
+
+    fn topic<'a>(&'a self, path: &CallPath<'a>) -> Option<Cow<'a, str>> {
+        let template = self.matcher.path.as_ref();
+        // Only a route that the proxy's metadata chose can have another path than its template.
+        if template.is_some_and(|template| !template.matches(path)) {
+            return None;
+        }
+        self.topic.as_ref()?.topic(template, path)
+    }
+}
+
+impl Matcher {
+    /// Whether nothing is asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn matches(&self, head: &Head, path: &CallPath<'_>, route_name: Option<&str>) -> bool {
+        (self.methods.is_empty() || self.methods.iter().any(|method| method == head.method()))
+            && self.path.as_ref().is_none_or(|template| template.matches(path))
+            && (self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(head.authority())))
+            && self.route_name.as_deref().is_none_or(|wanted| route_name == Some(wanted))
+    }
+
+    /// Whether every call that matches `other` matches this too.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let methods = || !other.methods.is_empty() && other.methods.iter().all(|method| self.methods.contains(method));
+        let host = |host: &HostPattern| self.hosts.iter().any(|own| own.covers(host));
+        let hosts = || !other.hosts.is_empty() && other.hosts.iter().all(host);
+        (self.methods.is_empty() || methods())
+            && (self.hosts.is_empty() || hosts())
+            && self.path.as_ref().is_none_or(|own| other.path.as_ref().is_some_and(|other| own.covers(other)))
+            && (self.route_name.is_none() || self.route_name == other.route_name)
+    }
+}
+
+/// A host, or with `*.` before it every host below it; compared without case (RFC 9110 section 4.2.3). Without a port it stands
+/// for every port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPattern {
+    below: Below,
+    /// In lower case; with the dot before it where it stands for hosts below.
+    name: String,
+    port: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Below {
+    No,
+    Yes,
+}
+
+/// The text is no host pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a host is a name or an address, or `*.` and a name, with or without a port")]
+pub struct NotAHost;
+
+impl HostPattern {
+    /// Reads a pattern: `bus.shop`, `*.shop`, `bus.shop:8080`, `[::1]`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAHost`].
+    pub fn parse(text: &str) -> Result<Self, NotAHost> {
+        let (name, port) = split_port(text);
+        let (below, bare) = match name.strip_prefix("*.") {
+            Some(bare) => (Below::Yes, bare),
+            None => (Below::No, name),
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'[' | b']' | b':');
+        let bracketed = bare.starts_with('[') && bare.ends_with(']');
+        if bare.is_empty()
+            || bare.starts_with('.')
+            || !bare.bytes().all(plain)
+            || port == Some("")
+            || (bare.contains(':') && !bracketed)
+        {
+            return Err(NotAHost);
+        }
+        let name = if below == Below::Yes { format!(".{bare}") } else { bare.to_owned() };
+        Ok(Self { below, name: name.to_ascii_lowercase(), port: port.map(str::to_owned) })
+    }
+
+    fn matches(&self, authority: &str) -> bool {
+        let (name, port) = split_port(authority);
+        self.port.as_deref().is_none_or(|wanted| port == Some(wanted)) && self.names(name)
+    }
+
+    fn names(&self, name: &str) -> bool {
+        match self.below {
+            Below::No => name.eq_ignore_ascii_case(&self.name),
+            Below::Yes => name
+                .len()
+                .checked_sub(self.name.len())
+                .and_then(|start| name.as_bytes().get(start..).filter(|_| start > 0))
+                .is_some_and(|end| end.eq_ignore_ascii_case(self.name.as_bytes())),
+        }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        let names = match (self.below, other.below) {
+            (Below::Yes, Below::Yes) => other.name.ends_with(&self.name),
+            (Below::Yes | Below::No, Below::No) => self.names(&other.name),
+            (Below::No, Below::Yes) => false,
+        };
+        names && (self.port.is_none() || self.port == other.port)
+    }
+}
+
+/// The host and the port of an authority; an IPv6 address keeps its brackets.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && (!host.contains(':') || host.ends_with(']')) => {
+            (host, Some(port))
+        }
+        _ => (authority, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(method: &str, authority: &str, path: &str) -> Head {
+        let map = [(":method", method), (":authority", authority), (":path", path)];
+        Head::from_map(map.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into()).unwrap()
+    }
+
+    fn route(name: &str, matcher: Matcher) -> Route {
+        let topic = matcher.path.as_ref().and_then(TopicTemplate::of_path);
+        Route { name: name.to_owned(), matcher, protocol: Protocol::CloudEvents, topic, access: Access::Token }
+    }
+
+    fn matcher(methods: &[&str], hosts: &[&str], path: Option<&str>, route_name: Option<&str>) -> Matcher {
+        Matcher {
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            hosts: hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect(),
+            path: path.map(|path| PathTemplate::parse(path).unwrap()),
+            route_name: route_name.map(str::to_owned),
+        }
+    }
+
+    fn routes() -> Routes {
+        Routes::new(vec![
+            route("orders", matcher(&["POST"], &[], Some("/events/orders"), None)),
+            route("events", matcher(&["POST", "PUT"], &[], Some("/events/{topic}"), None)),
+            route("shop", matcher(&[], &["*.shop.example", "bus:8080"], None, None)),
+            route("envoy", matcher(&[], &[], None, Some("publish"))),
+        ])
+    }
+
+    #[test]
+    fn the_first_route_that_matches_is_taken() {
+        for (method, authority, path, route_name, expected) in [
+            ("POST", "bus", "/events/orders", None, Some("orders")),
+            ("POST", "bus", "/events/carts?x", None, Some("events")),
+            ("PUT", "bus", "/events/orders", None, Some("events")),
+            ("post", "bus", "/events/orders", None, None),
+            ("GET", "bus", "/events/orders", None, None),
+            ("GET", "bus", "/events/orders", Some("publish"), Some("envoy")),
+            ("GET", "bus", "/events/orders", Some("Publish"), None),
+            ("GET", "a.SHOP.example:1", "/", None, Some("shop")),
+            ("GET", "shop.example", "/", None, None),
+            ("GET", ".shop.example", "/", None, None),
+            ("GET", "bus:8080", "/", None, Some("shop")),
+            ("GET", "bus:80", "/", None, None),
+            ("GET", "bus", "/", None, None),
+        ] {
+            let (routes, head) = (routes(), head(method, authority, path));
+            let matched = routes.find(&head, &Hints { route_name, ..Hints::default() });
+            assert_eq!(matched.map(|matched| matched.route.name.clone()).as_deref(), expected, "{method} {authority} {path}");
+        }
+    }
+
+    #[test]
+    fn a_match_tells_the_topic_and_the_template() {
+        let (routes, head) = (routes(), head("PUT", "bus", "/events/c%61rts"));
+        let matched = routes.find(&head, &Hints::default()).unwrap();
+        assert_eq!(routes.get(matched.index).map(|route| route.name.as_str()), Some("events"));
+        assert_eq!(
+            (matched.topic.as_deref(), matched.route.path_template().as_deref()),
+            (Some("carts"), Some("/events/{topic}"))
+        );
+    }
+
+    #[test]
+    fn metadata_names_the_route_whatever_its_match_says() {
+        let routes = routes();
+        for (path, name, expected) in [
+            ("/events/orders", "events", Some(("events", Some("orders")))),
+            ("/elsewhere/carts", "events", Some(("events", None))),
+            ("/events/orders", "nothing", None),
+        ] {
+            let head = head("POST", "bus", path);
+            let matched = routes.find(&head, &Hints { route: Some(name), ..Hints::default() });
+            let found = matched.as_ref().map(|matched| (matched.route.name.as_str(), matched.topic.as_deref()));
+            assert_eq!(found, expected, "{path} {name}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_compared_without_case_and_without_a_port_that_nobody_asked_for() {
+        for (pattern, authority, matches) in [
+            ("bus.shop", "bus.shop", true),
+            ("bus.shop", "BUS.shop:8080", true),
+            ("Bus.Shop", "bus.shop:", true),
+            ("bus.shop:8080", "bus.shop:8080", true),
+            ("bus.shop:8080", "bus.shop", false),
+            ("bus.shop", "bus.shop.", false),
+            ("bus.shop", "x@bus.shop", false),
+            ("bus.shop", "bus.shop:80:80", false),
+            ("*.shop", "a.b.shop:1", true),
+            ("*.shop", "shop", false),
+            ("*.shop", "ashop", false),
+            ("*.shop", "é.shop", true),
+            ("*.shop", "", false),
+            ("[::1]", "[::1]:80", true),
+            ("[::1]", "[::1]", true),
+            ("[::1]:80", "[::1]", false),
+        ] {
+            assert_eq!(HostPattern::parse(pattern).unwrap().matches(authority), matches, "{pattern} {authority}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_is_an_error() {
+        for text in ["", "*", "*.", "*.*", "a*", "a b", "*..shop", "bus:", ":80", "::1", "bus/x", "bus@x", "é"] {
+            assert_eq!(HostPattern::parse(text), Err(NotAHost), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_matcher_covers_what_is_less_general() {
+        let post = matcher(&["POST"], &[], Some("/a/{b}"), None);
+        for (other, covers) in [
+            (post.clone(), true),
+            (matcher(&["POST"], &[], Some("/a/c"), None), true),
+            (matcher(&["POST"], &["bus"], Some("/a/{x}"), Some("r")), true),
+            (matcher(&["POST", "PUT"], &[], Some("/a/c"), None), false),
+            (matcher(&[], &[], Some("/a/c"), None), false),
+            (matcher(&["POST"], &[], None, None), false),
+        ] {
+            assert_eq!(post.covers(&other), covers, "{other:?}");
+        }
+        let hosts = matcher(&[], &["*.shop", "bus"], None, None);
+        for (other, covers) in [
+            (&["a.shop"][..], true),
+            (&["*.a.shop", "bus:80"], true),
+            (&["shop"], false),
+            (&["*.bus"], false),
+            (&["bus", "other"], false),
+            (&[], false),
+        ] {
+            assert_eq!(hosts.covers(&matcher(&[], other, None, None)), covers, "{other:?}");
+        }
+        assert!(!matcher(&[], &["bus:80"], None, None).covers(&matcher(&[], &["bus"], None, None)));
+        assert!(!matcher(&[], &[], None, Some("a")).covers(&matcher(&[], &[], None, Some("b"))));
+    }
+}
