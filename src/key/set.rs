@@ -1,6 +1,6 @@
 //! JWK Sets (RFC 7517 section 5) into keys that are found by their id.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
@@ -59,7 +59,7 @@ impl KeySet {
     pub fn from_jwks(jwks: &[Jwk]) -> Result<Self, Vec<KeySetError>> {
         let mut errors = Vec::new();
         let mut keys = Vec::with_capacity(jwks.len());
-        let mut ids = HashSet::new();
+        let mut ids = BTreeSet::new();
         for (index, jwk) in jwks.iter().enumerate() {
             match &jwk.kid {
                 None if jwks.len() > 1 => errors.push(KeySetError::Unreachable { index }),

@@ -164,8 +164,10 @@ fn ed25519_keys_of_small_order_are_refused() {
         "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
         "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
     ];
-    let mut points: Vec<[u8; 32]> =
-        order_8.iter().map(|hex| std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())).collect();
+    let mut points: Vec<[u8; 32]> = order_8
+        .iter()
+        .map(|hex| std::array::from_fn(|at| u8::from_str_radix(hex.get(2 * at..2 * at + 2).unwrap(), 16).unwrap()))
+        .collect();
     let mut minus_one = [0xff; 32];
     (minus_one[0], minus_one[31]) = (0xec, 0x7f);
     let mut one = [0; 32];
