@@ -1,11 +1,25 @@
 //! A token and a peer into a publisher: who publishes. Trusts the policy's issuers and their keys, and the proxy for the peer;
 //! knows nothing of events or messages.
 
+mod cache;
+mod claims;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::HeaderError;
+pub use crate::call::Peer;
+use crate::call::{Head, HeaderError};
+use crate::crypto::Crypto;
 use crate::key::{Algorithm, KeySet};
 use crate::time::Timestamp;
+pub use cache::{CacheUse, TokenCache};
+use claims::Claims;
+pub use claims::VerifiedToken;
+use token::Jws;
 
 /// Someone whose tokens are believed.
 #[derive(Debug, Clone)]
@@ -46,11 +60,56 @@ pub enum Forward {
     Keep,
 }
 
-/// Who publishes.
+/// Takes the token out of the head of a call.
+///
+/// # Errors
+///
+/// [`TokenError::Header`] where the header is there twice or is not text; [`TokenError::Missing`] where it is absent, of another
+/// scheme, or without a token. A token with a space in it is returned, and refused by [`verify`].
+pub fn bearer<'h>(head: &'h Head, settings: &TokenSettings) -> Result<&'h str, TokenError> {
+    let value = head.text(&settings.header)?.ok_or(TokenError::Missing)?;
+    let token = match &settings.scheme {
+        None => value,
+        Some(wanted) => {
+            let (scheme, rest) = value.split_once(' ').ok_or(TokenError::Missing)?;
+            if !scheme.eq_ignore_ascii_case(wanted) {
+                return Err(TokenError::Missing);
+            }
+            // RFC 6750 section 2.1 has one space, RFC 9110 section 11.4 one or more.
+            rest.trim_start_matches(' ')
+        }
+    };
+    if token.is_empty() { Err(TokenError::Missing) } else { Ok(token) }
+}
+
+/// Who publishes, according to a token (a JWT of RFC 7519 as a compact JWS of RFC 7515): signed by a key of one of the issuers, for
+/// one of its audiences, at a time that it is good for. What the token says of keys (`jwk`, `jku`, `x5u`, `x5c`) is not looked at.
+///
+/// # Errors
+///
+/// [`TokenError`]; the first thing that fails, in the order form, issuer, algorithm, key, signature, audience, times.
+pub fn verify(token: &str, issuers: &[Issuer], now: Timestamp, crypto: &dyn Crypto) -> Result<Publisher, TokenError> {
+    verify_token(token, issuers, now, crypto).map(Publisher::from_token)
+}
+
+fn verify_token(token: &str, issuers: &[Issuer], now: Timestamp, crypto: &dyn Crypto) -> Result<VerifiedToken, TokenError> {
+    let token = Jws::parse(token)?;
+    let claims = Claims::parse(token.payload)?;
+    let issuer = claims.issuer(issuers)?;
+    let key = token.header.key(issuer)?;
+    crypto
+        .verify(key, token.header.algorithm(issuer, key)?, token.signed, &token.signature)
+        .map_err(|_| TokenError::Signature)?;
+    let verified = claims.for_us(issuer)?;
+    verified.check_times(issuer, now)?;
+    Ok(verified)
+}
+
+/// Who publishes. Cloning it copies no text.
 #[derive(Debug, Clone)]
 pub struct Publisher {
     source: PublisherSource,
-    subject: String,
+    subject: Arc<str>,
 }
 
 /// What a publisher is known from.
@@ -62,20 +121,18 @@ pub enum PublisherSource {
     Signature,
 }
 
-/// A token whose signature and claims were verified.
-#[derive(Debug, Clone)]
-pub struct VerifiedToken {
-    _private: (),
-}
-
 impl Publisher {
     /// The owner of a verified signature, on an anonymous route.
     #[must_use]
     pub fn from_signature(owner: String) -> Self {
-        Self { source: PublisherSource::Signature, subject: owner }
+        Self { source: PublisherSource::Signature, subject: Arc::from(owner) }
     }
 
-    /// The token's subject, or the owner of the key.
+    fn from_token(token: VerifiedToken) -> Self {
+        Self { subject: token.shared_subject(), source: PublisherSource::Token(token) }
+    }
+
+    /// The token's subject, or the owner of the key; never empty.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
@@ -85,6 +142,45 @@ impl Publisher {
     #[must_use]
     pub fn source(&self) -> &PublisherSource {
         &self.source
+    }
+
+    /// The token, where there is one.
+    #[must_use]
+    pub fn token(&self) -> Option<&VerifiedToken> {
+        match &self.source {
+            PublisherSource::Token(token) => Some(token),
+            PublisherSource::Signature => None,
+        }
+    }
+
+    /// The policy's name of the token's issuer.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.token().map(VerifiedToken::issuer_name)
+    }
+
+    /// What the upstream is told: `ISSUER/SUBJECT`, or `signer/SUBJECT` where a signature says who publishes. Bytes that are no
+    /// visible ASCII, and `%`, are percent-encoded (RFC 3986 section 2.1); so is a `/` in the issuer's name: the first one parts
+    /// the two.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let issuer = self.issuer().unwrap_or("signer");
+        let mut label = String::with_capacity(issuer.len() + 1 + self.subject.len());
+        percent_encode(&mut label, issuer, b"%/");
+        label.push('/');
+        percent_encode(&mut label, &self.subject, b"%");
+        label
+    }
+}
+
+fn percent_encode(to: &mut String, text: &str, also: &[u8]) {
+    for byte in text.bytes() {
+        if byte.is_ascii_graphic() && !also.contains(&byte) {
+            to.push(char::from(byte));
+        } else {
+            // Writing to a `String` does not fail.
+            let _ = write!(to, "%{byte:02X}");
+        }
     }
 }
 
