@@ -1,9 +1,24 @@
 //! A call into events. Each protocol has its file; this one says what an event is. Trusts nothing of the call; knows nothing of
 //! publishers, rules or the proxy. What comes out was read once, strictly: nobody behind us should read it differently.
 
+mod attributes;
+mod binding;
+mod cloudevents;
+mod content;
+pub mod json;
+mod kafka_rest;
+mod media;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
+use crate::budget::Budget;
+use crate::call::{Head, cut};
+use crate::json::JsonError;
 use crate::time::Timestamp;
+
+pub use content::{content, declared};
 
 /// How a call carries events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +31,63 @@ pub enum Protocol {
     KafkaRest,
     /// Google Pub/Sub, gRPC and REST.
     PubSub,
+}
+
+impl Protocol {
+    /// The policy's word for it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CloudEvents => "cloudevents",
+            Self::Json(_) => "json",
+            Self::KafkaRest => "kafka-rest",
+            Self::PubSub => "pubsub",
+        }
+    }
+
+    /// How the body is to be read, from the headers alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::ContentType`] where the content type, or its charset, is not one of this protocol;
+    /// [`ProtocolError::Header`] where it cannot be read.
+    pub fn form(&self, head: &Head) -> Result<Form, ProtocolError> {
+        match self {
+            Self::CloudEvents => cloudevents::form(head),
+            Self::Json(_) => json::form(head),
+            Self::KafkaRest => kafka_rest::form(head),
+            Self::PubSub => Err(ProtocolError::ContentType { found: String::new() }),
+        }
+    }
+
+    /// The events of a call, at least one. `form` is what [`Protocol::form`] said of this head, `content` the body as [`content`]
+    /// gave it, `topic` what the route says.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] where one of the events, or what is around them, is not of the protocol's form: all of a call is
+    /// refused or none.
+    pub fn events<'a>(
+        &self,
+        form: Form,
+        head: &'a Head,
+        content: &'a [u8],
+        topic: Option<&'a str>,
+        budget: &Budget,
+    ) -> Result<Vec<Event<'a>>, ProtocolError> {
+        match (self, form) {
+            (Self::CloudEvents, Form::Binary) => cloudevents::binary(head, content, topic, budget),
+            (Self::CloudEvents, Form::Structured) => cloudevents::structured(head, content, topic, budget),
+            (Self::CloudEvents, Form::Batch) => cloudevents::batch(head, content, topic, budget),
+            (Self::Json(envelope), Form::Json) => envelope.events(content, topic, budget),
+            (Self::KafkaRest, Form::KafkaV2Json) => kafka_rest::v2_json(content, topic, budget),
+            (Self::KafkaRest, Form::KafkaV2Binary) => kafka_rest::v2_binary(content, topic, budget),
+            (Self::KafkaRest, Form::KafkaV3) => kafka_rest::v3(content, topic, budget),
+            (Self::CloudEvents | Self::Json(_) | Self::KafkaRest | Self::PubSub, _) => {
+                Err(malformed(format!("{form:?} is not a form of {}", self.name())))
+            }
+        }
+    }
 }
 
 /// One event of a call, as it was read.
@@ -45,6 +117,46 @@ pub struct Event<'a> {
     pub data: Data<'a>,
 }
 
+impl Event<'_> {
+    /// The context attribute or extension of that name, as a CloudEvent has it in its canonical string encoding.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        match name {
+            "specversion" => self.spec_version.as_deref(),
+            "id" => self.id.as_deref(),
+            "source" => self.source.as_deref(),
+            "type" => Some(&self.event_type),
+            "subject" => self.subject.as_deref(),
+            "time" => self.time.as_ref().map(|time| time.text.as_ref()),
+            "datacontenttype" => self.data_content_type.as_deref(),
+            "dataschema" => self.data_schema.as_deref(),
+            _ => self.extensions.iter().find(|extension| extension.name == name).map(|extension| extension.value.as_ref()),
+        }
+    }
+
+    /// The same event, of its own text.
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static> {
+        Event {
+            event_type: owned(self.event_type),
+            id: self.id.map(owned),
+            source: self.source.map(owned),
+            time: self.time.map(|time| EventTime { text: owned(time.text), at: time.at }),
+            subject: self.subject.map(owned),
+            topic: self.topic.map(owned),
+            data_content_type: self.data_content_type.map(owned),
+            data_schema: self.data_schema.map(owned),
+            spec_version: self.spec_version.map(owned),
+            extensions: self.extensions.into_iter().map(Extension::into_owned).collect(),
+            data: self.data.into_owned(),
+        }
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
+}
+
 /// The time of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventTime<'a> {
@@ -63,13 +175,19 @@ pub struct Extension<'a> {
     pub value: Cow<'a, str>,
 }
 
+impl Extension<'_> {
+    fn into_owned(self) -> Extension<'static> {
+        Extension { name: owned(self.name), value: owned(self.value) }
+    }
+}
+
 /// What an event carries. The bytes are those that the producer wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data<'a> {
     /// No data.
     Absent,
     /// A JSON value that stands inside the call's JSON: its text, byte for byte.
-    Json(&'a str),
+    Json(Cow<'a, str>),
     /// A string inside the call's JSON that is itself the data: the string, unescaped.
     Text(Cow<'a, str>),
     /// Bytes: a body, or decoded base64.
@@ -87,26 +205,14 @@ impl Data<'_> {
             Self::Binary(bytes) => bytes,
         }
     }
-}
 
-pub mod json {
-    //! placeholder
-    use crate::json::Pointer;
-    /// Where a JSON document keeps the attributes of the event that it is.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct Envelope {
-        /// Where the event type is.
-        pub event_type: Pointer,
-        /// Where the id is.
-        pub id: Option<Pointer>,
-        /// Where the source is.
-        pub source: Option<Pointer>,
-        /// Where the time is.
-        pub time: Option<Pointer>,
-        /// Where the subject is.
-        pub subject: Option<Pointer>,
-        /// Where the data is; the whole document where nothing is said.
-        pub data: Option<Pointer>,
+    fn into_owned(self) -> Data<'static> {
+        match self {
+            Self::Absent => Data::Absent,
+            Self::Json(text) => Data::Json(owned(text)),
+            Self::Text(text) => Data::Text(owned(text)),
+            Self::Binary(bytes) => Data::Binary(Cow::Owned(bytes.into_owned())),
+        }
     }
 }
 
@@ -172,4 +278,44 @@ pub enum ProtocolError {
     /// A header says something else than the body.
     #[error("the header `{0}` contradicts the body")]
     HeaderMismatch(String),
+}
+
+impl From<JsonError> for ProtocolError {
+    fn from(error: JsonError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+impl EventTime<'_> {
+    /// Reads a time of RFC 3339.
+    fn read(text: Cow<'_, str>) -> Result<EventTime<'_>, ProtocolError> {
+        match Timestamp::parse(&text) {
+            Ok(at) => Ok(EventTime { text, at }),
+            Err(error) => Err(malformed(format!("the time `{}` is {error}", shown(&text)))),
+        }
+    }
+}
+
+fn malformed(message: impl Into<String>) -> ProtocolError {
+    ProtocolError::Malformed(message.into())
+}
+
+/// Outside text as a message may hold it: short, and without anything that moves a terminal's cursor.
+fn shown(text: &str) -> String {
+    cut(text, 64).escape_debug().to_string()
+}
+
+/// Collects events, as many as a call may have.
+fn collect<'a>(
+    events: impl Iterator<Item = Result<Event<'a>, ProtocolError>>,
+    budget: &Budget,
+) -> Result<Vec<Event<'a>>, ProtocolError> {
+    let mut events = events.fuse();
+    let all = events.by_ref().take(budget.events).collect::<Result<Vec<_>, _>>()?;
+    // Looked at only where the bound was reached: one event more is read, and no further.
+    match (all.is_empty(), events.next()) {
+        (_, Some(_)) => Err(ProtocolError::TooMany { limit: budget.events }),
+        (true, None) => Err(malformed("a call without an event")),
+        (false, None) => Ok(all),
+    }
 }

@@ -1,0 +1,78 @@
+//! One JSON document that is one event of a bus's own form, e.g. `{"eventType", "timestamp", "payload"}`: its attributes stand
+//! where the policy's pointers say.
+
+use std::borrow::Cow;
+
+use crate::budget::Budget;
+use crate::call::Head;
+use crate::json::{Document, Pointer, Value};
+
+use super::attributes::check_text;
+use super::media::{MediaType, unsupported};
+use super::{Data, Event, EventTime, Form, ProtocolError, malformed};
+
+/// Where a JSON document keeps the attributes of the event that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// Where the event type is.
+    pub event_type: Pointer,
+    /// Where the id is.
+    pub id: Option<Pointer>,
+    /// Where the source is.
+    pub source: Option<Pointer>,
+    /// Where the time is.
+    pub time: Option<Pointer>,
+    /// Where the subject is.
+    pub subject: Option<Pointer>,
+    /// Where the data is; the whole document where nothing is said.
+    pub data: Option<Pointer>,
+}
+
+/// Any JSON: `application/json` and `application/*+json`.
+pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
+    let (media, text) = MediaType::of(head)?.ok_or_else(|| unsupported(""))?;
+    if media.is_application_json() && media.is_utf8() { Ok(Form::Json) } else { Err(unsupported(text)) }
+}
+
+impl Envelope {
+    /// The one event that the content is.
+    pub(super) fn events<'a>(
+        &self,
+        content: &'a [u8],
+        topic: Option<&'a str>,
+        budget: &Budget,
+    ) -> Result<Vec<Event<'a>>, ProtocolError> {
+        let document = Document::parse(content, budget.depth)?;
+        Ok(vec![self.event(document.root(), topic)?])
+    }
+
+    fn event<'a>(&self, root: Value<'_, 'a>, topic: Option<&'a str>) -> Result<Event<'a>, ProtocolError> {
+        let event_type = text(root, "type", Some(&self.event_type))?.ok_or(ProtocolError::MissingAttribute("type"))?;
+        Ok(Event {
+            event_type,
+            id: text(root, "id", self.id.as_ref())?,
+            source: text(root, "source", self.source.as_ref())?,
+            time: text(root, "time", self.time.as_ref())?.map(EventTime::read).transpose()?,
+            subject: text(root, "subject", self.subject.as_ref())?,
+            topic: topic.map(Cow::Borrowed),
+            data_content_type: None,
+            data_schema: None,
+            spec_version: None,
+            extensions: Vec::new(),
+            data: self.data(root),
+        })
+    }
+
+    fn data<'a>(&self, root: Value<'_, 'a>) -> Data<'a> {
+        let value = self.data.as_ref().map_or(Some(root), |pointer| root.at(pointer));
+        value.map_or(Data::Absent, |value| Data::Json(Cow::Borrowed(value.raw())))
+    }
+}
+
+/// The string where the pointer leads; `None` where it leads nowhere. Keeps what is asked of a CloudEvent's attribute `name`.
+fn text<'a>(root: Value<'_, 'a>, name: &str, pointer: Option<&Pointer>) -> Result<Option<Cow<'a, str>>, ProtocolError> {
+    let Some(value) = pointer.and_then(|pointer| root.at(pointer)) else { return Ok(None) };
+    let text = value.as_str().ok_or_else(|| malformed(format!("the attribute `{name}` is not a string")))?;
+    check_text(name, &text)?;
+    Ok(Some(text))
+}

@@ -1,0 +1,149 @@
+//! Kafka REST, the produce calls of v2 and v3 (Confluent REST Proxy), into events: the value of each record is a CloudEvent, or
+//! its headers make one of it (CloudEvents "Kafka Protocol Binding"). The topic is the route's.
+
+use std::borrow::Cow;
+
+use crate::budget::Budget;
+use crate::call::Head;
+use crate::json::{Document, Kind, Sequence, Value};
+
+use super::binding::{Binding, Mode, Pair};
+use super::cloudevents::{base64_text, event, event_of_text};
+use super::media::{MediaType, unsupported};
+use super::{Data, Event, Form, ProtocolError, collect, malformed, shown};
+
+const PREFIX: &str = "ce_";
+
+/// The version and the embedded format of a call.
+pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
+    let (media, text) = MediaType::of(head)?.ok_or_else(|| unsupported(""))?;
+    let form = if media.is_application("vnd.kafka.json.v2+json") {
+        Form::KafkaV2Json
+    } else if media.is_application("vnd.kafka.binary.v2+json") {
+        Form::KafkaV2Binary
+    } else if media.is_application("json") {
+        Form::KafkaV3
+    } else {
+        return Err(unsupported(text));
+    };
+    if media.is_utf8() { Ok(form) } else { Err(unsupported(text)) }
+}
+
+/// v2 with values that are events.
+pub(super) fn v2_json<'a>(content: &'a [u8], topic: Option<&'a str>, budget: &Budget) -> Result<Vec<Event<'a>>, ProtocolError> {
+    let document = Document::parse(content, budget.depth)?;
+    collect(v2_values(document.root())?.map(|value| event(value?, topic, budget)), budget)
+}
+
+/// v2 with values that are the base64 of an event's text.
+pub(super) fn v2_binary<'a>(content: &'a [u8], topic: Option<&'a str>, budget: &Budget) -> Result<Vec<Event<'a>>, ProtocolError> {
+    let document = Document::parse(content, budget.depth)?;
+    let events = v2_values(document.root())?.map(|value| event_of_text(&base64_text(value?, "value")?, topic, budget));
+    collect(events, budget)
+}
+
+/// `{"records": [{"key", "value", "partition"}...]}`
+fn v2_values<'d, 'a>(root: Value<'d, 'a>) -> Result<impl Iterator<Item = Result<Value<'d, 'a>, ProtocolError>>, ProtocolError> {
+    let [records] = members(root, "a produce call", ["records"])?;
+    let records = records.and_then(Value::items).ok_or_else(|| malformed("`records` is not an array"))?;
+    Ok(records.map(|record| {
+        let [_, _, value] = members(record, "a record", ["key", "partition", "value"])?;
+        value.ok_or_else(|| malformed("a record without `value`"))
+    }))
+}
+
+/// v3: one record, or several one behind the other.
+pub(super) fn v3<'a>(content: &'a [u8], topic: Option<&'a str>, budget: &Budget) -> Result<Vec<Event<'a>>, ProtocolError> {
+    let records = Sequence::over(content, budget.depth)?;
+    collect(records.map(|record| v3_record(record?.root(), topic, budget)), budget)
+}
+
+/// `{"partition_id", "timestamp", "headers": [{"name", "value"}...], "key", "value": {"type", "data"}}`
+fn v3_record<'a>(record: Value<'_, 'a>, topic: Option<&'a str>, budget: &Budget) -> Result<Event<'a>, ProtocolError> {
+    let [_, _, _, headers, value] = members(record, "a record", ["partition_id", "timestamp", "key", "headers", "value"])?;
+    let binding = match headers.filter(|headers| headers.kind() != Kind::Null) {
+        Some(headers) => v3_headers(headers, budget)?,
+        None => Binding::new(PREFIX, None),
+    };
+    let data = value.map_or(Ok(Data::Absent), v3_data)?;
+    match binding.mode()? {
+        Mode::Binary => binding.event(data, topic, budget),
+        Mode::Structured | Mode::Unsaid => {
+            let event = v3_event(value, &data, topic, budget)?;
+            binding.agree_with(&event)?;
+            Ok(event)
+        }
+    }
+}
+
+/// Kafka headers are bytes, so their values are in base64; the binding's are UTF-8 without further encoding (section 3.2.3).
+fn v3_headers<'a>(headers: Value<'_, 'a>, budget: &Budget) -> Result<Binding<'a>, ProtocolError> {
+    let headers = headers.items().ok_or_else(|| malformed("`headers` is not an array"))?;
+    Binding::from_pairs(PREFIX, headers.filter_map(|header| v3_header(header).transpose()), budget)
+}
+
+/// The name and the value of a header, `None` for one that is not the binding's.
+fn v3_header<'a>(header: Value<'_, 'a>) -> Result<Option<Pair<'a>>, ProtocolError> {
+    let [name, value] = members(header, "a header", ["name", "value"])?;
+    let name = name.and_then(Value::as_str).ok_or_else(|| malformed("the `name` of a header is not a string"))?;
+    if !is_ours(&name) {
+        return Ok(None);
+    }
+    let value = value.map_or(Ok(Vec::new()), |value| base64_text(value, "value"))?;
+    let value = String::from_utf8(value).map_err(|_| malformed(format!("the header `{}` is not text", shown(&name))))?;
+    Ok(Some((name, Cow::Owned(value))))
+}
+
+/// Whether a header may be one of the binding's, whatever its case: only those must be text.
+fn is_ours(name: &str) -> bool {
+    let starts = name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
+    starts || name.eq_ignore_ascii_case("content-type")
+}
+
+/// `{"type": "JSON" | "STRING" | "BINARY", "data"}`; no data is a record without a value.
+fn v3_data<'a>(value: Value<'_, 'a>) -> Result<Data<'a>, ProtocolError> {
+    if value.kind() == Kind::Null {
+        return Ok(Data::Absent);
+    }
+    let [format, data] = members(value, "`value`", ["type", "data"])?;
+    let format = format.and_then(Value::as_str).ok_or_else(|| malformed("the `type` of a value is not a string"))?;
+    let data = data.filter(|data| data.kind() != Kind::Null);
+    match (format.as_ref(), data) {
+        ("JSON" | "STRING" | "BINARY", None) => Ok(Data::Absent),
+        ("JSON", Some(data)) => Ok(Data::Json(Cow::Borrowed(data.raw()))),
+        ("STRING", Some(data)) => data.as_str().map(Data::Text).ok_or_else(|| malformed("`data` is not a string")),
+        ("BINARY", Some(data)) => Ok(Data::Binary(Cow::Owned(base64_text(data, "data")?))),
+        (format, _) => Err(malformed(format!("values of the type `{}` are not read here", shown(format)))),
+    }
+}
+
+/// The event that a value is: a JSON value where it stands, a string or bytes after being read as JSON.
+fn v3_event<'a>(
+    value: Option<Value<'_, 'a>>,
+    data: &Data<'a>,
+    topic: Option<&'a str>,
+    budget: &Budget,
+) -> Result<Event<'a>, ProtocolError> {
+    match (data, value.and_then(|value| value.get("data"))) {
+        (Data::Json(_), Some(value)) => event(value, topic, budget),
+        (Data::Json(_) | Data::Text(_) | Data::Binary(_), _) => event_of_text(data.bytes(), topic, budget),
+        (Data::Absent, _) => Err(malformed("a record without a value")),
+    }
+}
+
+/// The members of those names; any other one is refused, since who knows what it would do.
+fn members<'d, 'a, const N: usize>(
+    value: Value<'d, 'a>,
+    what: &str,
+    names: [&str; N],
+) -> Result<[Option<Value<'d, 'a>>; N], ProtocolError> {
+    let members = value.members().ok_or_else(|| malformed(format!("{what} is not a JSON object")))?;
+    let mut found = [None; N];
+    for (name, value) in members {
+        match names.iter().zip(&mut found).find(|(known, _)| **known == name) {
+            Some((_, slot)) => *slot = Some(value),
+            None => return Err(malformed(format!("{what} has an unknown member `{}`", shown(&name)))),
+        }
+    }
+    Ok(found)
+}

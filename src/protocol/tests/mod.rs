@@ -1,0 +1,123 @@
+//! Calls as they come over the wire, and what is read of them.
+
+mod cloudevents;
+mod content;
+mod envelope;
+mod kafka_rest;
+
+use super::*;
+use crate::json::Pointer;
+
+const BUDGET: Budget = Budget { body: 1 << 16, events: 4, depth: 8, attributes: 12 };
+
+fn head(headers: &[(&str, &str)]) -> Head {
+    let pseudo = [(":method", "POST"), (":authority", "bus"), (":path", "/e")];
+    Head::from_map(pseudo.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect())
+        .unwrap()
+}
+
+fn json() -> Protocol {
+    let pointer = |text| Pointer::parse(text).unwrap();
+    Protocol::Json(json::Envelope {
+        event_type: pointer("/eventType"),
+        id: Some(pointer("/meta/id")),
+        source: None,
+        time: Some(pointer("/timestamp")),
+        subject: Some(pointer("/subject")),
+        data: Some(pointer("/payload")),
+    })
+}
+
+/// Everything that the protocol does with a call.
+fn read(protocol: &Protocol, headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<Event<'static>>, ProtocolError> {
+    let head = head(headers);
+    let form = protocol.form(&head)?;
+    let content = content(&head, body, &BUDGET)?;
+    let events = protocol.events(form, &head, &content, Some("carts"), &BUDGET)?;
+    Ok(events.into_iter().map(Event::into_owned).collect())
+}
+
+fn is_malformed<T>(result: &Result<T, ProtocolError>) -> bool {
+    matches!(result, Err(ProtocolError::Malformed(_)))
+}
+
+fn mismatch(header: &str) -> ProtocolError {
+    ProtocolError::HeaderMismatch(header.to_owned())
+}
+
+#[test]
+fn a_form_of_another_protocol_is_no_form() {
+    let head = head(&[]);
+    for protocol in [Protocol::CloudEvents, json(), Protocol::KafkaRest, Protocol::PubSub] {
+        let forms = [
+            Form::Binary,
+            Form::Structured,
+            Form::Batch,
+            Form::Json,
+            Form::KafkaV2Json,
+            Form::KafkaV2Binary,
+            Form::KafkaV3,
+            Form::PubSubGrpc,
+            Form::PubSubRest,
+        ];
+        for form in forms {
+            assert!(protocol.events(form, &head, b"", None, &BUDGET).is_err(), "{} {form:?}", protocol.name());
+        }
+    }
+}
+
+#[test]
+fn each_protocol_has_its_content_types() {
+    let forms = |text: &str| {
+        let head = head(&[("content-type", text)]);
+        [Protocol::CloudEvents, json(), Protocol::KafkaRest].map(|protocol| protocol.form(&head).ok())
+    };
+    for (text, expected) in [
+        ("application/json", [None, Some(Form::Json), Some(Form::KafkaV3)]),
+        ("Application/Json; charset=UTF-8", [None, Some(Form::Json), Some(Form::KafkaV3)]),
+        ("application/json; charset=ibm037", [None, None, None]),
+        ("application/vnd.shop.v1+json", [None, Some(Form::Json), None]),
+        ("text/json", [None, None, None]),
+        ("application/cloudevents+json", [Some(Form::Structured), Some(Form::Json), None]),
+        ("APPLICATION/CLOUDEVENTS+JSON;charset=\"utf-8\"", [Some(Form::Structured), Some(Form::Json), None]),
+        ("application/cloudevents+json;charset=utf-16", [None, None, None]),
+        ("application/cloudevents-batch+json", [Some(Form::Batch), Some(Form::Json), None]),
+        ("application/cloudevents-Batch+JSON", [Some(Form::Batch), Some(Form::Json), None]),
+        ("application/cloudevents-batch+json;charset=utf-7", [None, None, None]),
+        ("application/cloudevents-batch", [None, None, None]),
+        ("application/cloudevents", [None, None, None]),
+        ("application/cloudevents+avro", [None, None, None]),
+        ("application/cloudevents+xml", [None, None, None]),
+        ("application/vnd.kafka.json.v2+json", [None, Some(Form::Json), Some(Form::KafkaV2Json)]),
+        ("application/vnd.kafka.binary.v2+json", [None, Some(Form::Json), Some(Form::KafkaV2Binary)]),
+        ("application/vnd.kafka.json.v2+json; charset=latin1", [None, None, None]),
+        ("application/vnd.kafka.avro.v2+json", [None, Some(Form::Json), None]),
+        ("text/xml", [None, None, None]),
+        ("", [None, None, None]),
+    ] {
+        assert_eq!(forms(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn without_a_content_type_only_headers_make_an_event() {
+    for protocol in [Protocol::CloudEvents, json(), Protocol::KafkaRest, Protocol::PubSub] {
+        assert_eq!(protocol.form(&head(&[])), Err(ProtocolError::ContentType { found: String::new() }));
+    }
+    assert_eq!(Protocol::CloudEvents.form(&head(&[("ce-type", "t")])), Ok(Form::Binary));
+}
+
+#[test]
+fn a_content_type_that_is_there_twice_is_refused() {
+    let head = head(&[("content-type", "application/json"), ("content-type", "application/json")]);
+    for protocol in [Protocol::CloudEvents, json(), Protocol::KafkaRest] {
+        assert!(matches!(protocol.form(&head), Err(ProtocolError::Header(_))), "{}", protocol.name());
+    }
+}
+
+#[test]
+fn what_a_message_shows_of_the_call_is_short_and_moves_no_cursor() {
+    let error = Protocol::CloudEvents.form(&head(&[("content-type", &format!("\u{1b}[2J{}", "x".repeat(100)))])).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("\\u{1b}[2J") && message.len() < 140, "{message}");
+}
