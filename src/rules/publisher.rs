@@ -2,7 +2,7 @@
 
 use super::{Violation, shorten};
 use crate::call::Peer;
-use crate::identity::{Publisher, PublisherSource};
+use crate::identity::Publisher;
 use crate::json::{Kind, Pointer, Value};
 
 /// One kind of publisher: all that is said here must hold. What is absent asks nothing; where nothing is asked, it names nobody.
@@ -73,19 +73,15 @@ impl PublisherRule {
         if self.issuer.is_none() && self.claims.is_empty() {
             return true;
         }
-        match publisher.source() {
-            PublisherSource::Token(token) => {
-                // A token does not tell its issuer and claims yet; a rule that asks for them is not kept.
-                let _ = token;
-                false
-            }
-            PublisherSource::Signature => false,
-        }
+        publisher.token().is_some_and(|token| {
+            self.issuer.as_deref().is_none_or(|wanted| wanted == token.issuer_name())
+                && self.claims.iter().all(|claim| claim.holds(token.claims()))
+        })
     }
 }
 
 impl Claim {
-    pub(super) fn holds(&self, claims: Value<'_, '_>) -> bool {
+    fn holds(&self, claims: Value<'_, '_>) -> bool {
         let Some(found) = claims.at(&self.at) else { return false };
         match found.items() {
             Some(mut items) => items.any(|item| self.names(item)),
