@@ -4,7 +4,7 @@
 use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
 use crate::protocol::ProtocolError;
-use crate::rules::Violation;
+use crate::rules::{Mode, Violation};
 use crate::signature::{SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
 
@@ -29,6 +29,12 @@ pub enum Refusal {
     /// A rule is broken.
     #[error(transparent)]
     Rule(#[from] Violation),
+    /// The proxy did not give us what it holds.
+    #[error("the proxy did not hand over the call")]
+    Unreadable,
+    /// The proxy does not hold the call back as the policy's `hold` says.
+    #[error("the proxy does not hold the call back as `hold` says")]
+    HoldMissing,
 }
 
 impl From<ProtocolError> for Refusal {
@@ -119,6 +125,7 @@ codes! {
     RULE_PEER = "rule.peer", 403, 7, "the publisher may, but not from this peer";
     RULE_TOPIC = "rule.topic", 403, 7, "this type may not go to this topic";
     RULE_SOURCE = "rule.source", 403, 7, "this type may not come from this source";
+    HOLD_MISSING = "hold.missing", 503, 14, "the proxy does not hold the call back as the policy's `hold` says";
 }
 
 impl Code {
@@ -154,6 +161,8 @@ impl Refusal {
         match self {
             Self::UnmatchedRoute => Code::ROUTE_UNMATCHED,
             Self::Call(error) => header_code(error),
+            Self::Unreadable => Code::CALL_MALFORMED,
+            Self::HoldMissing => Code::HOLD_MISSING,
             Self::Protocol(error) => protocol_code(error),
             Self::Token(error) => token_code(error),
             Self::Signature(error) => signature_code(error),
@@ -220,7 +229,7 @@ fn signature_code(error: &SignatureError) -> Code {
 }
 
 /// What becomes of an event, or of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// It goes on.
     Admit,
@@ -242,33 +251,13 @@ impl Verdict {
     }
 }
 
-/// Whether refusals are carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// A refused call does not go on.
-    Enforce,
-    /// Every call goes on; the record says what would have been.
-    Observe,
-}
-
-impl Mode {
-    /// The mode as text.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Observe => "observe",
-        }
-    }
-
-    /// The verdict where there is this refusal, or none.
-    #[must_use]
-    pub const fn verdict(self, refusal: Option<&Refusal>) -> Verdict {
-        match (refusal, self) {
-            (None, _) => Verdict::Admit,
-            (Some(_), Self::Enforce) => Verdict::Refuse,
-            (Some(_), Self::Observe) => Verdict::Observe,
-        }
+/// The verdict where there is this refusal, or none.
+#[must_use]
+pub const fn verdict(mode: Mode, refusal: Option<&Refusal>) -> Verdict {
+    match (refusal, mode) {
+        (None, _) => Verdict::Admit,
+        (Some(_), Mode::Enforce) => Verdict::Refuse,
+        (Some(_), Mode::Observe) => Verdict::Observe,
     }
 }
 
