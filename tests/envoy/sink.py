@@ -1,0 +1,146 @@
+"""A log cluster that obeys: an OTLP/HTTP receiver that can be away, slow, overloaded or broken, and remembers what it accepted."""
+
+import gzip
+import http.server
+import socket
+import threading
+import time
+
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+
+from local import free_port, wait_until
+
+
+class Sink:
+    """Starts with `mode` "ok". Others: a status such as 429 or 500 (nothing accepted), "slow" (accepts after `delay` seconds), "cut"
+    (the connection ends without an answer). `away()` and `back()` take the listener itself down and up, on the same port."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.mode, self.delay, self.retry_after = "ok", 0.0, None
+        self.lock = threading.Lock()
+        self.exports, self.records, self.attempts = [], [], 0
+        self.server = None
+        self.back()
+
+    def back(self):
+        sink = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = 60
+
+            def setup(self):
+                super().setup()
+                sink.connections.add(self.connection)
+
+            def do_POST(self):
+                sink._answer(self)
+
+            def log_message(self, *_):
+                pass
+
+        self.connections = set()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def away(self):
+        self.server.shutdown()
+        self.server.server_close()
+        for connection in self.connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.server = None
+
+    def close(self):
+        if self.server:
+            self.away()
+
+    def _answer(self, request):
+        # A copy of the mode at arrival: what counts is what the sink was when the batch came.
+        mode = self.mode
+        body = self._body(request)
+        with self.lock:
+            self.attempts += 1
+        if mode == "slow":
+            time.sleep(self.delay)
+        if mode == "cut":
+            request.close_connection = True
+            request.connection.shutdown(socket.SHUT_RDWR)
+            return
+        if isinstance(mode, int):
+            request.send_response(mode)
+            if self.retry_after is not None:
+                request.send_header("retry-after", str(self.retry_after))
+            request.send_header("content-length", "0")
+            request.end_headers()
+            return
+        export = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
+        with self.lock:
+            self.exports.append((request.path, dict(request.headers.items()), export))
+            self.records += [record for record in _records(export)]
+        request.send_response(200)
+        request.send_header("content-type", "application/x-protobuf")
+        request.send_header("content-length", "0")
+        request.end_headers()
+
+    @staticmethod
+    def _body(request):
+        if request.headers.get("transfer-encoding", "").lower() == "chunked":
+            body = b""
+            while size := int(request.rfile.readline(), 16):
+                body += request.rfile.read(size)
+                request.rfile.readline()
+            request.rfile.readline()
+        else:
+            body = request.rfile.read(int(request.headers.get("content-length", 0)))
+        return gzip.decompress(body) if request.headers.get("content-encoding") == "gzip" else body
+
+    def events(self):
+        """The records of events, not those in which the stream tells of itself (drops)."""
+        with self.lock:
+            return [record for record in self.records if record.get("verdict")]
+
+    def of(self, request_id):
+        return [record for record in self.events() if record.get("requestId") == request_id]
+
+    def wait(self, request_id, count=1, seconds=6):
+        """The records of one call, once there are `count`; and never more."""
+        wait_until(lambda: len(self.of(request_id)) >= count, seconds, f"{count} records of {request_id}")
+        found = self.of(request_id)
+        assert len(found) == count, found
+        return found
+
+
+def _records(export):
+    for resource in export.resource_logs:
+        for scope in resource.scope_logs:
+            for record in scope.log_records:
+                yield flatten(record)
+
+
+# What the tests look at, by the keys of the record's JSON form.
+KEYS = {
+    "cloudevents.event_type": "type", "cloudevents.event_id": "id", "cloudevents.event_source": "source",
+    "messaging.destination.name": "topic", "messaging.message.body.size": "dataSize", "user.id": "publisher", "http.route": "pathTemplate",
+    "eventguard.request_id": "requestId", "eventguard.signature.key_ids": "keyIds", "eventguard.data.sha256": "dataSha256",
+}
+
+
+def flatten(record):
+    """A log record as the flat document that it is in the access log."""
+    return {KEYS.get(entry.key, entry.key.removeprefix("eventguard.")): value_of(entry.value) for entry in record.attributes}
+
+
+def value_of(value):
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "array_value":
+        return [value_of(entry) for entry in value.array_value.values]
+    if kind == "kvlist_value":
+        return {entry.key: value_of(entry.value) for entry in value.kvlist_value.values}
+    return getattr(value, kind)

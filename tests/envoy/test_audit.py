@@ -1,0 +1,165 @@
+"""Records on their way to the log cluster: what they hold, and that none is lost without being counted when the cluster is away,
+slow, overloaded or cuts the connection."""
+
+import time
+
+import pytest
+
+import clients
+import local
+from conftest import STRUCTURED, bearer, cart_event, publish, reference_policy
+from test_stats import counters
+
+
+@pytest.fixture
+def proxy(start_once, sink):
+    sink.mode, sink.retry_after = "ok", None
+    yield start_once(logs=sink)
+    sink.mode = "ok"
+
+
+def settle(sink, calls, seconds=30):
+    """Every call has its record, and each record came once."""
+    local.wait_until(lambda: {call.id for call in calls} <= {record.get("requestId") for record in sink.events()}, seconds, "all records")
+    time.sleep(1.5)
+    for call in calls:
+        assert len(sink.of(call.id)) == 1, sink.of(call.id)
+
+
+def test_a_record_says_who_what_where_and_why(proxy, sink):
+    call = publish(proxy, clients.H1, headers=[STRUCTURED, bearer(), ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")],
+                   body=cart_event("e-77", data='{"quantity":1}'))
+    record = sink.wait(call.id)[0]
+    assert record["verdict"] == "admit" and record["mode"] == "enforce"
+    assert (record["type"], record["id"], record["source"], record["topic"]) == ("com.shop.cart.ItemAdded", "e-77", "/shop/cart", "carts")
+    assert record["publisher"] == "cart-service"
+    assert (record["route"], record["protocol"], record["authority"]) == ("cloudevents", "cloudevents", "bus.shop.example")
+    assert record["pathTemplate"] == "/events/{topic}"
+    assert record["dataSize"] == len('{"quantity":1}')
+    assert record["rule"] == "com.shop.cart.*"
+    assert record["policy.digest"]
+    path, headers, export = sink.exports[-1]
+    assert path == "/v1/logs"
+    assert {name.lower(): value for name, value in headers.items()}["content-type"] == "application/x-protobuf"
+    log = [entry for resource in export.resource_logs for scope in resource.scope_logs for entry in scope.log_records][-1]
+    assert abs(log.time_unix_nano - time.time_ns()) < 60e9
+    assert log.trace_id.hex() == "0af7651916cd43dd8448eb211c80319c" and log.span_id.hex() == "b7ad6b7169203331"
+
+
+def test_a_record_holds_no_token_no_payload_and_no_control_character(proxy, sink):
+    token = bearer()
+    body = cart_event(event_id="a\\u001b[31m\\nb", data='{"secret":"do-not-tell"}')
+    call = publish(proxy, clients.H1, headers=[STRUCTURED, token], body=body)
+    sink.wait(call.id)
+    for _, _, export in sink.exports:
+        text = export.SerializeToString()
+        assert b"do-not-tell" not in text and token[1][20:60].encode() not in text and b"\x1b" not in text
+    logged = proxy.logged(call.id)
+    assert "do-not-tell" not in logged and token[1][20:60] not in logged and "\x1b" not in logged
+
+
+def test_long_names_are_cut(proxy, sink):
+    call = publish(proxy, clients.H1, body=cart_event(event_id="x" * 20000))
+    record = sink.wait(call.id)[0]
+    assert len(record["id"]) < 1000
+
+
+def test_a_batch_has_one_record_per_event(proxy, sink):
+    batch = b"[" + cart_event("1") + b"," + cart_event("2", event_type="com.shop.unknown") + b"]"
+    call = publish(proxy, clients.H1, headers=[("content-type", "application/cloudevents-batch+json"), bearer()], body=batch)
+    first, second = sorted(sink.wait(call.id, 2), key=lambda record: record["index"])
+    assert (first["id"], first["verdict"], second["id"], second["code"]) == ("1", "refuse", "2", "rule.unknown-type")
+
+
+@pytest.mark.slow
+def test_the_log_cluster_goes_away_and_comes_back_and_each_record_arrives_once(proxy, sink):
+    calls = [publish(proxy, clients.H1) for _ in range(5)]
+    settle(sink, calls)
+    sink.away()
+    calls += [publish(proxy, clients.H1) for _ in range(30)]
+    time.sleep(2.5)
+    calls += [publish(proxy, clients.H1, headers=[STRUCTURED]) for _ in range(10)]
+    sink.back()
+    calls += [publish(proxy, clients.H1) for _ in range(5)]
+    settle(sink, calls)
+    assert counters(proxy, "eventguard_audit_dropped_total") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [429, 500, 503, "cut"])
+def test_a_log_cluster_that_refuses_for_a_while_gets_each_record_once(proxy, sink, mode):
+    sink.mode = mode
+    before = sink.attempts
+    calls = [publish(proxy, clients.H1) for _ in range(20)]
+    local.wait_until(lambda: sink.attempts > before + 1, 20, "a second attempt")
+    sink.mode = "ok"
+    settle(sink, calls)
+    assert counters(proxy, "eventguard_audit_dropped_total") == 0
+
+
+@pytest.mark.slow
+def test_a_log_cluster_that_asks_to_wait_is_not_hammered(proxy, sink):
+    sink.mode, sink.retry_after = 429, 4
+    before = sink.attempts
+    calls = [publish(proxy, clients.H1)]
+    local.wait_until(lambda: sink.attempts > before, 10, "a first attempt")
+    time.sleep(3)
+    assert sink.attempts == before + 1
+    sink.mode = "ok"
+    settle(sink, calls)
+
+
+@pytest.mark.slow
+def test_a_slow_log_cluster_slows_no_call(proxy, sink):
+    sink.mode, sink.delay = "slow", 2.0
+    begin = time.monotonic()
+    calls = [publish(proxy, clients.H1, before_body=0) for _ in range(100)]
+    assert time.monotonic() - begin < 5
+    settle(sink, calls)
+
+
+def test_a_batch_that_the_log_cluster_will_never_take_is_dropped_and_counted(proxy, sink):
+    """400 is for good (OTLP/HTTP: not retryable)."""
+    sink.mode = 400
+    call = publish(proxy, clients.H1)
+    local.wait_until(lambda: counters(proxy, "eventguard_audit_dropped_total") == 1, 10, "a drop counted")
+    sink.mode = "ok"
+    after = publish(proxy, clients.H1)
+    sink.wait(after.id)
+    assert sink.of(call.id) == []
+    # The stream tells of its own gap.
+    local.wait_until(lambda: any(record.get("dropped") for record in sink.records), 10, "a record of the drop")
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_the_queue_is_dropped_and_told(start_once, sink):
+    sink.mode = "ok"
+    policy = reference_policy()
+    policy["audit"] = {"cluster": "logs", "queue": {"records": 20}}
+    proxy = start_once(policy, logs=sink)
+    sink.away()
+    calls = [publish(proxy, clients.H1, before_body=0) for _ in range(60)]
+    time.sleep(1)
+    known = len(sink.records)
+    sink.back()
+
+    def told():
+        with sink.lock:
+            new = sink.records[known:]
+        arrived = {record["requestId"] for record in new if record.get("verdict") and record.get("requestId") in {call.id for call in calls}}
+        return len(arrived) + max([record.get("dropped.total", record.get("dropped", 0)) for record in new] or [0])
+
+    local.wait_until(lambda: told() >= 60, 30, "60 records arrived or told as dropped")
+    assert told() == 60
+    assert counters(proxy, "eventguard_audit_dropped_total") >= 38
+
+
+def test_a_log_cluster_that_envoy_does_not_know_harms_no_call(start_once, upstream):
+    policy = reference_policy()
+    policy["audit"] = {"cluster": "nowhere"}
+    proxy = start_once(policy)
+    for _ in range(3):
+        assert publish(proxy, clients.H1).response.status == 200
+    time.sleep(1.5)
+    assert publish(proxy, clients.H2).response.status == 200
+    assert '"verdict":"admit"' in proxy.access_log.read_text()

@@ -1,0 +1,160 @@
+"""What callers put into headers and paths, and what the upstream gets of it."""
+
+import pytest
+
+import clients
+from conftest import STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy
+
+ISSUER = "https://idp.shop.example/realms/shop"
+
+
+@pytest.fixture(scope="module")
+def proxies(start, sink):
+    return {hold: start(hold=hold, logs=sink) for hold in ("body", "headers")}
+
+
+@pytest.fixture(params=["body", "headers"])
+def proxy(request, proxies):
+    return proxies[request.param]
+
+
+@pytest.fixture(params=clients.BOTH, ids=lambda client: client.name)
+def client(request):
+    return request.param
+
+
+FORGED = [("x-eventguard-publisher", "forged"), ("x-eventguard-publisher", "forged again"), ("x-eventguard-verdict", "forged"),
+          ("x-eventguard-anything", "forged")]
+
+
+def test_the_upstream_is_told_the_publisher_and_not_the_token(proxy, client, upstream):
+    seen = assert_admitted(publish(proxy, client), upstream)
+    publisher = seen.header("x-eventguard-publisher")[0]
+    assert publisher.endswith("/cart-service") and publisher.startswith(("shop", ISSUER)), publisher
+    assert not any("eyJ" in value for _, value in seen.headers)
+    assert seen.header("content-type") == ["application/cloudevents+json"]
+
+
+def test_headers_that_only_the_filter_sets_are_taken_from_the_caller(proxy, client, upstream):
+    seen = assert_admitted(publish(proxy, client, headers=[STRUCTURED, bearer(), *FORGED]), upstream)
+    assert not any("forged" in value for _, value in seen.headers), seen.headers
+    assert {name for name, _ in seen.headers if name.startswith("x-eventguard")} == {"x-eventguard-publisher"}
+
+
+def test_the_case_of_a_header_name_hides_nothing(proxy, upstream):
+    seen = assert_admitted(publish(proxy, clients.H1, headers=[STRUCTURED, bearer(), ("X-EventGuard-Publisher", "forged")]), upstream)
+    assert not any("forged" in value for _, value in seen.headers)
+
+
+def test_forged_headers_are_removed_on_calls_that_no_route_matches(start_once, client, upstream):
+    proxy = start_once({**reference_policy(), "unmatched": "pass"})
+    call = publish(proxy, client, path="/elsewhere", headers=[*FORGED, ("authorization", "Basic eDp5")])
+    assert call.response.status == 200
+    seen = upstream.one(call.id)
+    assert not [name for name, _ in seen.headers if name.startswith("x-eventguard")], seen.headers
+    # Not a publish call: its credentials are none of ours.
+    assert seen.header("authorization") == ["Basic eDp5"]
+    assert seen.body == call.body
+
+
+def test_a_token_goes_on_where_the_policy_says_so(start_once, upstream):
+    proxy = start_once({**reference_policy(), "token": {"header": "authorization", "scheme": "Bearer", "forward": True}})
+    token = bearer()
+    call = publish(proxy, clients.H1, headers=[STRUCTURED, token])
+    assert call.response.status == 200
+    assert upstream.one(call.id).header("authorization") == [token[1]]
+
+
+def test_a_header_that_is_not_utf_8_passes_where_nobody_reads_it(proxy, client, upstream):
+    call = publish(proxy, client, headers=[STRUCTURED, bearer(), ("x-odd", b"\xff\xfe caf\xe9")])
+    seen = assert_admitted(call, upstream)
+    assert [value.encode("latin-1") for value in seen.header("x-odd")] == [b"\xff\xfe caf\xe9"]
+
+
+@pytest.mark.parametrize("header", [("authorization", b"Bearer \xff"), ("content-type", b"application/\xff"), ("signature-input", b"sig=\xff"),
+                                    ("content-encoding", b"\xff"), ("content-digest", b"\xff")], ids=lambda header: header[0])
+def test_a_header_that_is_not_utf_8_is_refused_where_it_is_read(proxy, client, upstream, header):
+    headers = [entry for entry in (STRUCTURED, bearer()) if entry[0] != header[0]] + [header]
+    if header[0] == "content-digest":
+        headers += [("signature", "sig=:AA==:"), ("signature-input", 'sig=("content-digest");created=1;keyid="cart-ed"')]
+    response = publish(proxy, client, headers=headers).response
+    assert response.status in (400, 401), response
+    assert response.problem["code"] in ("call.malformed", "signature.malformed", "signature.uncovered")
+
+
+def test_a_request_id_or_traceparent_that_is_not_utf_8_does_no_harm(proxy, client, upstream):
+    for name in ("traceparent", "user-agent"):
+        assert_admitted(publish(proxy, client, headers=[STRUCTURED, bearer(), (name, b"\xff")]), upstream)
+
+
+# Envoy itself joins some repeated headers with a comma; those come as one value, which is then malformed.
+DOUBLED = [
+    ("authorization", bearer, {"call.duplicate-header", "token.malformed"}),
+    ("content-type", lambda: STRUCTURED, {"call.duplicate-header", "call.content-type"}),
+    ("content-encoding", lambda: ("content-encoding", "gzip"), {"call.duplicate-header", "call.encoding"}),
+    ("signature", lambda: ("signature", "sig=:AA==:"), {"call.duplicate-header"}),
+    ("signature-input", lambda: ("signature-input", 'sig=();created=1;keyid="x"'), {"call.duplicate-header"}),
+    ("webhook-id", lambda: ("webhook-id", "m"), {"call.duplicate-header"}),
+]
+
+
+@pytest.mark.parametrize("name, make, codes", DOUBLED, ids=[entry[0] for entry in DOUBLED])
+def test_a_header_that_is_read_may_be_there_once(proxy, client, upstream, name, make, codes):
+    others = [entry for entry in (STRUCTURED, bearer()) if entry[0] != name]
+    more = [("signature-input", 'sig=();created=1;keyid="x"')] if name == "signature" else []
+    more += [("webhook-timestamp", "1"), ("webhook-signature", "v1,AA==")] if name == "webhook-id" else []
+    more += [("signature", "sig=:AA==:")] if name == "signature-input" else []
+    call = publish(proxy, client, headers=[*others, *more, make(), make()])
+    assert 400 <= call.response.status < 500
+    assert call.response.problem["code"] in codes
+    assert upstream.saw_nothing_of(call.id)
+
+
+def test_a_doubled_attribute_of_a_binary_event_is_refused(proxy, client, upstream):
+    headers = [("content-type", "application/json"), bearer(), ("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/shop/cart"),
+               ("ce-type", "com.shop.cart.ItemAdded"), ("ce-type", "com.shop.order.ItemShipped")]
+    assert_refused(publish(proxy, client, headers=headers, body=b"{}"), upstream, "call.duplicate-header", 400)
+
+
+@pytest.mark.parametrize("path", ["/events/%63arts", "/events/carts?api-version=1"])
+def test_a_path_that_says_the_same_is_the_same(proxy, client, upstream, path):
+    assert_admitted(publish(proxy, client, path=path), upstream)
+
+
+@pytest.mark.parametrize("path", ["/events/carts/", "//events/carts", "/events//carts", "/events/./carts", "/x/../events/carts", "/EVENTS/carts",
+                                  "/events/orders%2f..%2fcarts", "/events/carts%00", "/events/carts;a=b", "/events/%c0%a0carts", "/events/carts%20"])
+def test_a_path_that_only_looks_the_same_names_no_topic(proxy, client, upstream, path):
+    call = publish(proxy, client, path=path)
+    assert call.response.status in (400, 403), call.response
+    assert upstream.saw_nothing_of(call.id)
+
+
+def test_the_path_that_a_proxy_claims_to_have_seen_counts_for_nothing(proxy, client, upstream):
+    call = publish(proxy, client, path="/events/orders", headers=[STRUCTURED, bearer(), ("x-envoy-original-path", "/events/carts")])
+    assert_refused(call, upstream, "rule.topic", 403)
+
+
+def test_a_problem_never_holds_the_token_or_the_payload(proxy, client, upstream):
+    token, data = bearer(), '{"secret":"do-not-tell"}'
+    call = publish(proxy, client, headers=[STRUCTURED, token], body=cart_event(data=data, event_type="com.shop.unknown"))
+    assert_refused(call, upstream, "rule.unknown-type", 403)
+    everything = call.response.body.decode() + str(call.response.headers)
+    assert "do-not-tell" not in everything and token[1][20:60] not in everything
+
+
+def test_a_problem_of_a_batch_names_its_refused_events(proxy, client, upstream):
+    batch = b"[" + cart_event("1") + b"," + cart_event("2", event_type="com.shop.unknown") + b"," + cart_event("3") + b"]"
+    call = publish(proxy, client, headers=[("content-type", "application/cloudevents-batch+json"), bearer()], body=batch)
+    problem = assert_refused(call, upstream, "rule.unknown-type", 403)
+    assert [event["index"] for event in problem["events"]] == [1]
+
+
+def test_a_refusal_names_the_request(proxy, client, upstream):
+    call = publish(proxy, client, headers=[STRUCTURED])
+    problem = assert_refused(call, upstream, "token.missing", 401)
+    assert call.id in problem.values(), problem
+
+
+def test_a_call_without_a_body_or_a_route_is_answered_at_once(proxy, client, upstream):
+    call = publish(proxy, client, method="GET", path="/", parts=[], length=False)
+    assert_refused(call, upstream, "route.unmatched", 403)

@@ -1,0 +1,78 @@
+"""Every manifest in envoy/ parses, is accepted by Envoy with the module in it, and carries what an operator must not forget."""
+
+import json
+import subprocess
+
+import pytest
+import yaml
+
+from conftest import OLD, ROOT, envoy, load
+import local
+
+ENVOY = ["envoy.yaml", "envoy-hold-headers.yaml", "per-route.yaml"]
+ISTIO = ["istio-wasmplugin.yaml", "istio-hold-headers.yaml"]
+
+
+def documents(name):
+    return list(yaml.safe_load_all((ROOT / "envoy" / name).read_text()))
+
+
+def find(node, wanted):
+    """Every value under the key `wanted`, however deep."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == wanted:
+                yield value
+            yield from find(value, wanted)
+    elif isinstance(node, list):
+        for value in node:
+            yield from find(value, wanted)
+
+
+def policies(name):
+    for document in documents(name):
+        yield from find(document, "pluginConfig")
+        for configuration in find(document, "configuration"):
+            yield json.loads(configuration["value"])
+
+
+def test_every_manifest_is_known_here():
+    assert sorted(ENVOY + ISTIO) == sorted(path.name for path in (ROOT / "envoy").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", ENVOY)
+@pytest.mark.parametrize("version", ["1.40.0", OLD])
+def test_envoy_accepts_it(name, version):
+    done = subprocess.run([envoy(version), "--mode", "validate", "-c", ROOT / "envoy" / name, "--use-dynamic-base-id"], cwd=ROOT,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("name", ENVOY + ISTIO)
+def test_it_never_fails_open(name):
+    found = [value for document in documents(name) for key in ("failure_policy", "failStrategy") for value in find(document, key)]
+    assert found == ["FAIL_RELOAD"]
+
+
+@pytest.mark.parametrize("name", ENVOY + ISTIO)
+def test_its_policy_is_one_and_its_hold_has_what_it_needs(name, tmp_path):
+    [policy] = policies(name)
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(policy))
+    done = subprocess.run([local.COMMAND, "check", path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    flags = [value for document in documents(name) for value in find(document, "allow_on_headers_stop_iteration")]
+    buffers = [value for document in documents(name) for value in find(document, "max_request_bytes")]
+    if policy["hold"] == "headers":
+        assert (flags, buffers) == ([True], [])
+    else:
+        assert flags == [] and len(buffers) == 1
+        limit = policy.get("limits", {}).get("body", "1MiB")
+        units = {"KiB": 1 << 10, "MiB": 1 << 20}
+        assert buffers[0] > int(limit[:-3]) * units[limit[-3:]]
+
+
+def test_the_policy_of_envoy_yaml_is_that_of_the_examples():
+    [policy] = policies("envoy.yaml")
+    assert policy.pop("hold") == "body"
+    assert policy == load(ROOT / "examples/policy.yaml")
