@@ -10,7 +10,7 @@ use crate::json::{Document, Kind, Sequence, Value};
 use super::binding::{Binding, Mode, Pair};
 use super::cloudevents::{base64_text, event, event_of_text};
 use super::media::{MediaType, unsupported};
-use super::{Data, Event, Form, ProtocolError, collect, malformed, shown};
+use super::{Data, Event, Form, ProtocolError, collect, malformed, members, shown};
 
 const PREFIX: &str = "ce_";
 
@@ -129,21 +129,4 @@ fn v3_event<'a>(
         (Data::Json(_) | Data::Text(_) | Data::Binary(_), _) => event_of_text(data.bytes(), topic, budget),
         (Data::Absent, _) => Err(malformed("a record without a value")),
     }
-}
-
-/// The members of those names; any other one is refused, since who knows what it would do.
-fn members<'d, 'a, const N: usize>(
-    value: Value<'d, 'a>,
-    what: &str,
-    names: [&str; N],
-) -> Result<[Option<Value<'d, 'a>>; N], ProtocolError> {
-    let members = value.members().ok_or_else(|| malformed(format!("{what} is not a JSON object")))?;
-    let mut found = [None; N];
-    for (name, value) in members {
-        match names.iter().zip(&mut found).find(|(known, _)| **known == name) {
-            Some((_, slot)) => *slot = Some(value),
-            None => return Err(malformed(format!("{what} has an unknown member `{}`", shown(&name)))),
-        }
-    }
-    Ok(found)
 }

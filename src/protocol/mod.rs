@@ -5,9 +5,12 @@ mod attributes;
 mod binding;
 mod cloudevents;
 mod content;
+mod grpc;
 pub mod json;
 mod kafka_rest;
 mod media;
+mod protobuf;
+mod pubsub;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +18,7 @@ use std::borrow::Cow;
 
 use crate::budget::Budget;
 use crate::call::{Head, cut};
-use crate::json::JsonError;
+use crate::json::{JsonError, Value};
 use crate::time::Timestamp;
 
 pub use content::{content, declared};
@@ -56,7 +59,7 @@ impl Protocol {
             Self::CloudEvents => cloudevents::form(head),
             Self::Json(_) => json::form(head),
             Self::KafkaRest => kafka_rest::form(head),
-            Self::PubSub => Err(ProtocolError::ContentType { found: String::new() }),
+            Self::PubSub => pubsub::form(head),
         }
     }
 
@@ -83,6 +86,8 @@ impl Protocol {
             (Self::KafkaRest, Form::KafkaV2Json) => kafka_rest::v2_json(content, topic, budget),
             (Self::KafkaRest, Form::KafkaV2Binary) => kafka_rest::v2_binary(content, topic, budget),
             (Self::KafkaRest, Form::KafkaV3) => kafka_rest::v3(content, topic, budget),
+            (Self::PubSub, Form::PubSubGrpc) => pubsub::grpc(head, content, budget),
+            (Self::PubSub, Form::PubSubRest) => pubsub::rest(content, topic, budget),
             (Self::CloudEvents | Self::Json(_) | Self::KafkaRest | Self::PubSub, _) => {
                 Err(malformed(format!("{form:?} is not a form of {}", self.name())))
             }
@@ -318,4 +323,21 @@ fn collect<'a>(
         (true, None) => Err(malformed("a call without an event")),
         (false, None) => Ok(all),
     }
+}
+
+/// The members of those names; any other one is refused, since who knows what it would do.
+fn members<'d, 'a, const N: usize>(
+    value: Value<'d, 'a>,
+    what: &str,
+    names: [&str; N],
+) -> Result<[Option<Value<'d, 'a>>; N], ProtocolError> {
+    let members = value.members().ok_or_else(|| malformed(format!("{what} is not a JSON object")))?;
+    let mut found = [None; N];
+    for (name, value) in members {
+        match names.iter().zip(&mut found).find(|(known, _)| **known == name) {
+            Some((_, slot)) => *slot = Some(value),
+            None => return Err(malformed(format!("{what} has an unknown member `{}`", shown(&name)))),
+        }
+    }
+    Ok(found)
 }

@@ -4,6 +4,7 @@ mod cloudevents;
 mod content;
 mod envelope;
 mod kafka_rest;
+mod pubsub;
 
 use super::*;
 use crate::json::Pointer;
