@@ -1,10 +1,107 @@
 //! Covered bytes and a key into evidence: who signed a call or an event. Trusts the policy's signers; a signature that is there
 //! is always judged, whether or not a rule asks for one.
+//!
+//! Every scheme judges in the same order: its form, the key, what is covered, the time, the signature, the digest, and last
+//! whether the key is the publisher's.
+
+mod digest;
+pub mod dsse;
+pub mod http_message;
+mod jws;
+mod signers;
+pub mod standard_webhooks;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+pub use digest::content_digest;
+pub use signers::{DuplicateKeyId, Signers};
+
+use crate::call::{Head, cut};
+use crate::crypto::Crypto;
 use crate::key::{PublicKey, Secret};
+use crate::protocol::Event;
 use crate::time::Timestamp;
+use signers::Verifier;
+
+/// Judges every signature over the call as a whole that is there and whose scheme is in use; empty where there is none. `content`
+/// is the body as it was sent, before any content decoding (RFC 9530 section 2). `expected` is the token's subject, which must
+/// own every key; `None` on an anonymous route, where all keys must have the same owner.
+///
+/// # Errors
+///
+/// [`SignatureError`] of the first signature that is no evidence: one that fails is never outweighed by one that verifies.
+pub fn verify_call(
+    settings: &Settings,
+    signers: &Signers,
+    head: &Head,
+    content: &[u8],
+    expected: Option<&str>,
+    now: Timestamp,
+    crypto: &dyn Crypto,
+) -> Result<Vec<VerifiedSignature>, SignatureError> {
+    let verifier = Verifier { signers, expected, now, crypto };
+    let mut verified = match &settings.http_message {
+        Some(settings) => http_message::verify(settings, head, content, &verifier)?,
+        None => Vec::new(),
+    };
+    let covers_headers = !verified.is_empty();
+    if let Some(settings) = &settings.standard_webhooks {
+        verified.extend(standard_webhooks::verify(settings, head, content, &verifier)?);
+    }
+    if let Some(settings) = &settings.jws {
+        verified.extend(jws::verify(settings, head, content, &verifier)?);
+    }
+    if !verified.is_empty()
+        && !covers_headers
+        && let Some(name) = attribute_headers(head).next()
+    {
+        return Err(SignatureError::Uncovered(cut(name, 64).to_owned()));
+    }
+    one_owner(&verified)?;
+    Ok(verified)
+}
+
+/// Judges the signature that the event itself carries, where it carries one and DSSE is in use. `expected` is the subject of the
+/// token, or the owner of the call's signature, which must own the keys.
+///
+/// # Errors
+///
+/// [`SignatureError`] where the signature is no evidence.
+pub fn verify_event(
+    settings: &Settings,
+    signers: &Signers,
+    event: &Event<'_>,
+    expected: Option<&str>,
+    now: Timestamp,
+    crypto: &dyn Crypto,
+) -> Result<Option<VerifiedSignature>, SignatureError> {
+    match &settings.dsse {
+        Some(settings) => dsse::verify(settings, event, &Verifier { signers, expected, now, crypto }),
+        None => Ok(None),
+    }
+}
+
+/// The headers that carry attributes of a CloudEvent in binary mode (CloudEvents HTTP binding section 3.1); nothing in the other
+/// modes. A signature over the body alone says nothing of them: the event type could be changed under it.
+fn attribute_headers(head: &Head) -> impl Iterator<Item = &str> {
+    let structured = head.values("content-type").any(|value| {
+        const MEDIA_TYPE: &[u8] = b"application/cloudevents";
+        value.get(..MEDIA_TYPE.len()).is_some_and(|start| start.eq_ignore_ascii_case(MEDIA_TYPE))
+    });
+    let binary = !structured && head.values("ce-specversion").next().is_some();
+    head.headers().map(|(name, _)| name).filter(move |name| binary && (name.starts_with("ce-") || *name == "content-type"))
+}
+
+/// Two owners would leave open who publishes.
+fn one_owner(verified: &[VerifiedSignature]) -> Result<(), SignatureError> {
+    let other = verified.windows(2).find_map(|pair| match pair {
+        [first, second] if first.publisher != second.publisher => Some(second.publisher.clone()),
+        _ => None,
+    });
+    other.map_or(Ok(()), |owner| Err(SignatureError::Signer { owner }))
+}
 
 /// The holder of a message-signing key.
 #[derive(Debug, Clone)]
@@ -105,7 +202,7 @@ pub struct VerifiedSignature {
     scheme: Scheme,
     key_id: String,
     publisher: String,
-    /// Extension attributes that it does not cover (DSSE, passthrough).
+    /// Extension attributes that it does not cover (DSSE: those that strict mode exempts, all of them in passthrough mode).
     uncovered: Vec<String>,
 }
 
@@ -147,6 +244,12 @@ pub enum SignatureError {
     },
 }
 
+impl SignatureError {
+    fn malformed(what: impl Into<String>) -> Self {
+        Self::Malformed(what.into())
+    }
+}
+
 impl VerifiedSignature {
     /// The scheme.
     #[must_use]
@@ -166,7 +269,7 @@ impl VerifiedSignature {
         &self.publisher
     }
 
-    /// Extension attributes that it does not cover (DSSE in passthrough mode).
+    /// Extension attributes that it does not cover (DSSE: those that strict mode exempts, all of them in passthrough mode).
     #[must_use]
     pub fn uncovered(&self) -> &[String] {
         &self.uncovered

@@ -1,0 +1,141 @@
+//! The policy's signers, and what every scheme does with one: find it by its key id, see whether its key is trusted now, verify
+//! bytes with it, see whose it is.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use super::{Scheme, SignatureError, Signer, SignerKey, VerifiedSignature};
+use crate::call::cut;
+use crate::crypto::{Crypto, verify_hmac_sha256};
+use crate::key::Algorithm;
+use crate::time::Timestamp;
+
+/// The signers of a policy, by key id.
+#[derive(Debug, Clone)]
+pub struct Signers {
+    signers: Vec<Signer>,
+    /// The keys are the policy's, so that nobody can choose colliding ones: the fixed hasher needs no randomness from the host.
+    by_key_id: HashMap<String, usize, BuildHasherDefault<DefaultHasher>>,
+}
+
+/// A key id that an earlier signer has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the key id `{}` is there twice", cut(.key_id, 64))]
+pub struct DuplicateKeyId {
+    /// The key id.
+    pub key_id: String,
+    /// The later signer's place in the list, from 0.
+    pub index: usize,
+}
+
+impl Signers {
+    /// From a list in which every key id is there once.
+    ///
+    /// # Errors
+    ///
+    /// Every [`DuplicateKeyId`].
+    pub fn new(signers: Vec<Signer>) -> Result<Self, Vec<DuplicateKeyId>> {
+        let mut by_key_id = HashMap::with_capacity_and_hasher(signers.len(), BuildHasherDefault::default());
+        let mut duplicates = Vec::new();
+        for (index, signer) in signers.iter().enumerate() {
+            if by_key_id.insert(signer.key_id.clone(), index).is_some() {
+                duplicates.push(DuplicateKeyId { key_id: signer.key_id.clone(), index });
+            }
+        }
+        if duplicates.is_empty() { Ok(Self { signers, by_key_id }) } else { Err(duplicates) }
+    }
+
+    /// The signer with that key id.
+    #[must_use]
+    pub fn find(&self, key_id: &str) -> Option<&Signer> {
+        self.signers.get(*self.by_key_id.get(key_id)?)
+    }
+
+    /// All signers, in the order of the policy.
+    pub fn iter(&self) -> impl Iterator<Item = &Signer> {
+        self.signers.iter()
+    }
+}
+
+/// What a message is signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MessageAlgorithm {
+    /// HMAC-SHA256 with a shared secret.
+    HmacSha256,
+    /// A public key's algorithm.
+    Public(Algorithm),
+}
+
+impl SignerKey {
+    /// Whether the key can make signatures of `algorithm`.
+    pub(super) fn makes(&self, algorithm: MessageAlgorithm) -> bool {
+        match (self, algorithm) {
+            (Self::Secret(_), MessageAlgorithm::HmacSha256) => true,
+            (Self::Public(key), MessageAlgorithm::Public(algorithm)) => key.makes(algorithm),
+            (Self::Secret(_), MessageAlgorithm::Public(_)) | (Self::Public(_), MessageAlgorithm::HmacSha256) => false,
+        }
+    }
+
+    /// The algorithm of a signature that names none; `None` where the key leaves that open: an RSA key whose JWK has no `alg`.
+    pub(super) fn algorithm(&self) -> Option<MessageAlgorithm> {
+        match self {
+            Self::Secret(_) => Some(MessageAlgorithm::HmacSha256),
+            Self::Public(key) => key.algorithm().map(MessageAlgorithm::Public),
+        }
+    }
+}
+
+/// What every scheme judges with.
+pub(super) struct Verifier<'a> {
+    pub signers: &'a Signers,
+    /// The publisher who must own the keys, where one is known already.
+    pub expected: Option<&'a str>,
+    pub now: Timestamp,
+    pub crypto: &'a dyn Crypto,
+}
+
+impl<'a> Verifier<'a> {
+    /// The signer with that key id.
+    pub fn signer(&self, key_id: &str) -> Result<&'a Signer, SignatureError> {
+        self.signers.find(key_id).ok_or_else(|| SignatureError::UnknownKey(cut(key_id, 64).to_owned()))
+    }
+
+    /// Whether the key is trusted now; its first and its last moment belong to its time.
+    pub fn check_key_time(&self, signer: &Signer) -> Result<(), SignatureError> {
+        if let Some(not_before) = signer.not_before.filter(|not_before| self.now < *not_before) {
+            return Err(SignatureError::Expired(format!("the key is trusted from {not_before} on")));
+        }
+        if let Some(not_after) = signer.not_after.filter(|not_after| self.now > *not_after) {
+            return Err(SignatureError::Expired(format!("the key was trusted until {not_after}")));
+        }
+        Ok(())
+    }
+
+    /// Whether `signature` is the signer's over `message`.
+    pub fn verify(
+        &self,
+        signer: &Signer,
+        algorithm: MessageAlgorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        match (&signer.key, algorithm) {
+            (SignerKey::Secret(secret), MessageAlgorithm::HmacSha256) => verify_hmac_sha256(secret, message, signature),
+            (SignerKey::Public(key), MessageAlgorithm::Public(algorithm)) => {
+                self.crypto.verify(key, algorithm, message, signature)
+            }
+            (SignerKey::Secret(_), MessageAlgorithm::Public(_)) | (SignerKey::Public(_), MessageAlgorithm::HmacSha256) => {
+                return Err(SignatureError::Invalid);
+            }
+        }
+        .map_err(|_| SignatureError::Invalid)
+    }
+
+    /// Evidence of a signature that was verified, if the key is the publisher's.
+    pub fn evidence(&self, scheme: Scheme, signer: &Signer, uncovered: Vec<String>) -> Result<VerifiedSignature, SignatureError> {
+        if self.expected.is_some_and(|expected| expected != signer.publisher) {
+            return Err(SignatureError::Signer { owner: signer.publisher.clone() });
+        }
+        Ok(VerifiedSignature { scheme, key_id: signer.key_id.clone(), publisher: signer.publisher.clone(), uncovered })
+    }
+}
