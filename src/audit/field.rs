@@ -1,0 +1,109 @@
+//! The fields of a record: what each is called as JSON and as an attribute of OpenTelemetry. One table, so that the access log, the
+//! log cluster and the command line never call one thing by two names of their own.
+
+use serde::{Serialize, Serializer};
+
+use super::text::Text;
+
+/// One field of a record.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its key in the JSON form.
+    pub json: &'static str,
+    /// The attribute's name: one of the OpenTelemetry semantic conventions where they have one, else below `eventguard.`.
+    pub attribute: &'static str,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy)]
+pub enum Value<'r> {
+    /// Text.
+    Text(&'r str),
+    /// A number.
+    Number(u64),
+    /// Texts.
+    List(&'r [Text<'r>]),
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Number(number) => serializer.serialize_u64(*number),
+            Self::List(texts) => serializer.collect_seq(texts.iter().map(Text::as_str)),
+        }
+    }
+}
+
+macro_rules! fields {
+    ($($name:ident = $json:literal, $attribute:literal;)*) => {
+        $(pub(super) const $name: &Field = &Field { json: $json, attribute: $attribute };)*
+
+        /// Every field but `time`, which is the log record's own, in the order of the JSON form.
+        pub const FIELDS: &[&Field] = &[$($name),*];
+    };
+}
+
+fields! {
+    VERDICT = "verdict", "eventguard.verdict";
+    CODE = "code", "eventguard.code";
+    CAUSE = "cause", "eventguard.cause";
+    DETAIL = "detail", "eventguard.detail";
+    RULE = "rule", "eventguard.rule";
+    MODE = "mode", "eventguard.mode";
+    POLICY = "policy", "eventguard.policy.digest";
+    TYPE = "type", "cloudevents.event_type";
+    ID = "id", "cloudevents.event_id";
+    SOURCE = "source", "cloudevents.event_source";
+    SUBJECT = "subject", "cloudevents.event_subject";
+    EVENT_TIME = "eventTime", "eventguard.event.time";
+    TOPIC = "topic", "messaging.destination.name";
+    DATA_SHA256 = "dataSha256", "eventguard.data.sha256";
+    DATA_SIZE = "dataSize", "messaging.message.body.size";
+    ISSUER = "issuer", "eventguard.issuer.name";
+    ISSUER_URL = "issuerUrl", "eventguard.issuer.url";
+    PUBLISHER = "publisher", "user.id";
+    PEER = "peer", "eventguard.peer";
+    KEY_IDS = "keyIds", "eventguard.signature.key_ids";
+    SCHEMES = "schemes", "eventguard.signature.schemes";
+    UNSIGNED = "unsigned", "eventguard.signature.unsigned";
+    ROUTE = "route", "eventguard.route";
+    PROTOCOL = "protocol", "eventguard.protocol";
+    AUTHORITY = "authority", "eventguard.authority";
+    PATH_TEMPLATE = "pathTemplate", "http.route";
+    INDEX = "index", "eventguard.index";
+    COUNT = "count", "eventguard.count";
+    REQUEST_ID = "requestId", "eventguard.request_id";
+    TRACEPARENT = "traceparent", "eventguard.traceparent";
+    DROPPED = "dropped", "eventguard.dropped";
+    DROPPED_QUEUE_FULL = "droppedQueueFull", "eventguard.dropped.queue_full";
+    DROPPED_REJECTED = "droppedRejected", "eventguard.dropped.rejected";
+    DROPPED_ADMITTED = "droppedAdmitted", "eventguard.dropped.admitted";
+    DROPPED_REFUSED = "droppedRefused", "eventguard.dropped.refused";
+    DROPPED_TOTAL = "droppedTotal", "eventguard.dropped.total";
+}
+
+/// The JSON key of an attribute; `None` where no record has it.
+#[must_use]
+pub fn json_key(attribute: &str) -> Option<&'static str> {
+    FIELDS.iter().find(|field| field.attribute == attribute).map(|field| field.json)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_name_is_given_twice() {
+        assert_eq!(FIELDS.iter().map(|field| field.json).collect::<HashSet<_>>().len(), FIELDS.len());
+        assert_eq!(FIELDS.iter().map(|field| field.attribute).collect::<HashSet<_>>().len(), FIELDS.len());
+    }
+
+    #[test]
+    fn an_attribute_finds_its_key() {
+        assert_eq!(json_key("cloudevents.event_type"), Some("type"));
+        assert_eq!(json_key("service.name"), None);
+    }
+}
