@@ -63,7 +63,7 @@ impl Protocol {
         }
     }
 
-    /// The events of a call, at least one. `form` is what [`Protocol::form`] said of this head, `content` the body as [`content`]
+    /// The events of a call, at least one. `form` is what [`Protocol::form`] said of this head, `content` the body as [`content()`]
     /// gave it, `topic` what the route says.
     ///
     /// # Errors
