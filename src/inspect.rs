@@ -1,1 +1,303 @@
-//! The whole path; read this first.
+//! The whole path; read this first. A call comes in two parts, as a proxy sees it: [`head`] judges what the headers say, and
+//! [`body`] what the complete body says. The order of the checks is that of the functions' lines, cheap before dear, and nobody
+//! without a valid token reaches a parser.
+
+use crate::call::{Head, Peer, cut};
+use crate::crypto::{Crypto, sha256};
+use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
+use crate::identity::{self, CacheUse, Publisher, TokenCache};
+use crate::policy::{Access, Hints, Policy, Route, Unmatched};
+use crate::protocol::{self, Event, Form};
+use crate::rules::{self, Mode, Rule, Violation};
+use crate::signature::{self, SignatureError, VerifiedSignature};
+use crate::time::Timestamp;
+
+/// What an outside string may take of an outcome, in bytes.
+const SUMMARY: usize = 1024;
+
+/// What the head of a call led to.
+#[derive(Debug)]
+pub enum Opening {
+    /// No route matches, and the policy lets such calls pass.
+    Unguarded,
+    /// The head is in order; the body decides.
+    Judge(Box<Opened>),
+    /// The head decided.
+    Decided(Box<Outcome>),
+}
+
+/// A call whose head was found in order.
+#[derive(Debug)]
+pub struct Opened {
+    head: Head,
+    peer: Option<Peer>,
+    route: usize,
+    topic: Option<String>,
+    form: Form,
+    mode: Mode,
+    publisher: Option<Publisher>,
+    cache: Option<CacheUse>,
+}
+
+impl Opened {
+    /// The head of the call.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Who publishes, where the token says so already.
+    #[must_use]
+    pub fn publisher(&self) -> Option<&Publisher> {
+        self.publisher.as_ref()
+    }
+
+    /// Whether refusals are carried out for this call.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The outcome where the call is refused before its events were read.
+    #[must_use]
+    pub fn refuse(&self, policy: &Policy, refusal: Refusal) -> Outcome {
+        let route = policy.routes.get(self.route);
+        let refused = Refused { mode: self.mode, route, peer: self.peer.as_ref() }.with(refusal);
+        Outcome { publisher: self.publisher.clone(), ..refused }
+    }
+
+    /// Whether the token was known already; `None` where there was none to verify.
+    #[must_use]
+    pub fn cache_use(&self) -> Option<CacheUse> {
+        self.cache
+    }
+}
+
+/// Judges the head of a call: route, headers and declared size, token.
+pub fn head(
+    policy: &Policy,
+    head: Head,
+    hints: &Hints<'_>,
+    peer: Option<Peer>,
+    now: Timestamp,
+    tokens: &mut TokenCache,
+    crypto: &dyn Crypto,
+) -> Opening {
+    let mode = hints.mode.unwrap_or(policy.mode);
+    let Some(matched) = policy.routes.find(&head, hints) else {
+        return match policy.unmatched {
+            Unmatched::Pass => Opening::Unguarded,
+            Unmatched::Refuse => Opening::Decided(Box::new(Refused { mode, route: None, peer: peer.as_ref() }.with(Refusal::UnmatchedRoute))),
+        };
+    };
+    let (index, topic) = (matched.index, matched.topic.map(Into::into));
+    let route = matched.route;
+    let refused = Refused { mode, route: Some(route), peer: peer.as_ref() };
+    match admit_head(policy, route, &head, now, tokens, crypto) {
+        Ok(Admitted { form, publisher, cache }) => {
+            Opening::Judge(Box::new(Opened { head, peer, route: index, topic, form, mode, publisher, cache }))
+        }
+        Err(refusal) => Opening::Decided(Box::new(refused.with(refusal))),
+    }
+}
+
+struct Admitted {
+    form: Form,
+    publisher: Option<Publisher>,
+    cache: Option<CacheUse>,
+}
+
+fn admit_head(
+    policy: &Policy,
+    route: &Route,
+    head: &Head,
+    now: Timestamp,
+    tokens: &mut TokenCache,
+    crypto: &dyn Crypto,
+) -> Result<Admitted, Refusal> {
+    let form = route.protocol.form(head)?;
+    protocol::declared(head, &policy.budget)?;
+    let (publisher, cache) = match route.access {
+        Access::Anonymous => (None, None),
+        Access::Token => {
+            let token = identity::bearer(head, &policy.token)?;
+            let (publisher, cache) = tokens.verify(token, &policy.issuers, now, crypto);
+            (Some(publisher?), Some(cache))
+        }
+    };
+    Ok(Admitted { form, publisher, cache })
+}
+
+/// The outcome of a call that could not even be looked at.
+#[must_use]
+pub fn refuse(mode: Mode, peer: Option<&Peer>, refusal: Refusal) -> Outcome {
+    Refused { mode, route: None, peer }.with(refusal)
+}
+
+/// What is known of a call that its head refused.
+struct Refused<'a> {
+    mode: Mode,
+    route: Option<&'a Route>,
+    peer: Option<&'a Peer>,
+}
+
+impl Refused<'_> {
+    fn with(&self, refusal: Refusal) -> Outcome {
+        Outcome {
+            verdict: verdict(self.mode, Some(&refusal)),
+            refusal: Some(refusal),
+            mode: self.mode,
+            route: self.route.map(|route| route.name.clone()),
+            path_template: self.route.and_then(Route::path_template),
+            protocol: self.route.map(|route| route.protocol.name()),
+            publisher: None,
+            peer: self.peer.map(|peer| peer.uri().to_owned()),
+            events: Vec::new(),
+        }
+    }
+}
+
+/// Judges the complete body of a call, as it was sent.
+#[must_use]
+pub fn body(policy: &Policy, opened: &Opened, body: &[u8], now: Timestamp, crypto: &dyn Crypto) -> Outcome {
+    let Some(route) = policy.routes.get(opened.route) else {
+        return opened.refuse(policy, Refusal::UnmatchedRoute);
+    };
+    let call = CallStage { policy, route, opened, now, crypto };
+    let judged = protocol::content(&opened.head, body, &policy.budget).and_then(|content| {
+        let topic = opened.topic.as_deref();
+        let events = route.protocol.events(opened.form, &opened.head, &content, topic, &policy.budget)?;
+        Ok(call.judge(body, &events))
+    });
+    match judged {
+        Ok(judged) => call.sum_up(judged),
+        Err(error) => opened.refuse(policy, error.into()),
+    }
+}
+
+/// A call on its way from its events to its outcome.
+struct CallStage<'a> {
+    policy: &'a Policy,
+    route: &'a Route,
+    opened: &'a Opened,
+    now: Timestamp,
+    crypto: &'a dyn Crypto,
+}
+
+/// What was found of one event.
+struct Found {
+    event: JudgedEvent,
+    publisher: Option<Publisher>,
+}
+
+impl CallStage<'_> {
+    /// The signature first, on the whole call and on each event, then the rules, each event by itself.
+    fn judge(&self, body: &[u8], events: &[Event<'_>]) -> Vec<Found> {
+        let signed = signature::verify_call(
+            &self.policy.signatures,
+            &self.policy.signers,
+            &self.opened.head,
+            body,
+            self.subject(),
+            self.now,
+            self.crypto,
+        );
+        events.iter().map(|event| self.judge_event(event, &signed)).collect()
+    }
+
+    fn subject(&self) -> Option<&str> {
+        self.opened.publisher.as_ref().map(Publisher::subject)
+    }
+
+    fn judge_event(&self, event: &Event<'_>, signed: &Result<Vec<VerifiedSignature>, SignatureError>) -> Found {
+        let rule = self.policy.rules.find(&event.event_type);
+        let evidence = self.evidence(rule, event, signed);
+        let (signatures, publisher, refusal) = match evidence {
+            Ok((signatures, publisher)) => {
+                let refusal = self.check(rule, event, publisher.as_ref()).err().map(Refusal::from);
+                (signatures, publisher, refusal)
+            }
+            Err(error) => (Vec::new(), None, Some(error.into())),
+        };
+        let mode = rule.and_then(|rule| rule.mode).unwrap_or(self.opened.mode);
+        Found { event: summarize(event, rule, signatures, mode, refusal), publisher }
+    }
+
+    /// Who signed the event, and who publishes it: the token's subject, else the owner of the key.
+    fn evidence(
+        &self,
+        rule: Option<&Rule>,
+        event: &Event<'_>,
+        signed: &Result<Vec<VerifiedSignature>, SignatureError>,
+    ) -> Result<(Vec<VerifiedSignature>, Option<Publisher>), SignatureError> {
+        let mut signatures = signed.clone()?;
+        let Policy { signatures: settings, signers, .. } = self.policy;
+        signatures.extend(signature::verify_event(settings, signers, event, self.subject(), self.now, self.crypto)?);
+        if let Some(rule) = rule {
+            rules::check_signature(rule, &signatures)?;
+        }
+        let publisher = match &self.opened.publisher {
+            Some(publisher) => Some(publisher.clone()),
+            None => common_owner(&signatures)?.map(|owner| Publisher::from_signature(owner.to_owned())),
+        };
+        Ok((signatures, publisher))
+    }
+
+    fn check(&self, rule: Option<&Rule>, event: &Event<'_>, publisher: Option<&Publisher>) -> Result<(), Violation> {
+        let rule = rule.ok_or_else(|| Violation::unknown_type(&event.event_type))?;
+        rules::check(rule, event, publisher, self.opened.peer.as_ref())
+    }
+
+    /// A call is refused whole if any of its events is, and for the first reason in the order of the checks.
+    fn sum_up(&self, found: Vec<Found>) -> Outcome {
+        let publisher = found.iter().find_map(|found| found.publisher.clone()).or_else(|| self.opened.publisher.clone());
+        let events: Vec<JudgedEvent> = found.into_iter().map(|found| found.event).collect();
+        let first = events.iter().filter(|event| event.refusal.is_some()).min_by_key(|event| {
+            (event.verdict != Verdict::Refuse, !matches!(event.refusal, Some(Refusal::Call(_) | Refusal::Signature(_))))
+        });
+        Outcome {
+            verdict: first.map_or(Verdict::Admit, |event| event.verdict),
+            refusal: first.and_then(|event| event.refusal.clone()),
+            mode: self.opened.mode,
+            route: Some(self.route.name.clone()),
+            path_template: self.route.path_template(),
+            protocol: Some(self.route.protocol.name()),
+            publisher,
+            peer: self.opened.peer.as_ref().map(|peer| peer.uri().to_owned()),
+            events,
+        }
+    }
+}
+
+/// Whose keys the signatures are by: without a token to say it, they must say the same.
+fn common_owner(signatures: &[VerifiedSignature]) -> Result<Option<&str>, SignatureError> {
+    let Some((first, rest)) = signatures.split_first() else { return Ok(None) };
+    match rest.iter().find(|other| other.publisher() != first.publisher()) {
+        Some(other) => Err(SignatureError::Signer { owner: other.publisher().to_owned() }),
+        None => Ok(Some(first.publisher())),
+    }
+}
+
+fn summarize(
+    event: &Event<'_>,
+    rule: Option<&Rule>,
+    signatures: Vec<VerifiedSignature>,
+    mode: Mode,
+    refusal: Option<Refusal>,
+) -> JudgedEvent {
+    let text = |text: &str| cut(text, SUMMARY).to_owned();
+    JudgedEvent {
+        verdict: verdict(mode, refusal.as_ref()),
+        refusal,
+        rule: rule.map(|rule| rule.event_type.clone()),
+        event_type: text(&event.event_type),
+        id: event.id.as_deref().map(text),
+        source: event.source.as_deref().map(text),
+        subject: event.subject.as_deref().map(text),
+        time: event.time.as_ref().map(|time| time.at),
+        topic: event.topic.as_deref().map(text),
+        data_sha256: sha256(event.data.bytes()),
+        data_size: event.data.bytes().len(),
+        signatures,
+    }
+}

@@ -13,7 +13,7 @@ pub use crate::rules::Mode;
 use crate::budget::Budget;
 use crate::identity::{Issuer, TokenSettings};
 use crate::rules::Rules;
-use crate::signature::{Settings, Signer};
+use crate::signature::{Settings, Signers};
 
 /// What calls are judged by. It is built once, from a document without errors, and never changes.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Policy {
     /// Where a call carries its token.
     pub token: TokenSettings,
     /// The holders of message-signing keys.
-    pub signers: Vec<Signer>,
+    pub signers: Signers,
     /// What is read of each scheme of signatures.
     pub signatures: Settings,
     /// The calls that carry events, and how.
