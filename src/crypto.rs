@@ -4,6 +4,7 @@
 use ed25519_dalek::VerifyingKey as Ed25519Key;
 use p256::ecdsa::VerifyingKey as P256Key;
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
+use sha2::Digest as _;
 use superboring::hash::MessageDigest;
 use superboring::pkey::{PKey, Public};
 use superboring::rsa::Padding;
@@ -124,7 +125,7 @@ pub fn hmac_sha256(secret: &Secret, message: &[u8]) -> [u8; 32] {
 /// SHA-256 (FIPS 180-4).
 #[must_use]
 pub fn sha256(message: &[u8]) -> [u8; 32] {
-    hmac_sha256::Hash::hash(message)
+    sha2::Sha256::digest(message).into()
 }
 
 /// SHA-512 (FIPS 180-4).
