@@ -1,1 +1,121 @@
-//! Policy text into a compiled policy, or every error with its place.
+//! Policy text into a compiled policy, or every error with its place. JSON, a serialized `google.protobuf.Struct` and (on the command
+//! line) YAML become one and the same document first. Trusts whoever writes policies, but for slips; knows nothing of calls.
+
+mod compile;
+mod error;
+pub mod protostruct;
+mod raw;
+mod read;
+#[cfg(feature = "cli")]
+mod schema;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use prost::Message as _;
+use serde_json::{Number, Value};
+
+pub use error::{ConfigError, Place, Problem};
+#[cfg(feature = "cli")]
+pub use schema::json_schema;
+
+use crate::crypto::sha256;
+use crate::json::Document;
+use crate::policy::Policy;
+
+/// Levels of nesting in a policy document; the deepest that means something is 7.
+const DEPTH: usize = 32;
+
+/// Compiles a document written as JSON. `env` looks up the environment variables that secrets may come from.
+///
+/// # Errors
+///
+/// Everything that is wrong with it.
+pub fn from_json(text: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Policy, Vec<ConfigError>> {
+    let strict = Document::parse(text, DEPTH);
+    strict.map_err(|error| no_document(error.to_string()))?;
+    let value = serde_json::from_slice(text).map_err(|error| no_document(error.to_string()))?;
+    from_value(value, env)
+}
+
+/// Compiles a document written as YAML 1.2.
+///
+/// # Errors
+///
+/// Everything that is wrong with it.
+#[cfg(feature = "cli")]
+pub fn from_yaml(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Policy, Vec<ConfigError>> {
+    let options = serde_saphyr::options! {
+        // `no` and `on` are texts, as they are in JSON.
+        strict_booleans: true,
+        // A key that another one brings along is not seen by who reads the policy.
+        merge_keys: serde_saphyr::MergeKeyPolicy::Error,
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+    };
+    let value = serde_saphyr::from_str_with_options(text, options).map_err(|error| no_document(error.to_string()))?;
+    from_value(value, env)
+}
+
+/// Compiles the configuration that a proxy hands to its plugin: JSON, or a serialized `google.protobuf.Struct`.
+///
+/// # Errors
+///
+/// Everything that is wrong with it.
+pub fn from_plugin_configuration(bytes: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Policy, Vec<ConfigError>> {
+    let text = bytes.trim_ascii_start();
+    match text.first() {
+        None => Err(vec![ConfigError { place: Place::default(), problem: Problem::NoDocument }]),
+        // A message cannot start like this: `{` is the tag of a field that `Struct` does not have, of a type that is no longer used.
+        Some(b'{') => from_json(text, env),
+        Some(_) => {
+            let message = protostruct::Struct::decode(bytes)
+                .map_err(|_| no_document("neither JSON nor a google.protobuf.Struct".to_owned()))?;
+            from_value(message.into_json(), env)
+        }
+    }
+}
+
+/// Compiles a document.
+///
+/// # Errors
+///
+/// Everything that is wrong with it.
+pub fn from_value(mut document: Value, env: &dyn Fn(&str) -> Option<String>) -> Result<Policy, Vec<ConfigError>> {
+    make_canonical(&mut document);
+    compile::compile(&document, digest(&document), env)
+}
+
+fn no_document(problem: String) -> Vec<ConfigError> {
+    vec![ConfigError { place: Place::default(), problem: Problem::NotADocument(problem) }]
+}
+
+/// In a `google.protobuf.Struct`, and in the JSON that is made from one, every number is a double: `20` and `20.0` are the same.
+fn make_canonical(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(integer) = number.as_f64().filter(|_| number.is_f64()).and_then(to_integer) {
+                *number = integer;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_canonical),
+        Value::Object(members) => members.values_mut().for_each(make_canonical),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+/// The integer that a double is, below 2^53, where doubles are still exact.
+fn to_integer(double: f64) -> Option<Number> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if double.fract() != 0.0 || double.abs() >= EXACT {
+        return None;
+    }
+    // No `as`: the text of a double without a fraction is that of an integer.
+    format!("{double:.0}").parse::<i64>().ok().map(Number::from)
+}
+
+/// Of the document's JSON text with the keys of each map in order, so that how it was written does not matter.
+fn digest(document: &Value) -> String {
+    let mut sorted = document.clone();
+    sorted.sort_all_objects();
+    sha256(sorted.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,245 @@
+//! The raw document into a policy: what is missing, what contradicts what, what refers to nothing. Every part is compiled whatever
+//! is wrong with the others, so that all errors are found in one go; a policy comes out only where there are none.
+
+mod audit;
+mod identity;
+mod route;
+mod rule;
+mod signature;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::{ConfigError, Place, Problem, Problems};
+use super::read::{UnknownKeys, describe, has_null, note_nulls, read};
+use super::{raw, units};
+use crate::budget::Budget;
+use crate::call::cut;
+use crate::policy::{Hold, Policy, Unmatched};
+use crate::rules::Mode;
+
+/// The variables of the environment that secrets may come from.
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Compiles a document. `digest` names it.
+pub(super) fn compile(document: &Value, digest: String, env: Environment<'_>) -> Result<Policy, Vec<ConfigError>> {
+    let mut problems = Problems::default();
+    let root = Place::default();
+    if has_null(document) {
+        note_nulls(document, &root, &mut problems);
+    }
+    let policy = read(document, UnknownKeys::Note, &root, &mut problems)
+        .and_then(|raw| compile_policy(raw, &Names::of(document), digest, env, &mut problems));
+    let errors = problems.into_errors();
+    match policy {
+        Some(policy) if errors.is_empty() => Ok(policy),
+        Some(_) | None => Err(errors),
+    }
+}
+
+/// The names in a document that may be referred to, also those of parts that are otherwise wrong.
+struct Names<'a> {
+    issuers: BTreeSet<&'a str>,
+    signers: usize,
+}
+
+impl<'a> Names<'a> {
+    fn of(document: &'a Value) -> Self {
+        let list = |key: &str| document.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let name = |value: &'a Value| value.get("name").and_then(Value::as_str);
+        Self { issuers: list("issuers").iter().filter_map(name).collect(), signers: list("signers").len() }
+    }
+}
+
+fn compile_policy(
+    raw: raw::Policy,
+    names: &Names<'_>,
+    digest: String,
+    env: Environment<'_>,
+    problems: &mut Problems,
+) -> Option<Policy> {
+    let raw::Policy {
+        version,
+        mode: policy_mode,
+        issuers,
+        token,
+        signers,
+        signatures,
+        routes,
+        unmatched,
+        events,
+        limits,
+        hold,
+        audit,
+    } = raw;
+    let root = Place::default();
+    check_version(version, &root, problems);
+    let issuers = each(issuers, &root.key("issuers"), problems, identity::issuer);
+    identity::check_different(&issuers, &root.key("issuers"), problems);
+    let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
+    let signers =
+        each(signers, &root.key("signers"), problems, |raw, place, problems| signature::signer(raw, env, place, problems));
+    let signers = signature::signers(signers, &root.key("signers"), problems);
+    let signatures = signature::settings(signatures, names, &root.key("signatures"), problems);
+    let routes = problems.required(&root, "routes", routes);
+    let routes = route::routes(each(routes, &root.key("routes"), problems, route::route), names, &root.key("routes"), problems);
+    let events = problems.required(&root, "events", events);
+    let context = rule::Context { names, signatures: &signatures };
+    let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
+    let rules = rule::rules(rules, &root.key("events"), problems);
+    let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
+    let audit = audit::settings(audit, &root.key("audit"), problems);
+    Some(Policy {
+        mode: policy_mode.map_or(Mode::Enforce, mode),
+        issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
+        token: token?,
+        signers: signers?,
+        signatures,
+        routes,
+        unmatched: match unmatched {
+            None | Some(raw::Unmatched::Refuse) => Unmatched::Refuse,
+            Some(raw::Unmatched::Pass) => Unmatched::Pass,
+        },
+        rules,
+        budget: budget?,
+        hold: match hold {
+            None | Some(raw::Hold::Body) => Hold::Body,
+            Some(raw::Hold::Headers) => Hold::Headers,
+        },
+        audit: audit?,
+        digest,
+    })
+}
+
+fn check_version(version: Option<u64>, root: &Place, problems: &mut Problems) {
+    if let Some(version) = problems.required(root, "version", version).filter(|version| *version != 1) {
+        problems.add(&root.key("version"), Problem::Value(format!("version {version} is not known here: 1 is")));
+    }
+}
+
+fn mode(raw: raw::Mode) -> Mode {
+    match raw {
+        raw::Mode::Enforce => Mode::Enforce,
+        raw::Mode::Observe => Mode::Observe,
+    }
+}
+
+fn budget(raw: raw::Limits, place: &Place, problems: &mut Problems) -> Option<Budget> {
+    let raw::Limits { body, events, depth, attributes } = raw;
+    let body = size(body, Budget::DEFAULT.body, &place.key("body"), problems);
+    let events = count(events, Budget::DEFAULT.events, &place.key("events"), problems);
+    let depth = count(depth, Budget::DEFAULT.depth, &place.key("depth"), problems);
+    let attributes = count(attributes, Budget::DEFAULT.attributes, &place.key("attributes"), problems);
+    Some(Budget { body: body?, events: events?, depth: depth?, attributes: attributes? })
+}
+
+/// Reads and compiles the maps of a list. What comes out keeps its place in the list.
+fn each<R: DeserializeOwned, T>(
+    list: Option<Vec<Value>>,
+    place: &Place,
+    problems: &mut Problems,
+    mut compile: impl FnMut(R, &Place, &mut Problems) -> Option<T>,
+) -> Vec<(usize, T)> {
+    let Some(list) = list else { return Vec::new() };
+    if list.is_empty() {
+        problems.add(place, Problem::Empty);
+    }
+    let mut compiled = Vec::with_capacity(list.len());
+    for (index, value) in list.iter().enumerate() {
+        let place = place.index(index);
+        if let Some(item) = read(value, UnknownKeys::Note, &place, problems).and_then(|raw| compile(raw, &place, problems)) {
+            compiled.push((index, item));
+        }
+    }
+    compiled
+}
+
+/// A text that says something.
+fn text(text: Option<String>, place: &Place, problems: &mut Problems) -> Option<String> {
+    match text {
+        Some(text) if text.is_empty() => problems.wrong(place, Problem::Empty),
+        text => text,
+    }
+}
+
+/// A text that must be there and says something.
+fn required_text(value: Option<String>, parent: &Place, key: &str, problems: &mut Problems) -> Option<String> {
+    let value = problems.required(parent, key, value);
+    text(value, &parent.key(key), problems)
+}
+
+/// A list of different texts that say something; `None` where the key is absent.
+fn texts(list: Option<Vec<String>>, place: &Place, problems: &mut Problems) -> Option<Vec<String>> {
+    let list = list?;
+    if list.is_empty() {
+        problems.add(place, Problem::Empty);
+    }
+    let mut seen = std::collections::BTreeMap::new();
+    for (index, item) in list.iter().enumerate() {
+        if item.is_empty() {
+            problems.add(&place.index(index), Problem::Empty);
+        }
+        if let Some(former) = seen.insert(item.as_str(), index) {
+            problems.add(&place.index(index), duplicate(item, place.index(former)));
+        }
+    }
+    Some(list)
+}
+
+fn duplicate(value: &str, former: Place) -> Problem {
+    Problem::Duplicate { value: cut(value, 64).to_owned(), former }
+}
+
+/// A duration, or the one that holds where nothing is said.
+fn duration(text: Option<String>, default: Duration, place: &Place, problems: &mut Problems) -> Option<Duration> {
+    match text {
+        Some(text) => problems.ok(place, units::duration(&text)),
+        None => Some(default),
+    }
+}
+
+/// A duration that is not nothing, or the one that holds where nothing is said.
+fn span(text: Option<String>, default: Duration, place: &Place, problems: &mut Problems) -> Option<Duration> {
+    match duration(text, default, place, problems) {
+        Some(Duration::ZERO) => {
+            problems.wrong(place, Problem::Value("nothing could keep it: it must be longer than 0".to_owned()))
+        }
+        span => span,
+    }
+}
+
+/// A size that is not nothing, or the one that holds where nothing is said.
+fn size(value: Option<Value>, default: usize, place: &Place, problems: &mut Problems) -> Option<usize> {
+    let size = value.map_or(Some(default), |value| problems.ok(place, units::size(&value)));
+    positive(size, place, problems)
+}
+
+/// A number that is not nothing, or the one that holds where nothing is said.
+fn count(value: Option<u32>, default: usize, place: &Place, problems: &mut Problems) -> Option<usize> {
+    let count = value.map_or(Some(default), |value| usize::try_from(value).ok());
+    positive(count, place, problems)
+}
+
+fn positive(number: Option<usize>, place: &Place, problems: &mut Problems) -> Option<usize> {
+    match number {
+        Some(0) => problems.wrong(place, Problem::Value("nothing could keep it: it must be 1 or more".to_owned())),
+        number => number,
+    }
+}
+
+/// A header's name (RFC 9110 section 5.1), in lower case.
+fn header_name(text: Option<String>, default: &str, place: &Place, problems: &mut Problems) -> Option<String> {
+    let name = text.unwrap_or_else(|| default.to_owned()).to_ascii_lowercase();
+    if is_token(&name) {
+        return Some(name);
+    }
+    problems.wrong(place, Problem::Value(format!("`{}` is not the name of a header", cut(&name, 64))))
+}
+
+/// A token of RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}

@@ -1,0 +1,155 @@
+//! Rules: what each event type demands.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Names, Place, Problem, Problems, each, mode, raw, required_text, text, texts};
+use crate::call::cut;
+use crate::json::Pointer;
+use crate::rules::{Claim, ClaimValue, PublisherRule, Rule, RuleError, Rules, SignatureRule};
+use crate::signature::{Scheme, Settings};
+
+/// What rules refer to.
+pub(super) struct Context<'a> {
+    pub names: &'a Names<'a>,
+    pub signatures: &'a Settings,
+}
+
+pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<Rule> {
+    let raw::Event { event_type, topics, sources, publishers, signature, mode } = raw;
+    let event_type = required_text(event_type, place, "type", problems);
+    let topics = texts(topics, &place.key("topics"), problems);
+    let sources = texts(sources, &place.key("sources"), problems);
+    let publishers = problems.required(place, "publishers", publishers);
+    let publishers =
+        each(publishers, &place.key("publishers"), problems, |raw, place, problems| publisher(raw, context, place, problems));
+    let signature = match signature {
+        Some(raw) => signature_rule(raw, context, &place.key("signature"), problems),
+        None => Some(SignatureRule::Optional),
+    };
+    Some(Rule {
+        event_type: event_type?,
+        topics: topics.map(|topics| topics.into_iter().collect()),
+        sources: sources.map(|sources| sources.into_iter().collect()),
+        publishers: publishers.into_iter().map(|(_, publisher)| publisher).collect(),
+        signature: signature?,
+        mode: mode.map(self::mode),
+    })
+}
+
+fn publisher(raw: raw::Publisher, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<PublisherRule> {
+    if let raw::Publisher { issuer: None, subject: None, peer: None, claims: None } = &raw {
+        return problems.wrong(place, Problem::Empty);
+    }
+    let raw::Publisher { issuer, subject, peer, claims } = raw;
+    if let Some(name) = issuer.as_deref().filter(|name| !context.names.issuers.contains(name)) {
+        problems.add(&place.key("issuer"), Problem::NoSuch { what: "issuer", name: cut(name, 64).to_owned() });
+    }
+    let subject = text(subject, &place.key("subject"), problems);
+    let peer = peer.and_then(|peer| self::peer(peer, &place.key("peer"), problems));
+    let claims = claims.map(|claims| self::claims(&claims, &place.key("claims"), problems)).unwrap_or_default();
+    Some(PublisherRule { issuer, subject, peer, claims })
+}
+
+/// A certificate's name is compared whole, so a name without a scheme would never be met.
+fn peer(peer: String, place: &Place, problems: &mut Problems) -> Option<String> {
+    match peer.split_once("://") {
+        Some((scheme, rest)) if !scheme.is_empty() && !rest.is_empty() => Some(peer),
+        Some(_) | None => {
+            problems.wrong(place, Problem::Value("not a URI such as `spiffe://cluster.local/ns/shop/sa/crm`".to_owned()))
+        }
+    }
+}
+
+fn claims(raw: &BTreeMap<String, Value>, place: &Place, problems: &mut Problems) -> Vec<Claim> {
+    if raw.is_empty() {
+        problems.add(place, Problem::Empty);
+    }
+    raw.iter().filter_map(|(pointer, value)| claim(pointer, value, &place.key(pointer), problems)).collect()
+}
+
+fn claim(pointer: &str, value: &Value, place: &Place, problems: &mut Problems) -> Option<Claim> {
+    if pointer.is_empty() {
+        return problems.wrong(place, Problem::Value("this points to all claims: name one, as in `/sub`".to_owned()));
+    }
+    let at = problems.ok(place, Pointer::parse(pointer))?;
+    let values: Vec<_> = match value.as_array() {
+        Some(items) if items.is_empty() => return problems.wrong(place, Problem::Empty),
+        Some(items) => items.iter().enumerate().map(|(index, item)| claim_value(item, &place.index(index), problems)).collect(),
+        None => vec![claim_value(value, place, problems)],
+    };
+    Some(Claim { at, values: values.into_iter().collect::<Option<_>>()? })
+}
+
+fn claim_value(value: &Value, place: &Place, problems: &mut Problems) -> Option<ClaimValue> {
+    match value {
+        Value::String(text) => Some(ClaimValue::Text(text.clone())),
+        Value::Bool(value) => Some(ClaimValue::Bool(*value)),
+        Value::Number(number) if number.as_i64().is_some() => number.as_i64().map(ClaimValue::Integer),
+        Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            let expected = "a text, a whole number, `true` or `false`".to_owned();
+            problems.wrong(place, Problem::Type { found: super::describe(value), expected })
+        }
+        // Noted as a key without a value.
+        Value::Null => None,
+    }
+}
+
+fn signature_rule(
+    raw: raw::SignatureRule,
+    context: &Context<'_>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<SignatureRule> {
+    let raw::SignatureRule { required, schemes } = raw;
+    let required = problems.required(place, "required", required);
+    let schemes = schemes.map(|raw| self::schemes(&raw, context.signatures, &place.key("schemes"), problems));
+    match required? {
+        true if context.names.signers == 0 => {
+            problems.wrong(place, Problem::Contradiction("a signature is required and there are no `signers`"))
+        }
+        true => Some(SignatureRule::Required { schemes }),
+        false if schemes.is_some() => {
+            problems.wrong(&place.key("schemes"), Problem::Contradiction("it means something only with `required: true`"))
+        }
+        false => Some(SignatureRule::Optional),
+    }
+}
+
+fn schemes(raw: &[raw::Scheme], settings: &Settings, place: &Place, problems: &mut Problems) -> Vec<Scheme> {
+    if raw.is_empty() {
+        problems.add(place, Problem::Empty);
+    }
+    let mut schemes = Vec::with_capacity(raw.len());
+    for (index, raw) in raw.iter().enumerate() {
+        let (scheme, in_use) = match raw {
+            raw::Scheme::HttpMessage => (Scheme::HttpMessage, settings.http_message.is_some()),
+            raw::Scheme::StandardWebhooks => (Scheme::StandardWebhooks, settings.standard_webhooks.is_some()),
+            raw::Scheme::Jws => (Scheme::Jws, settings.jws.is_some()),
+            raw::Scheme::Dsse => (Scheme::Dsse, settings.dsse.is_some()),
+        };
+        if !in_use {
+            problems.add(&place.index(index), Problem::SchemeNotInUse);
+        }
+        schemes.push(scheme);
+    }
+    schemes
+}
+
+pub(super) fn rules(rules: Vec<(usize, Rule)>, place: &Place, problems: &mut Problems) -> Rules {
+    let mut compiled = Rules::default();
+    for (index, rule) in rules {
+        let event_type = rule.event_type.clone();
+        let place_of_type = place.index(index).key("type");
+        match compiled.add(rule) {
+            Ok(()) => {}
+            Err(RuleError::Pattern(error)) => problems.add(&place_of_type, Problem::Value(error.to_string())),
+            Err(RuleError::Duplicate) => {
+                let problem = format!("there is a rule for `{}` already", cut(&event_type, 64));
+                problems.add(&place_of_type, Problem::Value(problem));
+            }
+        }
+    }
+    compiled
+}

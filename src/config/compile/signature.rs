@@ -1,0 +1,166 @@
+//! Signers and the ways of signing that are in use.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::Value;
+
+use super::identity::jwk;
+use super::{Environment, Names, Place, Problem, Problems, header_name, raw, required_text, span, text, texts};
+use crate::call::cut;
+use crate::key::{PublicKey, Secret};
+use crate::signature::http_message::is_component;
+use crate::signature::{
+    Dsse, DsseMode, DuplicateKeyId, HttpMessage, Jws, Settings, Signer, SignerKey, Signers, StandardWebhooks,
+};
+use crate::time::Timestamp;
+
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+pub(super) fn signer(raw: raw::Signer, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<Signer> {
+    let raw::Signer { key_id, publisher, public_key, secret, not_before, not_after } = raw;
+    let key_id = required_text(key_id, place, "keyId", problems);
+    let publisher = required_text(publisher, place, "publisher", problems);
+    let key = match (public_key, secret) {
+        (Some(jwk), None) => public(&jwk, &place.key("publicKey"), problems),
+        (None, Some(secret)) => self::secret(secret, env, &place.key("secret"), problems).map(SignerKey::Secret),
+        (Some(_), Some(_)) | (None, None) => problems.wrong(place, Problem::ExactlyOne("`publicKey` and `secret`")),
+    };
+    let not_before = time(not_before, &place.key("notBefore"), problems);
+    let not_after = time(not_after, &place.key("notAfter"), problems);
+    if not_before.zip(not_after).is_some_and(|(from, until)| from > until) {
+        problems.add(place, Problem::Contradiction("the key is trusted at no time: `notAfter` is before `notBefore`"));
+    }
+    Some(Signer { key_id: key_id?, publisher: publisher?, key: key?, not_before, not_after })
+}
+
+fn public(value: &Value, place: &Place, problems: &mut Problems) -> Option<SignerKey> {
+    let jwk = jwk(value, place, problems)?;
+    problems.ok(place, PublicKey::from_jwk(&jwk)).map(SignerKey::Public)
+}
+
+fn time(text: Option<String>, place: &Place, problems: &mut Problems) -> Option<Timestamp> {
+    text.and_then(|text| problems.ok(place, Timestamp::parse(&text)))
+}
+
+fn secret(raw: raw::Secret, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<Secret> {
+    let raw::Secret { value, env: variable } = raw;
+    let (text, place) = match (value, variable) {
+        (Some(value), None) => (value, place.key("value")),
+        (None, Some(variable)) => {
+            let place = place.key("env");
+            let unset = || Problem::Value(format!("the environment variable `{}` is not set", cut(&variable, 64)));
+            let text = env(&variable).or_else(|| problems.wrong(&place, unset()))?;
+            (text, place)
+        }
+        (Some(_), Some(_)) | (None, None) => return problems.wrong(place, Problem::ExactlyOne("`value` and `env`")),
+    };
+    let bytes =
+        secret_bytes(text).or_else(|| problems.wrong(&place, Problem::Value("`whsec_` and then no base64".to_owned())))?;
+    problems.ok(&place, Secret::new(bytes))
+}
+
+/// Standard Webhooks writes secrets as `whsec_` and base64; any other text is the secret itself.
+fn secret_bytes(text: String) -> Option<Vec<u8>> {
+    const BASE64: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    match text.strip_prefix("whsec_") {
+        Some(encoded) => BASE64.decode(encoded).ok(),
+        None => Some(text.into_bytes()),
+    }
+}
+
+/// Signatures name keys by their id, so each may be there once.
+pub(super) fn signers(signers: Vec<(usize, Signer)>, place: &Place, problems: &mut Problems) -> Option<Signers> {
+    let (places, signers): (Vec<usize>, Vec<Signer>) = signers.into_iter().unzip();
+    Signers::new(signers)
+        .map_err(|duplicates| {
+            for DuplicateKeyId { key_id, index } in duplicates {
+                let place = place.index(places.get(index).copied().unwrap_or(index)).key("keyId");
+                problems.add(&place, Problem::Value(format!("another signer has the key id `{}`", cut(&key_id, 64))));
+            }
+        })
+        .ok()
+}
+
+/// The schemes in use: those that are named, or without a word all where there are signers and none where there are none.
+pub(super) fn settings(raw: Option<raw::Signatures>, names: &Names<'_>, place: &Place, problems: &mut Problems) -> Settings {
+    let raw = match raw {
+        Some(raw::Signatures { http_message: None, standard_webhooks: None, jws: None, dsse: None }) => {
+            problems.add(place, Problem::Empty);
+            raw::Signatures::default()
+        }
+        Some(raw) => raw,
+        None if names.signers == 0 => raw::Signatures::default(),
+        None => raw::Signatures {
+            http_message: Some(raw::HttpMessage::default()),
+            standard_webhooks: Some(raw::StandardWebhooks::default()),
+            jws: Some(raw::Jws::default()),
+            dsse: Some(raw::Dsse::default()),
+        },
+    };
+    let raw::Signatures { http_message, standard_webhooks, jws, dsse } = raw;
+    Settings {
+        http_message: http_message.and_then(|raw| self::http_message(raw, &place.key("httpMessage"), problems)),
+        standard_webhooks: standard_webhooks
+            .and_then(|raw| self::standard_webhooks(raw, &place.key("standardWebhooks"), problems)),
+        jws: jws.and_then(|raw| self::jws(raw, &place.key("jws"), problems)),
+        dsse: dsse.map(|raw| self::dsse(raw, &place.key("dsse"), problems)),
+    }
+}
+
+fn http_message(raw: raw::HttpMessage, place: &Place, problems: &mut Problems) -> Option<HttpMessage> {
+    let raw::HttpMessage { components, max_age, tag } = raw;
+    let components =
+        components.unwrap_or_else(|| ["@method", "@authority", "@path", "content-digest"].map(str::to_owned).to_vec());
+    let components = texts(Some(components), &place.key("components"), problems)?;
+    check_components(&components, &place.key("components"), problems);
+    let max_age = span(max_age, FIVE_MINUTES, &place.key("maxAge"), problems)?;
+    Some(HttpMessage { components, max_age, tag: text(tag, &place.key("tag"), problems) })
+}
+
+/// A signature that need not cover the content says nothing about the events.
+fn check_components(components: &[String], place: &Place, problems: &mut Problems) {
+    for (index, name) in components.iter().enumerate().filter(|(_, name)| !is_component(name)) {
+        let problem = format!("`{}` is neither the name of a header in lower case nor a component of a request", cut(name, 64));
+        problems.add(&place.index(index), Problem::Value(problem));
+    }
+    if !components.iter().any(|name| name == "content-digest") {
+        problems.add(place, Problem::Contradiction("`content-digest` must be among them: without it nobody signed the events"));
+    }
+}
+
+fn standard_webhooks(raw: raw::StandardWebhooks, place: &Place, problems: &mut Problems) -> Option<StandardWebhooks> {
+    let raw::StandardWebhooks { tolerance } = raw;
+    Some(StandardWebhooks { tolerance: span(tolerance, FIVE_MINUTES, &place.key("tolerance"), problems)? })
+}
+
+fn jws(raw: raw::Jws, place: &Place, problems: &mut Problems) -> Option<Jws> {
+    let raw::Jws { header } = raw;
+    Some(Jws { header: header_name(header, "x-jws-signature", &place.key("header"), problems)? })
+}
+
+fn dsse(raw: raw::Dsse, place: &Place, problems: &mut Problems) -> Dsse {
+    let raw::Dsse { mode, allow_unsigned } = raw;
+    let allowed = texts(allow_unsigned, &place.key("allowUnsigned"), problems);
+    if allowed.is_some() && mode == Some(raw::DsseMode::Passthrough) {
+        let problem = Problem::Contradiction("it means something only in `strict` mode: `passthrough` allows all");
+        problems.add(&place.key("allowUnsigned"), problem);
+    }
+    let is_attribute = |name: &String| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    for (index, name) in allowed.iter().flatten().enumerate().filter(|(_, name)| !is_attribute(name)) {
+        let problem = format!("`{}` is not the name of an extension attribute: lower-case letters and digits", cut(name, 64));
+        problems.add(&place.key("allowUnsigned").index(index), Problem::Value(problem));
+    }
+    Dsse {
+        mode: match mode {
+            None | Some(raw::DsseMode::Strict) => DsseMode::Strict,
+            Some(raw::DsseMode::Passthrough) => DsseMode::Passthrough,
+        },
+        allow_unsigned: allowed.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,205 @@
+//! A value into a raw type, or all that keeps it from being one. Reading stops at the first value of a wrong type; it is then taken
+//! out and reading starts again, so that the others are found too.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::Segment;
+
+use super::error::{Place, Problem, Problems};
+use crate::call::cut;
+
+/// What becomes of keys that mean nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UnknownKeys {
+    Note,
+    Ignore,
+}
+
+/// Reads a map. `None` where the value is none; a value inside that is of a wrong type is noted, and left out of what comes back.
+pub(super) fn read<T: DeserializeOwned>(
+    value: &Value,
+    unknown: UnknownKeys,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<T> {
+    if !value.is_object() {
+        let expected = "a map".to_owned();
+        problems.add_unread(place.clone(), Problem::Type { found: describe(value), expected });
+        return None;
+    }
+    let (raw, ignored) = match attempt(value) {
+        Ok(read) => read,
+        Err(failure) => read_around(value.clone(), failure, place, problems)?,
+    };
+    if unknown == UnknownKeys::Note {
+        note_unknown(&ignored, place, problems);
+    }
+    Some(raw)
+}
+
+/// Why an attempt at reading failed.
+struct Failure {
+    at: Vec<Segment>,
+    message: String,
+}
+
+fn attempt<T: DeserializeOwned>(value: &Value) -> Result<(T, Vec<Vec<Segment>>), Failure> {
+    let mut unknown = Vec::new();
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
+    match serde_ignored::deserialize(tracked, |path| unknown.push(segments(&path))) {
+        Ok(raw) => Ok((raw, unknown)),
+        Err(error) => {
+            let error: serde_json::Error = error;
+            Err(Failure { at: track.path().iter().cloned().collect(), message: error.to_string() })
+        }
+    }
+}
+
+/// Takes out what fails, again and again. Each round takes one value out of the copy, so there are no more rounds than values.
+fn read_around<T: DeserializeOwned>(
+    mut value: Value,
+    mut failure: Failure,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<(T, Vec<Vec<Segment>>)> {
+    loop {
+        note_failure(&value, &failure, place, problems);
+        take_out(&mut value, &failure.at)?;
+        match attempt(&value) {
+            Ok(read) => return Some(read),
+            Err(next) => failure = next,
+        }
+    }
+}
+
+fn note_unknown(ignored: &[Vec<Segment>], place: &Place, problems: &mut Problems) {
+    for path in ignored {
+        let later = matches!(path.last(), Some(Segment::Map { key }) if NOT_YET.contains(&key.as_str()));
+        problems.add(&locate(place, path), if later { Problem::NotYet } else { Problem::UnknownKey });
+    }
+}
+
+/// Keys of the document's description that this version does not know.
+const NOT_YET: [&str; 5] = ["schema", "conditions", "replay", "sequence", "rate"];
+
+fn segments(path: &serde_ignored::Path<'_>) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let mut rest = path;
+    loop {
+        rest = match rest {
+            serde_ignored::Path::Root => break,
+            serde_ignored::Path::Seq { parent, index } => {
+                segments.push(Segment::Seq { index: *index });
+                parent
+            }
+            serde_ignored::Path::Map { parent, key } => {
+                segments.push(Segment::Map { key: key.clone() });
+                parent
+            }
+            serde_ignored::Path::Some { parent }
+            | serde_ignored::Path::NewtypeStruct { parent }
+            | serde_ignored::Path::NewtypeVariant { parent } => parent,
+        };
+    }
+    segments.reverse();
+    segments
+}
+
+fn locate(place: &Place, path: &[Segment]) -> Place {
+    path.iter().fold(place.clone(), |place, segment| match segment {
+        Segment::Seq { index } => place.index(*index),
+        Segment::Map { key } => place.key(key),
+        Segment::Enum { .. } | Segment::Unknown => place,
+    })
+}
+
+fn child<'v>(value: &'v Value, segment: &Segment) -> Option<&'v Value> {
+    match segment {
+        Segment::Seq { index } => value.get(*index),
+        Segment::Map { key } => value.get(key),
+        Segment::Enum { .. } | Segment::Unknown => Some(value),
+    }
+}
+
+/// Takes the value of the last key on the path out of its map: an item alone would move those behind it. `None` where there is no
+/// such key.
+fn take_out(value: &mut Value, path: &[Segment]) -> Option<()> {
+    let last = path.iter().rposition(|segment| matches!(segment, Segment::Map { .. }))?;
+    let (parents, rest) = path.split_at_checked(last)?;
+    let mut map = value;
+    for segment in parents {
+        map = match segment {
+            Segment::Seq { index } => map.get_mut(*index)?,
+            Segment::Map { key } => map.get_mut(key)?,
+            Segment::Enum { .. } | Segment::Unknown => map,
+        };
+    }
+    match rest.first()? {
+        Segment::Map { key } => map.as_object_mut()?.remove(key).map(|_| ()),
+        Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown => None,
+    }
+}
+
+/// In our own words: serde's message quotes the value, which may be a secret that stands where it does not belong.
+fn note_failure(value: &Value, failure: &Failure, place: &Place, problems: &mut Problems) {
+    let at = locate(place, &failure.at);
+    let found = failure.at.iter().try_fold(value, child).unwrap_or(&Value::Null);
+    let expected = failure.message.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
+    if let Some(field) = failure.message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        return problems.add(&at.key(field), Problem::Missing);
+    }
+    let problem = match found.as_str().filter(|_| failure.message.starts_with("unknown variant")) {
+        Some(text) => {
+            let expected = expected.strip_prefix("one of ").unwrap_or(expected).to_owned();
+            Problem::Unknown { found: cut(text, 64).to_owned(), expected }
+        }
+        None => Problem::Type { found: describe(found), expected: describe_expected(expected).to_owned() },
+    };
+    problems.add_unread(at, problem);
+}
+
+pub(super) fn describe(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "`true` or `false`",
+        Value::Number(number) if number.is_f64() => "a number with a fraction",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    }
+}
+
+/// Serde's names for types in the words of the document.
+fn describe_expected(expected: &str) -> &str {
+    match expected {
+        "a string" => "a text",
+        "a boolean" => "`true` or `false`",
+        "a sequence" => "a list",
+        "u32" | "u64" => "a whole number from 0 on",
+        other => other,
+    }
+}
+
+/// Notes every key without a value. It is a slip: in YAML, `signature:` with its map forgotten would otherwise ask for none.
+pub(super) fn note_nulls(value: &Value, place: &Place, problems: &mut Problems) {
+    match value {
+        Value::Null => problems.add_unread(place.clone(), Problem::Null),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| note_nulls(item, &place.index(index), problems));
+        }
+        Value::Object(members) => members.iter().for_each(|(key, member)| note_nulls(member, &place.key(key), problems)),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Whether there is a key without a value: the places are needed only then.
+pub(super) fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(has_null),
+        Value::Object(members) => members.values().any(has_null),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}

@@ -1,0 +1,87 @@
+//! The JSON Schema of the policy document, generated from the raw types. The command line and its tests alone need it.
+
+use std::borrow::Cow;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
+
+use super::raw;
+
+/// The JSON Schema (draft 2020-12) of a policy document.
+#[must_use]
+pub fn json_schema() -> Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<raw::Policy>().to_value();
+    forbid_null(&mut schema);
+    schema
+}
+
+/// An optional key may be left out; it may not be there without a value, which the generator would allow.
+fn forbid_null(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Array(types)) = members.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    members.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Value::Array(choices)) = members.get_mut("anyOf") {
+                choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
+                if let [Value::Object(only)] = choices.as_slice() {
+                    let only = only.clone();
+                    members.remove("anyOf");
+                    members.extend(only);
+                }
+            }
+            members.values_mut().for_each(forbid_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forbid_null),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Gives a type that stands for a form of text its schema, in place.
+macro_rules! form {
+    ($name:ident, $schema:tt) => {
+        #[derive(Debug)]
+        pub(super) struct $name;
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                Cow::Borrowed(stringify!($name))
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+form!(Duration, { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$", "examples": ["250ms", "30s", "5m", "1h"] });
+form!(Time, { "type": "string", "format": "date-time" });
+form!(Pointer, { "type": "string", "pattern": "^(/([^~]|~[01])*)?$", "examples": ["/realm_access/roles"] });
+form!(Size, {
+    "anyOf": [
+        { "type": "integer", "minimum": 1 },
+        { "type": "string", "pattern": "^[0-9]+(KiB|MiB)$", "examples": ["64KiB", "1MiB"] },
+    ]
+});
+form!(Algorithm, { "enum": ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "EdDSA", "Ed25519"] });
+form!(Claims, {
+    "type": "object",
+    "minProperties": 1,
+    "propertyNames": { "pattern": "^/([^~]|~[01])*$" },
+    "additionalProperties": {
+        "anyOf": [
+            { "type": ["string", "integer", "boolean"] },
+            { "type": "array", "minItems": 1, "items": { "type": ["string", "integer", "boolean"] } },
+        ]
+    }
+});
