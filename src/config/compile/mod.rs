@@ -40,17 +40,21 @@ pub(super) fn compile(document: &Value, digest: String, env: Environment<'_>) ->
     }
 }
 
-/// The names in a document that may be referred to, also those of parts that are otherwise wrong.
+/// What the parts of a document may refer to, also where that is otherwise wrong.
 struct Names<'a> {
     issuers: BTreeSet<&'a str>,
-    signers: usize,
+    issuers_are_there: bool,
+    signers_are_there: bool,
 }
 
 impl<'a> Names<'a> {
     fn of(document: &'a Value) -> Self {
-        let list = |key: &str| document.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let name = |value: &'a Value| value.get("name").and_then(Value::as_str);
-        Self { issuers: list("issuers").iter().filter_map(name).collect(), signers: list("signers").len() }
+        let issuers = document.get("issuers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        Self {
+            issuers: issuers.iter().filter_map(|issuer| issuer.get("name")?.as_str()).collect(),
+            issuers_are_there: document.get("issuers").is_some(),
+            signers_are_there: document.get("signers").is_some(),
+        }
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) fn routes(routes: Vec<(usize, Route)>, names: &Names<'_>, place: &Pla
         if let Some((former, _)) = former {
             problems.add(&here, Problem::Unreachable { by: place.index(*former) });
         }
-        if route.access == Access::Token && names.issuers.is_empty() {
+        if route.access == Access::Token && !names.issuers_are_there {
             let problem = "its calls need a token and there are no `issuers`: name one, or say `anonymous: true`";
             problems.add(&here, Problem::Contradiction(problem));
         }

@@ -106,7 +106,7 @@ fn signature_rule(
     let required = problems.required(place, "required", required);
     let schemes = schemes.map(|raw| self::schemes(&raw, context.signatures, &place.key("schemes"), problems));
     match required? {
-        true if context.names.signers == 0 => {
+        true if !context.names.signers_are_there => {
             problems.wrong(place, Problem::Contradiction("a signature is required and there are no `signers`"))
         }
         true => Some(SignatureRule::Required { schemes }),

@@ -95,7 +95,7 @@ pub(super) fn settings(raw: Option<raw::Signatures>, names: &Names<'_>, place: &
             raw::Signatures::default()
         }
         Some(raw) => raw,
-        None if names.signers == 0 => raw::Signatures::default(),
+        None if !names.signers_are_there => raw::Signatures::default(),
         None => raw::Signatures {
             http_message: Some(raw::HttpMessage::default()),
             standard_webhooks: Some(raw::StandardWebhooks::default()),
@@ -129,7 +129,7 @@ fn check_components(components: &[String], place: &Place, problems: &mut Problem
         let problem = format!("`{}` is neither the name of a header in lower case nor a component of a request", cut(name, 64));
         problems.add(&place.index(index), Problem::Value(problem));
     }
-    if !components.iter().any(|name| name == "content-digest") {
+    if !components.is_empty() && !components.iter().any(|name| name == "content-digest") {
         problems.add(place, Problem::Contradiction("`content-digest` must be among them: without it nobody signed the events"));
     }
 }
