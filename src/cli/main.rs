@@ -1,1 +1,37 @@
-fn main() {}
+//! The command line: the very code that the filter runs, on a desk. The only place with files, a clock, sockets and `clap`.
+
+mod case;
+mod check;
+mod explain;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Judges the events that calls publish: the code of the filter, on a desk.
+#[derive(Debug, Parser)]
+#[command(name = "eventguard", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Explain(explain::Arguments),
+    Test(test::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("eventguard: {error:#}");
+        ExitCode::from(1)
+    })
+}

@@ -1,1 +1,31 @@
-//! The only place that names proxy-wasm: host events in, commands out.
+//! The only place that names proxy-wasm: host events in, commands out. [`exchange`] and what it uses is plain values, tested
+//! natively; [`host`](self) and the contexts exist in the module alone.
+
+pub mod exchange;
+pub mod metadata;
+pub mod metrics;
+pub mod reply;
+pub mod wire;
+
+#[cfg(target_os = "wasi")]
+mod host;
+#[cfg(target_os = "wasi")]
+mod http;
+#[cfg(target_os = "wasi")]
+mod native;
+#[cfg(target_os = "wasi")]
+mod root;
+
+#[cfg(target_os = "wasi")]
+mod start {
+    use proxy_wasm::traits::RootContext;
+
+    use super::root::Root;
+
+    proxy_wasm::main! {{
+        proxy_wasm::set_root_context(|_| -> Box<dyn RootContext> { Box::<Root>::default() });
+    }}
+}
+
+#[cfg(test)]
+mod tests;

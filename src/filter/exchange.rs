@@ -1,0 +1,260 @@
+//! One call in the proxy as a small state machine: what the proxy tells of the call goes in, what the proxy should do comes out.
+//! Knows nothing of the SDK; time, headers and body are handed in.
+
+use std::rc::Rc;
+
+use crate::call::{Head, Peer};
+use crate::crypto::Crypto;
+use crate::decision::{Outcome, Refusal, Verdict};
+use crate::filter::reply::{Caller, Reply};
+use crate::identity::{CacheUse, Forward, TokenCache};
+use crate::inspect::{self, Opened, Opening};
+use crate::policy::{Hints, Hold, Policy};
+use crate::protocol::ProtocolError;
+use crate::rules::Mode;
+use crate::time::Timestamp;
+
+/// What every header of ours starts with. Callers' own are removed, whatever becomes of the call.
+const OUR_HEADERS: &str = "x-eventguard-";
+const PUBLISHER_HEADER: &str = "x-eventguard-publisher";
+const VERDICT_HEADER: &str = "x-eventguard-verdict";
+
+/// Whether the proxy hands on what it just told us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    Continue,
+    /// It holds it.
+    Pause,
+}
+
+/// What the proxy should do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Remove a request header.
+    Remove(String),
+    /// Set a request header.
+    Set(&'static str, String),
+    /// Answer in the upstream's stead.
+    Reply(Reply),
+}
+
+/// The answer to one thing that the proxy told.
+#[derive(Debug)]
+pub struct Step {
+    /// Whether it goes on.
+    pub flow: Flow,
+    /// What else to do, in this order, before the callback returns.
+    pub commands: Vec<Command>,
+    /// What was decided, where this step decided: to be recorded.
+    pub outcome: Option<Box<Outcome>>,
+    /// Whether the token was known already, where this step verified one.
+    pub cache: Option<CacheUse>,
+}
+
+impl Step {
+    fn quiet(flow: Flow) -> Self {
+        Self { flow, commands: Vec::new(), outcome: None, cache: None }
+    }
+}
+
+/// What judging needs besides the call.
+pub struct Surroundings<'a> {
+    /// What time it is.
+    pub now: Timestamp,
+    /// Tokens that were verified before.
+    pub tokens: &'a mut TokenCache,
+    /// Who verifies.
+    pub crypto: &'a dyn Crypto,
+}
+
+/// What the proxy tells of a call's head.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// The header map; `None` where it could not be read.
+    pub map: Option<Vec<(String, Vec<u8>)>>,
+    /// What Envoy's route says.
+    pub hints: Hints<'a>,
+    /// The peer.
+    pub peer: Option<Peer>,
+    /// Whether there is no body.
+    pub end_of_stream: bool,
+}
+
+/// What the proxy tells of a call's body.
+#[derive(Debug)]
+pub struct Buffered {
+    /// All of the body that the proxy holds; `None` where it could not be read.
+    pub bytes: Option<Vec<u8>>,
+    /// Whether the upstream was reached already, so that the call was not held back.
+    pub upstream_reached: bool,
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Exchange {
+    policy: Rc<Policy>,
+    caller: Caller,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing was told yet.
+    New,
+    /// The head was in order; the body decides.
+    Holding(Box<Opened>),
+    /// The call goes on.
+    Passed,
+    /// The call was answered.
+    Refused,
+}
+
+impl Exchange {
+    /// A call that nothing is known of.
+    #[must_use]
+    pub fn new(policy: Rc<Policy>) -> Self {
+        Self { policy, caller: Caller::default(), state: State::New }
+    }
+
+    /// The policy that the call is judged by, also after another one was loaded.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The request id and trace of the call, for its records.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Whether the body is waited for.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Holding(_))
+    }
+
+    /// The most bytes of body that the policy reads.
+    #[must_use]
+    pub fn body_limit(&self) -> usize {
+        self.policy.budget.body
+    }
+
+    /// The head of the call.
+    pub fn head(&mut self, arrival: Arrival<'_>, with: &mut Surroundings<'_>) -> Step {
+        let Arrival { map, hints, peer, end_of_stream } = arrival;
+        let mut commands = forged(map.as_deref().unwrap_or_default());
+        let mode = hints.mode.unwrap_or(self.policy.mode);
+        let head = match map.map(Head::from_map) {
+            None => return self.decide(inspect::refuse(mode, peer.as_ref(), Refusal::Unreadable), commands),
+            Some(Err(error)) => return self.decide(inspect::refuse(mode, peer.as_ref(), error.into()), commands),
+            Some(Ok(head)) => head,
+        };
+        self.caller = Caller::of(&head);
+        match inspect::head(&self.policy, head, &hints, peer, with.now, with.tokens, with.crypto) {
+            Opening::Unguarded => {
+                self.state = State::Passed;
+                Step { flow: Flow::Continue, commands, outcome: None, cache: None }
+            }
+            Opening::Decided(outcome) => {
+                self.remove_token(&mut commands);
+                self.decide(*outcome, commands)
+            }
+            Opening::Judge(opened) => {
+                self.remove_token(&mut commands);
+                commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
+                let cache = opened.cache_use();
+                if end_of_stream {
+                    let outcome = inspect::body(&self.policy, &opened, &[], with.now, with.crypto);
+                    return Step { cache, ..self.decide_with_headers(outcome, commands) };
+                }
+                self.state = State::Holding(opened);
+                let flow = match self.policy.hold {
+                    Hold::Headers => Flow::Pause,
+                    Hold::Body => Flow::Continue,
+                };
+                Step { flow, commands, outcome: None, cache }
+            }
+        }
+    }
+
+    /// A part of the body that is not its end; `held` is how many bytes the proxy holds by now.
+    pub fn body_part(&mut self, held: usize) -> Step {
+        match &self.state {
+            State::Holding(opened) if held > self.policy.budget.body => {
+                let outcome = opened.refuse(&self.policy, ProtocolError::TooLarge { limit: self.policy.budget.body }.into());
+                self.decide_after_body(outcome)
+            }
+            State::Holding(_) | State::Refused | State::New => Step::quiet(Flow::Pause),
+            State::Passed => Step::quiet(Flow::Continue),
+        }
+    }
+
+    /// The end of the body: its last part, or the trailers behind it. `buffered` asks the proxy for the body, once.
+    pub fn body_end(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
+        let opened = match &self.state {
+            State::Holding(opened) => opened,
+            State::Passed => return Step::quiet(Flow::Continue),
+            State::Refused | State::New => return Step::quiet(Flow::Pause),
+        };
+        let outcome = match buffered() {
+            Buffered { upstream_reached: true, .. } => opened.refuse(&self.policy, Refusal::HoldMissing),
+            Buffered { bytes: None, .. } => opened.refuse(&self.policy, Refusal::Unreadable),
+            Buffered { bytes: Some(bytes), .. } => inspect::body(&self.policy, opened, &bytes, with.now, with.crypto),
+        };
+        self.decide_after_body(outcome)
+    }
+
+    /// The proxy holds the call as it should not: the body never comes, though the head was held back for it.
+    pub fn hold_failed(&mut self) -> Step {
+        match &self.state {
+            State::Holding(opened) => {
+                let outcome = opened.refuse(&self.policy, Refusal::HoldMissing);
+                self.decide(outcome, Vec::new())
+            }
+            State::New | State::Passed | State::Refused => Step::quiet(Flow::Pause),
+        }
+    }
+
+    /// Headers can be changed behind the body only where they were held back for it.
+    fn decide_after_body(&mut self, outcome: Outcome) -> Step {
+        match self.policy.hold {
+            Hold::Headers => self.decide_with_headers(outcome, Vec::new()),
+            Hold::Body => self.decide(outcome, Vec::new()),
+        }
+    }
+
+    fn decide_with_headers(&mut self, outcome: Outcome, mut commands: Vec<Command>) -> Step {
+        if outcome.verdict != Verdict::Refuse {
+            commands.extend(outcome.publisher.as_ref().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
+            if outcome.mode == Mode::Observe || outcome.verdict == Verdict::Observe {
+                commands.push(Command::Set(VERDICT_HEADER, outcome.verdict.as_str().to_owned()));
+            }
+        }
+        self.decide(outcome, commands)
+    }
+
+    fn decide(&mut self, outcome: Outcome, mut commands: Vec<Command>) -> Step {
+        let refused = outcome.verdict == Verdict::Refuse;
+        if refused {
+            commands.clear();
+            commands.extend(Reply::to(&self.caller, &outcome, &self.policy.token).map(Command::Reply));
+        }
+        self.state = if refused { State::Refused } else { State::Passed };
+        let flow = if refused { Flow::Pause } else { Flow::Continue };
+        Step { flow, commands, outcome: Some(Box::new(outcome)), cache: None }
+    }
+
+    fn remove_token(&self, commands: &mut Vec<Command>) {
+        if self.policy.token.forward == Forward::Remove {
+            commands.push(Command::Remove(self.policy.token.header.clone()));
+        }
+    }
+}
+
+/// Commands that remove what a caller sent under the names that only we may use.
+fn forged(map: &[(String, Vec<u8>)]) -> Vec<Command> {
+    let ours = map.iter().map(|(name, _)| name).filter(|name| name.starts_with(OUR_HEADERS));
+    ours.map(|name| Command::Remove(name.clone())).collect()
+}

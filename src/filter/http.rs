@@ -1,0 +1,160 @@
+//! One call in the proxy: its callbacks into steps of the exchange, and what the exchange commands into calls of the host.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use super::exchange::{Arrival, Buffered, Command, Exchange, Flow, Step, Surroundings};
+use super::host::{self, Level};
+use super::metadata::{MetadataError, RouteSettings};
+use super::reply::Reply;
+use super::root::{Shared, Waiting};
+use crate::call::Peer;
+use crate::policy::{Hints, Hold};
+use crate::time::Timestamp;
+
+/// The context of one call.
+pub struct Call {
+    id: u32,
+    shared: Rc<Shared>,
+    exchange: Rc<RefCell<Exchange>>,
+    started: Timestamp,
+}
+
+impl Call {
+    /// A call that the proxy has just begun.
+    #[must_use]
+    pub fn new(id: u32, shared: Rc<Shared>) -> Self {
+        let exchange = Rc::new(RefCell::new(Exchange::new(Rc::clone(&shared.policy))));
+        Self { id, shared, exchange, started: host::now() }
+    }
+
+    fn end_of_body(&self) -> Action {
+        let mut tokens = self.shared.tokens.borrow_mut();
+        let mut with = Surroundings { now: host::now(), tokens: &mut tokens, crypto: &self.shared.crypto };
+        let step = self.exchange.borrow_mut().body_end(|| buffered(&self.shared), &mut with);
+        drop(tokens);
+        self.stop_waiting();
+        carry_out(&self.shared, &self.exchange, step, self.started)
+    }
+
+    fn wait(&self) {
+        if self.shared.policy.hold == Hold::Headers && !self.shared.hold_works.get() {
+            let waiting = Waiting { exchange: Rc::clone(&self.exchange), since: self.started };
+            self.shared.waiting.borrow_mut().insert(self.id, waiting);
+        }
+    }
+
+    fn stop_waiting(&self) {
+        if !self.shared.hold_works.get() {
+            self.shared.waiting.borrow_mut().remove(&self.id);
+        }
+    }
+}
+
+impl Context for Call {}
+
+impl HttpContext for Call {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let route_name = text_property("xds\0route_name");
+        let settings = route_settings();
+        let (settings, broken) = match settings {
+            Ok(settings) => (settings, None),
+            Err(error) => (RouteSettings::default(), Some(error)),
+        };
+        if let Some(error) = &broken {
+            host::log(Level::Error, &format!("eventguard: {error}; calls on this route are refused"));
+        }
+        let map = if broken.is_some() { None } else { host::request_headers().ok() };
+        let hints = Hints { route_name: route_name.as_deref(), route: settings.route.as_deref(), mode: settings.mode };
+        let arrival = Arrival { map, hints, peer: peer(), end_of_stream };
+        let mut tokens = self.shared.tokens.borrow_mut();
+        let mut with = Surroundings { now: self.started, tokens: &mut tokens, crypto: &self.shared.crypto };
+        let step = self.exchange.borrow_mut().head(arrival, &mut with);
+        drop(tokens);
+        if let Some(cache) = step.cache {
+            self.shared.count_token(cache);
+        }
+        let action = carry_out(&self.shared, &self.exchange, step, self.started);
+        if self.exchange.borrow().is_waiting() {
+            self.wait();
+        }
+        action
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if self.shared.policy.hold == Hold::Headers && !end_of_stream {
+            self.stop_waiting();
+            self.shared.hold_works.set(true);
+        }
+        let limit = self.exchange.borrow().body_limit();
+        if end_of_stream && size <= limit {
+            return self.end_of_body();
+        }
+        let step = self.exchange.borrow_mut().body_part(size);
+        carry_out(&self.shared, &self.exchange, step, self.started)
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.end_of_body()
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.stop_waiting();
+    }
+}
+
+/// Does what a step commands. A header that cannot be changed, or an answer that cannot be sent, keeps the call from going on.
+pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, started: Timestamp) -> Action {
+    if let Some(outcome) = &step.outcome {
+        shared.record(outcome, &exchange.borrow(), started);
+    }
+    for command in &step.commands {
+        let done = match command {
+            Command::Remove(name) => host::remove_request_header(name),
+            Command::Set(name, value) => host::set_request_header(name, value.as_bytes()),
+            Command::Reply(reply) => send(reply),
+        };
+        if let Err(error) = done {
+            host::log(Level::Error, &format!("eventguard: {error}; the call does not go on"));
+            return Action::Pause;
+        }
+    }
+    match step.flow {
+        Flow::Continue => Action::Continue,
+        Flow::Pause => Action::Pause,
+    }
+}
+
+fn send(reply: &Reply) -> Result<(), host::HostError> {
+    let headers: Vec<(&str, &str)> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    host::reply(reply.status, reply.code.as_str(), &headers, reply.body.as_bytes(), reply.grpc_status)
+}
+
+fn buffered(shared: &Shared) -> Buffered {
+    // Envoy's buffer filter, behind us, keeps the call from the router until its body is whole. An upstream that was reached
+    // by now says that nobody held it.
+    let upstream_reached =
+        shared.policy.hold == Hold::Body && host::property("upstream\0address").ok().flatten().is_some_and(|address| !address.is_empty());
+    let bytes = host::request_body().ok().map(Option::unwrap_or_default);
+    Buffered { bytes, upstream_reached }
+}
+
+fn text_property(path: &str) -> Option<String> {
+    String::from_utf8(host::property(path).ok().flatten()?).ok().filter(|text| !text.is_empty())
+}
+
+fn peer() -> Option<Peer> {
+    Peer::from_uri(text_property("connection\0uri_san_peer_certificate")?)
+}
+
+fn route_settings() -> Result<RouteSettings, MetadataError> {
+    match host::property("xds\0route_metadata").ok().flatten() {
+        Some(metadata) => RouteSettings::parse(&metadata),
+        None => Ok(RouteSettings::default()),
+    }
+}

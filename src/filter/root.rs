@@ -1,0 +1,271 @@
+//! The plugin in one thread of the proxy: its configuration, what its calls share, and the tick on which records leave.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+
+use super::exchange::Exchange;
+use super::host::{self, Level, MetricKind};
+use super::http::Call;
+use super::metrics::{Defined, EventCount, names};
+use super::native::HostCrypto;
+use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
+use crate::config;
+use crate::decision::Outcome;
+use crate::identity::{CacheUse, TokenCache};
+use crate::policy::{AuditSettings, Hold, Policy, WhenFull};
+use crate::time::Timestamp;
+
+/// How often the tick comes: what a record waits at most beyond the policy's interval.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How long the first held call may wait for its body before the hold counts as missing.
+const HOLD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the calls of one configuration share.
+pub struct Shared {
+    pub policy: Rc<Policy>,
+    pub crypto: HostCrypto,
+    pub tokens: RefCell<TokenCache>,
+    pub waiting: RefCell<HashMap<u32, Waiting>>,
+    /// Whether a body has come for a head that was held back: then the hold works.
+    pub hold_works: Cell<bool>,
+    queue: RefCell<Queue>,
+    metrics: RefCell<Defined>,
+}
+
+/// A call whose head is held back until its body has come.
+pub struct Waiting {
+    pub exchange: Rc<RefCell<Exchange>>,
+    pub since: Timestamp,
+}
+
+impl Shared {
+    fn new(policy: Policy) -> Self {
+        Self {
+            crypto: HostCrypto::probe(),
+            tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY)),
+            waiting: RefCell::default(),
+            hold_works: Cell::new(false),
+            queue: RefCell::new(Queue::new(queue_settings(&policy.audit))),
+            metrics: RefCell::default(),
+            policy: Rc::new(policy),
+        }
+    }
+
+    /// Counts and records what was decided of a call.
+    pub fn record(&self, outcome: &Outcome, exchange: &Exchange, started: Timestamp) {
+        let now = host::now();
+        for count in EventCount::of(outcome) {
+            self.count(&count.name(), 1);
+        }
+        let micros = u64::try_from(now.since(started).as_micros()).unwrap_or(u64::MAX);
+        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
+        let caller = exchange.caller();
+        let circumstances = Circumstances {
+            authority: &caller.authority,
+            request_id: caller.request_id.as_deref(),
+            traceparent: caller.traceparent.as_deref(),
+            policy: &self.policy.digest,
+            now,
+        };
+        let records = Record::of_call(outcome, &circumstances);
+        if let Err(error) = host::set_filter_state("eventguard", Record::filter_state(&records).as_bytes()) {
+            host::log(Level::Warn, &format!("eventguard: the record could not be set as filter state: {error}"));
+        }
+        if self.policy.audit.cluster.is_some() {
+            let mut queue = self.queue.borrow_mut();
+            for record in &records {
+                queue.push(record, now);
+            }
+        }
+    }
+
+    /// Counts how a token was verified.
+    pub fn count_token(&self, cache: CacheUse) {
+        self.count(if cache == CacheUse::Hit { names::CACHE_HITS } else { names::CACHE_MISSES }, 1);
+    }
+
+    fn count(&self, name: &str, by: u64) {
+        if let Ok(by @ 1..) = i64::try_from(by) {
+            self.with_metric(MetricKind::Counter, name, |id| host::increment_metric(id, by));
+        }
+    }
+
+    fn with_metric(&self, kind: MetricKind, name: &str, act: impl FnOnce(u32) -> Result<(), host::HostError>) {
+        let id = self.metrics.borrow_mut().id(name, || host::define_metric(kind, name).ok());
+        // A proxy that does not count must not keep calls from being judged.
+        if let Some(Err(error)) = id.map(act) {
+            host::log(Level::Warn, &format!("eventguard: the metric `{name}` could not be set: {error}"));
+        }
+    }
+}
+
+/// The plugin's root context.
+#[derive(Default)]
+pub struct Root {
+    shared: Option<Rc<Shared>>,
+    in_flight: HashMap<u32, u64>,
+    reported: Reported,
+    draining: bool,
+}
+
+/// What of the queue's counters was told to the proxy already.
+#[derive(Default)]
+struct Reported {
+    sent: u64,
+    dropped: u64,
+    queued: i64,
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let configuration = host::plugin_configuration().ok().flatten().unwrap_or_default();
+        match config::from_plugin_configuration(&configuration, &|name| std::env::var(name).ok()) {
+            Ok(policy) => {
+                let shared = Shared::new(policy);
+                describe(&shared);
+                self.shared = Some(Rc::new(shared));
+                host::set_tick_period(TICK).is_ok()
+            }
+            Err(errors) => {
+                for error in errors {
+                    host::log(Level::Error, &format!("eventguard: the policy is refused: {error}"));
+                }
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(shared) = self.shared.clone() {
+            let now = host::now();
+            refuse_unheld(&shared, now);
+            self.send(&shared, now);
+            self.report(&shared);
+        }
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        let shared = self.shared.clone()?;
+        Some(Box::new(Call::new(context_id, shared)))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, _body_size: usize, _trailers: usize) {
+        let (Some(shared), Some(batch)) = (self.shared.clone(), self.in_flight.remove(&token)) else { return };
+        let now = host::now();
+        // No headers: the call was reset, or could not be made.
+        let answer = if headers == 0 { Answer::Failed } else { answer(now) };
+        shared.queue.borrow_mut().delivered(batch, answer, now, host::random());
+        self.send(&shared, now);
+        self.report(&shared);
+        self.end_drain(&shared);
+    }
+
+    /// Asks for time while records wait: the proxy grants it where only the configuration changes.
+    fn on_done(&mut self) -> bool {
+        let Some(shared) = self.shared.clone() else { return true };
+        self.draining = true;
+        self.send(&shared, host::now());
+        self.in_flight.is_empty()
+    }
+}
+
+impl Root {
+    fn send(&mut self, shared: &Shared, now: Timestamp) {
+        let batch = if self.draining { shared.queue.borrow_mut().drain(now) } else { shared.queue.borrow_mut().poll(now) };
+        let Some(Batch { id, body }) = batch else { return };
+        let settings = &shared.policy.audit;
+        let Some(cluster) = settings.cluster.as_deref() else { return };
+        let headers = [
+            (":method", "POST"),
+            (":path", settings.path.as_str()),
+            (":authority", settings.authority.as_str()),
+            ("content-type", "application/x-protobuf"),
+        ];
+        match host::http_call(cluster, &headers, &body, settings.timeout) {
+            Ok(token) => {
+                self.in_flight.insert(token, id);
+            }
+            Err(_) => shared.queue.borrow_mut().delivered(id, Answer::Failed, now, host::random()),
+        }
+    }
+
+    /// Tells the proxy what has changed since it was told last.
+    fn report(&mut self, shared: &Shared) {
+        let counters = shared.queue.borrow().counters();
+        shared.count(names::AUDIT_SENT, counters.sent - self.reported.sent);
+        shared.count(names::AUDIT_DROPPED, counters.dropped - self.reported.dropped);
+        let queued = i64::try_from(counters.queued).unwrap_or(i64::MAX);
+        let moved = queued - self.reported.queued;
+        if moved != 0 {
+            shared.with_metric(MetricKind::Gauge, names::AUDIT_QUEUED, |id| host::increment_metric(id, moved));
+        }
+        self.reported = Reported { sent: counters.sent, dropped: counters.dropped, queued };
+    }
+
+    fn end_drain(&self, shared: &Shared) {
+        if self.draining && self.in_flight.is_empty() && shared.queue.borrow().is_empty() {
+            // There is nobody left to tell of a failure.
+            let _ = host::context_done();
+        }
+    }
+}
+
+/// What the log cluster said.
+fn answer(now: Timestamp) -> Answer {
+    let header = |name| host::call_response_header(name).ok().flatten().and_then(|value| String::from_utf8(value).ok());
+    let Some(status) = header(":status").and_then(|status| status.parse().ok()) else { return Answer::Failed };
+    let body = host::call_response_body().ok().flatten().unwrap_or_default();
+    Answer::read(status, header("retry-after").as_deref(), &body, now)
+}
+
+fn queue_settings(audit: &AuditSettings) -> audit::Settings {
+    audit::Settings {
+        batch_records: audit.batch.records,
+        interval: audit.batch.interval,
+        queue_records: audit.queue.records,
+        queue_bytes: audit.queue.bytes,
+        when_full: match audit.queue.when_full {
+            WhenFull::DropOldest => audit::WhenFull::DropOldest,
+            WhenFull::DropNewest => audit::WhenFull::DropNewest,
+        },
+    }
+}
+
+/// Says once for each configuration what an operator should see in the log.
+fn describe(shared: &Shared) {
+    let crypto = if shared.crypto.is_available() { "the proxy" } else { "the module" };
+    let Policy { mode, digest, .. } = shared.policy.as_ref();
+    let mode = mode.as_str();
+    host::log(Level::Info, &format!("eventguard: policy {digest} loaded, mode {mode}; {crypto} verifies RSA and ECDSA"));
+}
+
+/// With `hold: headers`, a proxy that does not know `allow_on_headers_stop_iteration` never shows the body, and calls would hang.
+fn refuse_unheld(shared: &Shared, now: Timestamp) {
+    if shared.policy.hold != Hold::Headers || shared.hold_works.get() {
+        return;
+    }
+    let overdue: Vec<u32> = {
+        let waiting = shared.waiting.borrow();
+        waiting.iter().filter(|(_, call)| now.since(call.since) >= HOLD_PATIENCE).map(|(id, _)| *id).collect()
+    };
+    for id in overdue {
+        let Some(call) = shared.waiting.borrow_mut().remove(&id) else { continue };
+        host::log(Level::Error, "eventguard: `hold: headers` needs `allow_on_headers_stop_iteration: true`: the body of a held call never came");
+        if host::set_effective_context(id).is_ok() {
+            let step = call.exchange.borrow_mut().hold_failed();
+            super::http::carry_out(shared, &call.exchange, step, call.since);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Holds the floor plan of `src/lib.rs`: which module may name which, that its table there is the one held here, and that what
+//! must stay at the border (proxy-wasm, clock, sockets, `clap`) does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A module and the modules that it may name besides itself.
+const PLAN: &[(&str, &[&str])] = &[
+    ("time", &[]),
+    ("budget", &[]),
+    ("key", &[]),
+    ("call", &[]),
+    ("json", &[]),
+    ("crypto", &["key"]),
+    ("protocol", &["call", "budget", "json", "time"]),
+    ("identity", &["call", "key", "crypto", "time", "json"]),
+    ("signature", &["call", "protocol", "identity", "key", "crypto", "time", "json"]),
+    ("rules", &["call", "protocol", "identity", "signature", "time", "json"]),
+    ("decision", &["call", "protocol", "identity", "signature", "rules", "time"]),
+    ("policy", &["call", "budget", "key", "json", "time", "protocol", "identity", "signature", "rules"]),
+    ("inspect", &["call", "budget", "crypto", "time", "protocol", "identity", "signature", "rules", "decision", "policy"]),
+    ("audit", &["call", "time", "json", "protocol", "identity", "signature", "rules", "decision"]),
+    (
+        "config",
+        &["call", "budget", "key", "crypto", "json", "time", "protocol", "identity", "signature", "rules", "policy"],
+    ),
+    (
+        "filter",
+        &[
+            "time", "budget", "key", "call", "json", "crypto", "protocol", "identity", "signature", "rules", "decision", "policy",
+            "inspect", "audit", "config",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "time", "budget", "key", "call", "json", "crypto", "protocol", "identity", "signature", "rules", "decision", "policy",
+            "inspect", "audit", "config",
+        ],
+    ),
+];
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Source texts by top-level module, comments and test modules left out.
+fn modules() -> BTreeMap<String, Vec<(PathBuf, String)>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut modules: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for file in files {
+        let relative = file.strip_prefix(&root).unwrap().to_path_buf();
+        let first = relative.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        if first == "lib" || relative.ends_with("tests.rs") || relative.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        modules.entry(first).or_default().push((relative, code.join("\n")));
+    }
+    modules
+}
+
+/// The modules of this crate that a text names, from `crate::a::b`, `crate::{a, b::c}` and the command line's `eventguard::a`.
+fn named(code: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for root in ["crate::", "eventguard::"] {
+        for (at, _) in code.match_indices(root) {
+            if code[..at].chars().next_back().is_some_and(|before| before.is_alphanumeric() || before == '_') {
+                continue;
+            }
+            let rest = &code[at + root.len()..];
+            if let Some(group) = rest.strip_prefix('{') {
+                let mut depth = 0;
+                let mut word = String::new();
+                for character in group.chars() {
+                    match character {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => word.clear(),
+                        ':' if depth == 0 && !word.is_empty() => names.push(std::mem::take(&mut word)),
+                        character if character.is_alphanumeric() || character == '_' => word.push(character),
+                        _ => {}
+                    }
+                    if depth == 0 && !word.is_empty() && PLAN.iter().any(|(module, _)| *module == word) {
+                        names.push(word.clone());
+                    }
+                }
+            } else {
+                names.push(rest.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect());
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn every_module_names_only_what_the_floor_plan_allows() {
+    let mut broken = Vec::new();
+    for (module, files) in modules() {
+        let allowed = PLAN.iter().find(|(name, _)| *name == module).unwrap_or_else(|| panic!("`{module}` is not in the plan")).1;
+        for (file, code) in files {
+            for name in named(&code) {
+                let is_module = PLAN.iter().any(|(other, _)| *other == name);
+                if is_module && name != module && !allowed.contains(&name.as_str()) {
+                    broken.push(format!("{}: `{module}` names `{name}`", file.display()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_architecture_page_shows_this_plan() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    for (module, allowed) in PLAN {
+        let allowed = if *module == "filter" {
+            "all".to_owned()
+        } else if *module == "cli" {
+            "all but `filter`".to_owned()
+        } else if allowed.is_empty() {
+            "-".to_owned()
+        } else {
+            allowed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ")
+        };
+        let row = page.lines().find(|line| line.starts_with(&format!("//! | `{module}` |"))).unwrap_or_else(|| panic!("no row for `{module}`"));
+        let cell = row.trim_end_matches('|').rsplit('|').next().unwrap().trim();
+        assert_eq!(cell, allowed, "the row of `{module}`");
+    }
+}
+
+#[test]
+fn what_belongs_to_the_border_stays_there() {
+    for (module, files) in modules() {
+        for (file, code) in files {
+            for (word, home) in [("proxy_wasm", "filter"), ("clap", "cli"), ("std::net", "cli"), ("tokio", "cli"), ("std::fs", "cli"), ("anyhow", "cli")] {
+                assert!(module == home || !code.contains(&format!("{word}::")), "{} names `{word}`", file.display());
+            }
+            let reads_clock = code.contains("SystemTime::now") || code.contains("Instant::now");
+            assert!(module == "cli" || file.ends_with("filter/host.rs") || !reads_clock, "{} reads a clock", file.display());
+            let unsafe_allowed = file.ends_with("filter/host.rs") || file.ends_with("filter/mod.rs");
+            assert!(unsafe_allowed || !code.contains("unsafe "), "{} has unsafe code", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_scan_finds_what_it_should() {
+    assert_eq!(named("use crate::time::Timestamp;"), ["time"]);
+    assert!(named("use crate::{json, key::Jwk};").contains(&"json".to_owned()));
+    assert!(named("use crate::{json, key::Jwk};").contains(&"key".to_owned()));
+    assert!(named("mycrate::time").is_empty());
+}
