@@ -3,7 +3,12 @@
 mod case;
 mod check;
 mod explain;
+mod keygen;
+mod private_key;
+mod render;
+mod sign;
 mod test;
+mod token;
 
 use std::process::ExitCode;
 
@@ -22,6 +27,10 @@ enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
     Test(test::Arguments),
+    Keygen(keygen::Arguments),
+    Token(token::Arguments),
+    Sign(sign::Arguments),
+    Render(render::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +38,10 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Token(arguments) => token::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
+        Command::Render(arguments) => render::run(&arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("eventguard: {error:#}");
