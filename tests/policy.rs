@@ -1,14 +1,15 @@
 //! The policy document: the reference policy compiles, YAML and JSON that say the same are the same, many rules compile, and the
 //! JSON Schema in `envoy/` is the one that the raw types give.
 #![cfg(feature = "cli")]
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::fs;
 use std::path::Path;
 
-use eventguard::config::{ConfigError, from_json, from_yaml, json_schema};
+use eventguard::config::{ConfigError, from_json, from_plugin_configuration, from_yaml, json_schema};
 use eventguard::policy::{Hold, Policy, Unmatched};
 use eventguard::rules::{Mode, SignatureRule};
+use serde_json::Value;
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -57,6 +58,42 @@ fn ten_thousand_rules_compile_from_yaml_and_json() {
     assert_eq!(json.rules.len(), 10_000);
     assert_eq!(json.rules.find("com.shop.t9999").map(|rule| rule.event_type.as_str()), Some("com.shop.t9999"));
     assert_eq!(compiled(from_yaml(&text, &no_env)).digest, json.digest);
+}
+
+/// The policies in a document of Envoy's or Istio's: maps, or texts, that have what every policy has.
+fn policies(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) if ["version", "routes", "events"].iter().all(|key| members.contains_key(*key)) => {
+            found.push(value.to_string());
+        }
+        Value::Object(members) => members.values().for_each(|member| policies(member, found)),
+        Value::Array(items) => items.iter().for_each(|item| policies(item, found)),
+        Value::String(text) if text.trim_start().starts_with('{') && text.contains("\"routes\"") => found.push(text.clone()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn every_policy_that_is_shipped_compiles() {
+    compiled(from_yaml(&read("examples/policy.yaml"), &no_env));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
+    let mut count = 0;
+    for path in fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&fs::read_to_string(&path).unwrap()).unwrap();
+        let mut found = Vec::new();
+        documents.iter().for_each(|document| policies(document, &mut found));
+        assert!(!found.is_empty(), "{}", path.display());
+        for text in &found {
+            if let Err(errors) = from_plugin_configuration(text.as_bytes(), &no_env) {
+                panic!("{}: {errors:?}", path.display());
+            }
+        }
+        count += found.len();
+    }
+    assert!(count >= 5, "{count}");
 }
 
 /// `EVENTGUARD_UPDATE=1 cargo test --test policy` writes the schema anew.
