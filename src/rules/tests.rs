@@ -218,11 +218,23 @@ fn the_issuer_is_the_one_that_the_policy_names() {
 
 #[test]
 fn a_required_signature_is_missing_whatever_the_call_says() {
-    let demands = |signature: SignatureRule| Rule { signature, ..rule("t") };
-    assert_eq!(check_signature(&demands(SignatureRule::Optional), &[]), Ok(()));
-    assert_eq!(check_signature(&demands(SignatureRule::Required { schemes: None }), &[]), Err(SignatureError::Missing));
-    let jws = SignatureRule::Required { schemes: Some(vec![Scheme::Jws]) };
-    assert_eq!(check_signature(&demands(jws), &[]), Err(SignatureError::Missing));
+    let required = |schemes: Option<&[Scheme]>| SignatureRule::Required { schemes: schemes.map(<[Scheme]>::to_vec) };
+    let (webhooks, jws) = (Scheme::StandardWebhooks, Scheme::Jws);
+    for (signature, evidence, expected) in [
+        (SignatureRule::Optional, &[][..], Ok(())),
+        (SignatureRule::Optional, &[jws], Ok(())),
+        (required(None), &[], Err(SignatureError::Missing)),
+        (required(None), &[jws], Ok(())),
+        (required(Some(&[jws])), &[], Err(SignatureError::Missing)),
+        (required(Some(&[jws])), &[webhooks], Err(SignatureError::Missing)),
+        (required(Some(&[jws])), &[webhooks, jws], Ok(())),
+        (required(Some(&[webhooks, jws])), &[jws], Ok(())),
+        (required(Some(&[])), &[jws], Err(SignatureError::Missing)),
+    ] {
+        let evidence: Vec<_> = evidence.iter().map(|scheme| VerifiedSignature::in_test(*scheme, "a")).collect();
+        let rule = Rule { signature, ..rule("t") };
+        assert_eq!(check_signature(&rule, &evidence), expected, "{:?} {evidence:?}", rule.signature);
+    }
 }
 
 #[test]

@@ -20,6 +20,13 @@ const SHIPPING: &str = "shipping-service";
 /// The body of reference case 01.
 const BODY: &str = r#"{"specversion":"1.0","id":"e-1","source":"/shop/shipping","type":"com.shop.order.ItemShipped","time":"2026-11-23T07:59:58Z","datacontenttype":"application/json","data":{"orderId":"order-789","trackingNumber":"TRK123456789"}}"#;
 
+impl VerifiedSignature {
+    /// For tests of what comes after: evidence of a signature by a key of this publisher.
+    pub(crate) fn in_test(scheme: Scheme, publisher: &str) -> Self {
+        Self { scheme, key_id: "key".to_owned(), publisher: publisher.to_owned(), uncovered: Vec::new() }
+    }
+}
+
 fn seconds(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(seconds).unwrap()
 }
