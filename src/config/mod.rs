@@ -10,6 +10,7 @@ mod read;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod tracked;
 mod units;
 
 use prost::Message as _;

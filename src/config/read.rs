@@ -3,9 +3,9 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_path_to_error::Segment;
 
 use super::error::{Place, Problem, Problems};
+use super::tracked::{Failure, Segment, deserialize};
 use crate::call::cut;
 
 /// What becomes of keys that mean nothing.
@@ -27,7 +27,7 @@ pub(super) fn read<T: DeserializeOwned>(
         problems.add_unread(place.clone(), Problem::Type { found: describe(value), expected });
         return None;
     }
-    let (raw, ignored) = match attempt(value) {
+    let (raw, ignored) = match deserialize(value) {
         Ok(read) => read,
         Err(failure) => read_around(value.clone(), failure, place, problems)?,
     };
@@ -35,25 +35,6 @@ pub(super) fn read<T: DeserializeOwned>(
         note_unknown(&ignored, place, problems);
     }
     Some(raw)
-}
-
-/// Why an attempt at reading failed.
-struct Failure {
-    at: Vec<Segment>,
-    message: String,
-}
-
-fn attempt<T: DeserializeOwned>(value: &Value) -> Result<(T, Vec<Vec<Segment>>), Failure> {
-    let mut unknown = Vec::new();
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    match serde_ignored::deserialize(tracked, |path| unknown.push(segments(&path))) {
-        Ok(raw) => Ok((raw, unknown)),
-        Err(error) => {
-            let error: serde_json::Error = error;
-            Err(Failure { at: track.path().iter().cloned().collect(), message: error.to_string() })
-        }
-    }
 }
 
 /// Takes out what fails, again and again. Each round takes one value out of the copy, so there are no more rounds than values.
@@ -66,7 +47,7 @@ fn read_around<T: DeserializeOwned>(
     loop {
         note_failure(&value, &failure, place, problems);
         take_out(&mut value, &failure.at)?;
-        match attempt(&value) {
+        match deserialize(&value) {
             Ok(read) => return Some(read),
             Err(next) => failure = next,
         }
@@ -75,7 +56,7 @@ fn read_around<T: DeserializeOwned>(
 
 fn note_unknown(ignored: &[Vec<Segment>], place: &Place, problems: &mut Problems) {
     for path in ignored {
-        let later = matches!(path.last(), Some(Segment::Map { key }) if NOT_YET.contains(&key.as_str()));
+        let later = matches!(path.last(), Some(Segment::Member(key)) if NOT_YET.contains(&key.as_str()));
         problems.add(&locate(place, path), if later { Problem::NotYet } else { Problem::UnknownKey });
     }
 }
@@ -83,61 +64,35 @@ fn note_unknown(ignored: &[Vec<Segment>], place: &Place, problems: &mut Problems
 /// Keys of the document's description that this version does not know.
 const NOT_YET: [&str; 5] = ["schema", "conditions", "replay", "sequence", "rate"];
 
-fn segments(path: &serde_ignored::Path<'_>) -> Vec<Segment> {
-    let mut segments = Vec::new();
-    let mut rest = path;
-    loop {
-        rest = match rest {
-            serde_ignored::Path::Root => break,
-            serde_ignored::Path::Seq { parent, index } => {
-                segments.push(Segment::Seq { index: *index });
-                parent
-            }
-            serde_ignored::Path::Map { parent, key } => {
-                segments.push(Segment::Map { key: key.clone() });
-                parent
-            }
-            serde_ignored::Path::Some { parent }
-            | serde_ignored::Path::NewtypeStruct { parent }
-            | serde_ignored::Path::NewtypeVariant { parent } => parent,
-        };
-    }
-    segments.reverse();
-    segments
-}
-
 fn locate(place: &Place, path: &[Segment]) -> Place {
     path.iter().fold(place.clone(), |place, segment| match segment {
-        Segment::Seq { index } => place.index(*index),
-        Segment::Map { key } => place.key(key),
-        Segment::Enum { .. } | Segment::Unknown => place,
+        Segment::Item(index) => place.index(*index),
+        Segment::Member(key) => place.key(key),
     })
 }
 
 fn child<'v>(value: &'v Value, segment: &Segment) -> Option<&'v Value> {
     match segment {
-        Segment::Seq { index } => value.get(*index),
-        Segment::Map { key } => value.get(key),
-        Segment::Enum { .. } | Segment::Unknown => Some(value),
+        Segment::Item(index) => value.get(*index),
+        Segment::Member(key) => value.get(key),
     }
 }
 
 /// Takes the value of the last key on the path out of its map: an item alone would move those behind it. `None` where there is no
 /// such key.
 fn take_out(value: &mut Value, path: &[Segment]) -> Option<()> {
-    let last = path.iter().rposition(|segment| matches!(segment, Segment::Map { .. }))?;
+    let last = path.iter().rposition(|segment| matches!(segment, Segment::Member(_)))?;
     let (parents, rest) = path.split_at_checked(last)?;
     let mut map = value;
     for segment in parents {
         map = match segment {
-            Segment::Seq { index } => map.get_mut(*index)?,
-            Segment::Map { key } => map.get_mut(key)?,
-            Segment::Enum { .. } | Segment::Unknown => map,
+            Segment::Item(index) => map.get_mut(*index)?,
+            Segment::Member(key) => map.get_mut(key)?,
         };
     }
     match rest.first()? {
-        Segment::Map { key } => map.as_object_mut()?.remove(key).map(|_| ()),
-        Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown => None,
+        Segment::Member(key) => map.as_object_mut()?.remove(key).map(|_| ()),
+        Segment::Item(_) => None,
     }
 }
 

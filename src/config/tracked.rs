@@ -1,0 +1,207 @@
+//! Reads a JSON value through serde, and knows the place of what fails and of keys that mean nothing. Wrappers around a deserializer
+//! (`serde_path_to_error`, `serde_ignored`) know that too, but are compiled again for each type that they read: a sixth of the module.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
+use serde_json::{Map, Value};
+
+/// One step of a path into a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Segment {
+    /// The item of a list.
+    Item(usize),
+    /// The member of a map.
+    Member(String),
+}
+
+/// Why a value could not be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// Where.
+    pub at: Vec<Segment>,
+    /// What serde says.
+    pub message: String,
+}
+
+impl Failure {
+    /// Told from inside to outside: each container puts its step in front, so steps are kept in reverse until the end.
+    fn within(mut self, segment: Segment) -> Self {
+        self.at.push(segment);
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Error for Failure {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { at: Vec::new(), message: message.to_string() }
+    }
+}
+
+/// Reads a value, and says which keys in it were passed over.
+pub(super) fn deserialize<'v, T: serde::Deserialize<'v>>(value: &'v Value) -> Result<(T, Vec<Vec<Segment>>), Failure> {
+    let ignored = RefCell::new(Vec::new());
+    let read = T::deserialize(Tracked { value, path: &Path { parent: None, step: None }, ignored: &ignored });
+    match read {
+        Ok(read) => Ok((read, ignored.into_inner())),
+        Err(mut failure) => {
+            failure.at.reverse();
+            Err(failure)
+        }
+    }
+}
+
+/// The way to a value, each step on the stack of the one before.
+struct Path<'p> {
+    parent: Option<&'p Path<'p>>,
+    step: Option<Step<'p>>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'p> {
+    Item(usize),
+    Member(&'p str),
+}
+
+impl Step<'_> {
+    fn to_segment(self) -> Segment {
+        match self {
+            Self::Item(index) => Segment::Item(index),
+            Self::Member(key) => Segment::Member(key.to_owned()),
+        }
+    }
+}
+
+impl Path<'_> {
+    fn segments(&self) -> Vec<Segment> {
+        let mut segments: Vec<Segment> =
+            std::iter::successors(Some(self), |path| path.parent).filter_map(|path| path.step.map(Step::to_segment)).collect();
+        segments.reverse();
+        segments
+    }
+}
+
+struct Tracked<'v, 'p> {
+    value: &'v Value,
+    path: &'p Path<'p>,
+    ignored: &'p RefCell<Vec<Vec<Segment>>>,
+}
+
+impl<'v> Tracked<'v, '_> {
+    fn read_inner<S: DeserializeSeed<'v>>(&self, seed: S, value: &'v Value, step: Step<'_>) -> Result<S::Value, Failure> {
+        let path = Path { parent: Some(self.path), step: Some(step) };
+        seed.deserialize(Tracked { value, path: &path, ignored: self.ignored }).map_err(|failure| failure.within(step.to_segment()))
+    }
+}
+
+impl<'de> Deserializer<'de> for Tracked<'de, '_> {
+    type Error = Failure;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => visitor.visit_u64(number),
+                (None, Some(number)) => visitor.visit_i64(number),
+                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(items) => visitor.visit_seq(Items { whole: self, items: items.iter().enumerate() }),
+            Value::Object(members) => visitor.visit_map(Members::new(self, members)),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    /// The document's enums are words.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        match self.value {
+            Value::String(text) => visitor.visit_enum(word(text)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                Err(Failure::custom("invalid type: not a word, expected a string"))
+            }
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        self.ignored.borrow_mut().push(self.path.segments());
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct
+        map struct identifier
+    }
+}
+
+fn word(text: &str) -> StrDeserializer<'_, Failure> {
+    text.into_deserializer()
+}
+
+struct Items<'v, 'p> {
+    whole: Tracked<'v, 'p>,
+    items: std::iter::Enumerate<std::slice::Iter<'v, Value>>,
+}
+
+impl<'v> SeqAccess<'v> for Items<'v, '_> {
+    type Error = Failure;
+
+    fn next_element_seed<S: DeserializeSeed<'v>>(&mut self, seed: S) -> Result<Option<S::Value>, Failure> {
+        let Some((index, item)) = self.items.next() else { return Ok(None) };
+        self.whole.read_inner(seed, item, Step::Item(index)).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+struct Members<'v, 'p> {
+    whole: Tracked<'v, 'p>,
+    members: serde_json::map::Iter<'v>,
+    current: Option<(&'v str, &'v Value)>,
+}
+
+impl<'v, 'p> Members<'v, 'p> {
+    fn new(whole: Tracked<'v, 'p>, members: &'v Map<String, Value>) -> Self {
+        Self { whole, members: members.iter(), current: None }
+    }
+}
+
+impl<'v> MapAccess<'v> for Members<'v, '_> {
+    type Error = Failure;
+
+    fn next_key_seed<S: DeserializeSeed<'v>>(&mut self, seed: S) -> Result<Option<S::Value>, Failure> {
+        let Some((key, value)) = self.members.next() else { return Ok(None) };
+        self.current = Some((key, value));
+        seed.deserialize(serde::de::value::BorrowedStrDeserializer::new(key)).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'v>>(&mut self, seed: S) -> Result<S::Value, Failure> {
+        let (key, value) = self.current.take().ok_or_else(|| Failure::custom("a value was asked for before its key"))?;
+        self.whole.read_inner(seed, value, Step::Member(key))
+    }
+}
