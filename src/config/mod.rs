@@ -82,12 +82,25 @@ pub fn from_plugin_configuration(bytes: &[u8], env: &dyn Fn(&str) -> Option<Stri
 ///
 /// Everything that is wrong with it.
 pub fn from_value(mut document: Value, env: &dyn Fn(&str) -> Option<String>) -> Result<Policy, Vec<ConfigError>> {
+    if !is_within(&document, DEPTH) {
+        return Err(no_document(format!("nested deeper than {DEPTH} levels")));
+    }
     make_canonical(&mut document);
     compile::compile(&document, digest(&document), env)
 }
 
 fn no_document(problem: String) -> Vec<ConfigError> {
     vec![ConfigError { place: Place::default(), problem: Problem::NotADocument(problem) }]
+}
+
+/// Whether a value has so many levels of nesting at most; what follows goes down level by level.
+fn is_within(value: &Value, depth: usize) -> bool {
+    let Some(inside) = depth.checked_sub(1) else { return !(value.is_array() || value.is_object()) };
+    match value {
+        Value::Array(items) => items.iter().all(|item| is_within(item, inside)),
+        Value::Object(members) => members.values().all(|member| is_within(member, inside)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
 }
 
 /// In a `google.protobuf.Struct`, and in the JSON that is made from one, every number is a double: `20` and `20.0` are the same.

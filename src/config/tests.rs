@@ -149,6 +149,7 @@ fn every_error_names_its_place() {
         ("/bogus", json!(1), "bogus: there is no such key"),
         ("/a.b c", json!(1), "[\"a.b c\"]: there is no such key"),
         ("/mode", json!("observer"), "mode: `observer` is not one of `enforce` or `observe`"),
+        ("/mode", json!(true), "mode: found `true` or `false`, expected a text"),
         ("/hold", json!("both"), "hold: `both` is not one of `body` or `headers`"),
         ("/unmatched", json!("allow"), "unmatched: `allow` is not one of `refuse` or `pass`"),
         ("/routes", Value::Null, "routes: is missing"),
@@ -478,13 +479,25 @@ fn a_plugin_configuration_is_json_or_a_protobuf_struct() {
 
 #[test]
 fn nesting_without_end_is_refused_in_every_form() {
-    let mut deep = json!({});
-    for _ in 0..200 {
-        deep = json!({"a": deep});
+    let nested = |levels: usize| (1..levels).fold(json!([]), |inner, _| json!([inner]));
+    let too_deep = "nested deeper than 32 levels";
+    for levels in [33, 60, 200] {
+        let document = json!({"a": nested(levels - 1)});
+        assert_eq!(errors(document.clone()), [too_deep]);
+        assert_eq!(from_json(document.to_string().as_bytes(), &env).unwrap_err()[0].to_string(), too_deep);
+        assert!(from_plugin_configuration(&encode(&document), &env).is_err());
     }
-    let errors = from_plugin_configuration(&encode(&deep), &env).unwrap_err();
-    assert_eq!(errors[0].problem, Problem::NotADocument("neither JSON nor a google.protobuf.Struct".to_owned()));
-    std::mem::forget(deep);
+    assert!(errors(json!({"a": nested(31)})).contains(&"a: there is no such key".to_owned()));
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn yaml_without_end_is_refused() {
+    for text in
+        ["[".repeat(100_000), "- ".repeat(100_000), "a: &a [x, x]\nb: &b [*a, *a]\n".to_owned() + &"c: [*b, *b]\n".repeat(50_000)]
+    {
+        assert!(from_yaml(&text, &env).is_err());
+    }
 }
 
 #[test]
