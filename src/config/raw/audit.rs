@@ -1,0 +1,78 @@
+//! Where records go, as it is written.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+#[cfg(feature = "cli")]
+use crate::config::schema;
+
+/// Where records go.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Audit {
+    /// Envoy's name of the log cluster.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub cluster: Option<String>,
+    /// What it speaks: `otlp-http`.
+    pub sink: Option<Sink>,
+    /// The path that batches are posted to: `/v1/logs`.
+    pub path: Option<String>,
+    /// The authority that batches are posted to: the cluster's name.
+    pub authority: Option<String>,
+    /// How long a batch may be under way: 5s.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
+    pub timeout: Option<String>,
+    /// When a batch goes.
+    pub batch: Option<Batch>,
+    /// What may wait.
+    pub queue: Option<Queue>,
+    /// Which record is dropped, and counted, when no more may wait: `drop-oldest` (default) or `drop-newest`.
+    pub when_full: Option<WhenFull>,
+}
+
+/// What a log cluster speaks.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Sink {
+    /// OTLP over HTTP, log records as protobuf.
+    OtlpHttp,
+}
+
+/// When a batch goes: whichever comes first.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Batch {
+    /// With so many records: 100.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub records: Option<u32>,
+    /// When its first record has waited so long: 1s.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
+    pub interval: Option<String>,
+}
+
+/// What may wait: whichever is reached first.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Queue {
+    /// So many records: 10000.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub records: Option<u32>,
+    /// So many bytes of records: 4MiB.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Size>"))]
+    pub bytes: Option<Value>,
+}
+
+/// Which record is dropped when no more may wait.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum WhenFull {
+    /// The one that has waited longest.
+    DropOldest,
+    /// The one that comes.
+    DropNewest,
+}

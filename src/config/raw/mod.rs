@@ -1,0 +1,110 @@
+//! The policy document as it is written: serde and nothing else. Every key is optional here, so that everything that is wrong with
+//! a document is found in one go; `compile` says what is missing. Lists of maps are read one map at a time, for the same reason.
+//! What the documentation says here stands in the JSON Schema of the document too.
+
+mod audit;
+mod identity;
+mod route;
+mod rule;
+mod signature;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use audit::{Audit, Batch, Queue, Sink, WhenFull};
+pub use identity::{Issuer, Jwks, KeySet, Token};
+pub use route::{Envelope, Match, Protocol, Route};
+pub use rule::{Event, Publisher, Scheme, SignatureRule};
+pub use signature::{Dsse, DsseMode, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
+
+#[cfg(feature = "cli")]
+use super::schema;
+
+/// What publish calls are judged by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(title = "eventguard policy", deny_unknown_fields))]
+pub struct Policy {
+    /// The version of this document's form: 1.
+    #[cfg_attr(feature = "cli", schemars(required, range(min = 1, max = 1)))]
+    pub version: Option<u64>,
+    /// `enforce` (default), or `observe`: nothing is refused, and the record says what would have been.
+    pub mode: Option<Mode>,
+    /// Whose tokens are believed.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<Vec<Issuer>>", length(min = 1)))]
+    pub issuers: Option<Vec<Value>>,
+    /// Where a call carries its token.
+    pub token: Option<Token>,
+    /// The holders of message-signing keys.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<Vec<Signer>>", length(min = 1)))]
+    pub signers: Option<Vec<Value>>,
+    /// The ways of signing that are in use. Without this key all are where there are signers, and none where there are none.
+    pub signatures: Option<Signatures>,
+    /// The calls that carry events; the first match wins.
+    #[cfg_attr(feature = "cli", schemars(required, with = "Vec<Route>", length(min = 1)))]
+    pub routes: Option<Vec<Value>>,
+    /// `refuse` (default) or `pass`: what becomes of calls that match no route.
+    pub unmatched: Option<Unmatched>,
+    /// What each event type demands; the longest match wins.
+    #[cfg_attr(feature = "cli", schemars(required, with = "Vec<Event>", length(min = 1)))]
+    pub events: Option<Vec<Value>>,
+    /// What one call may cost.
+    pub limits: Option<Limits>,
+    /// How a call is kept from the upstream until the verdict has fallen: `body` (default; Envoy's `buffer` filter stands behind
+    /// this one) or `headers` (needs `allow_on_headers_stop_iteration`, Envoy 1.35).
+    pub hold: Option<Hold>,
+    /// Where records go, besides the filter state `wasm.eventguard`.
+    pub audit: Option<Audit>,
+}
+
+/// Whether refusals are carried out.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Mode {
+    /// A refused call does not go on.
+    Enforce,
+    /// Every call goes on; the record says what would have been.
+    Observe,
+}
+
+/// What becomes of calls that match no route.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Unmatched {
+    /// They are refused.
+    Refuse,
+    /// They go on and are not judged.
+    Pass,
+}
+
+/// What one call may cost.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Limits {
+    /// The body, as sent and again after decompression: 1MiB.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Size>"))]
+    pub body: Option<Value>,
+    /// Events in one call: 100.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub events: Option<u32>,
+    /// Levels of nesting in JSON: 32.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub depth: Option<u32>,
+    /// Attributes and extensions of one event: 64.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub attributes: Option<u32>,
+}
+
+/// How a call is kept from the upstream until the verdict has fallen.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Hold {
+    /// The body is held, and Envoy's `buffer` filter behind this one holds the headers.
+    Body,
+    /// Headers and body are held.
+    Headers,
+}

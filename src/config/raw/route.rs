@@ -1,0 +1,93 @@
+//! Routes, as they are written.
+
+use serde::Deserialize;
+
+#[cfg(feature = "cli")]
+use crate::config::schema;
+
+/// A kind of publish call.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Route {
+    /// What records and metrics call it.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub name: Option<String>,
+    /// Which calls take it: those that keep all that is said here.
+    #[serde(rename = "match")]
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub matches: Option<Match>,
+    /// How they carry events.
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub protocol: Option<Protocol>,
+    /// The topic of events that do not name one themselves, `{name}` being a variable of the path. Without this key it is the
+    /// path's variable `topic`.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub topic: Option<String>,
+    /// Where the document keeps what an event says of itself; with the protocol `json`, and only there.
+    pub json: Option<Envelope>,
+    /// Whether no token is asked for: false. The publisher is then the signer's, where there is a signature.
+    pub anonymous: Option<bool>,
+}
+
+/// Which calls take a route; at least one of these.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields, extend("minProperties" = 1)))]
+pub struct Match {
+    /// One of these methods.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub methods: Option<Vec<String>>,
+    /// One of these hosts; `*.name` is every host below it. Without a port it stands for every port.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub hosts: Option<Vec<String>>,
+    /// A path of this template, `{name}` being one segment.
+    pub path: Option<String>,
+    /// This gRPC method, `package.Service/Method`.
+    pub grpc: Option<String>,
+    /// Envoy's name of its own route.
+    pub route_name: Option<String>,
+}
+
+/// How calls carry events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Protocol {
+    /// CloudEvents over HTTP.
+    #[serde(rename = "cloudevents")]
+    CloudEvents,
+    /// One JSON document that is one event.
+    Json,
+    /// Kafka REST, v2 and v3.
+    KafkaRest,
+    /// Google Pub/Sub, gRPC and REST.
+    #[serde(rename = "pubsub")]
+    PubSub,
+}
+
+/// Where a JSON document keeps what an event says of itself: JSON Pointers (RFC 6901).
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Envelope {
+    /// The event type.
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "cli", schemars(required, with = "schema::Pointer"))]
+    pub event_type: Option<String>,
+    /// The id.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Pointer>"))]
+    pub id: Option<String>,
+    /// The source.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Pointer>"))]
+    pub source: Option<String>,
+    /// The time.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Pointer>"))]
+    pub time: Option<String>,
+    /// The subject.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Pointer>"))]
+    pub subject: Option<String>,
+    /// The data; without this key the whole document.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Pointer>"))]
+    pub data: Option<String>,
+}

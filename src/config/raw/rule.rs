@@ -1,0 +1,79 @@
+//! Rules, as they are written.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Mode;
+#[cfg(feature = "cli")]
+use crate::config::schema;
+
+/// What an event type, or every type below a name, demands.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Event {
+    /// The event type, or a name and a trailing `.*`.
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub event_type: Option<String>,
+    /// Where these events may be published to; without this key anywhere.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub topics: Option<Vec<String>>,
+    /// Where these events may come from; without this key anywhere.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub sources: Option<Vec<String>>,
+    /// Who may publish them: any of these.
+    #[cfg_attr(feature = "cli", schemars(required, with = "Vec<Publisher>", length(min = 1)))]
+    pub publishers: Option<Vec<Value>>,
+    /// Whether they must be signed. A signature that is there is always judged.
+    pub signature: Option<SignatureRule>,
+    /// Whether refusals for breaking this rule are carried out, instead of what the policy's `mode` says.
+    pub mode: Option<Mode>,
+}
+
+/// A kind of publisher: all that is said here must hold, and something must be said.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields, extend("minProperties" = 1)))]
+pub struct Publisher {
+    /// The policy's name of the issuer of the token.
+    pub issuer: Option<String>,
+    /// The subject of the token (claim `sub`); on an anonymous route the signer's publisher.
+    pub subject: Option<String>,
+    /// The URI name in the peer's certificate: a SPIFFE id.
+    pub peer: Option<String>,
+    /// What the token must say: by JSON Pointer (RFC 6901) a value, or a list of values of which one must be there. A claim that is
+    /// a list must hold one of them.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Claims>"))]
+    pub claims: Option<BTreeMap<String, Value>>,
+}
+
+/// Whether events must be signed.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct SignatureRule {
+    /// Whether they must be.
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub required: Option<bool>,
+    /// With one of these; without this key with any that is in use.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub schemes: Option<Vec<Scheme>>,
+}
+
+/// A way of signing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Scheme {
+    /// HTTP Message Signatures.
+    HttpMessage,
+    /// Standard Webhooks.
+    StandardWebhooks,
+    /// Detached JWS.
+    Jws,
+    /// DSSE.
+    Dsse,
+}
