@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// One step of a path into a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,10 +99,45 @@ struct Tracked<'v, 'p> {
 }
 
 impl<'v> Tracked<'v, '_> {
+    /// The value is not of the type that is asked for.
+    fn wrong(&self, expected: &dyn Expected) -> Failure {
+        let found = match self.value {
+            Value::Null => Unexpected::Unit,
+            Value::Bool(value) => Unexpected::Bool(*value),
+            Value::Number(_) => Unexpected::Other("number"),
+            Value::String(text) => Unexpected::Str(text),
+            Value::Array(_) => Unexpected::Seq,
+            Value::Object(_) => Unexpected::Map,
+        };
+        Failure::invalid_type(found, expected)
+    }
+
+    fn deserialize_scalar<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.value {
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => visitor.visit_u64(number),
+                (None, Some(number)) => visitor.visit_i64(number),
+                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Null | Value::Array(_) | Value::Object(_) => Err(self.wrong(&visitor)),
+        }
+    }
+
     fn read_inner<S: DeserializeSeed<'v>>(&self, seed: S, value: &'v Value, step: Step<'_>) -> Result<S::Value, Failure> {
         let path = Path { parent: Some(self.path), step: Some(step) };
         seed.deserialize(Tracked { value, path: &path, ignored: self.ignored }).map_err(|failure| failure.within(step.to_segment()))
     }
+}
+
+/// Scalars are asked for by name, so that no type is compiled for forms that it does not have.
+macro_rules! scalars {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+            self.deserialize_scalar(visitor)
+        })*
+    };
 }
 
 impl<'de> Deserializer<'de> for Tracked<'de, '_> {
@@ -111,16 +146,33 @@ impl<'de> Deserializer<'de> for Tracked<'de, '_> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match self.value {
             Value::Null => visitor.visit_unit(),
-            Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-                (Some(number), _) => visitor.visit_u64(number),
-                (None, Some(number)) => visitor.visit_i64(number),
-                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
-            },
-            Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items { whole: self, items: items.iter().enumerate() }),
-            Value::Object(members) => visitor.visit_map(Members::new(self, members)),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => self.deserialize_scalar(visitor),
+            Value::Array(_) => self.deserialize_seq(visitor),
+            Value::Object(_) => self.deserialize_map(visitor),
         }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.value {
+            Value::Array(items) => visitor.visit_seq(Items { whole: self, items: items.iter().enumerate() }),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Err(self.wrong(&visitor)),
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.value {
+            Value::Object(members) => visitor.visit_map(Members { whole: self, members: members.iter(), current: None }),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(self.wrong(&visitor)),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        self.deserialize_map(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
@@ -140,9 +192,7 @@ impl<'de> Deserializer<'de> for Tracked<'de, '_> {
     ) -> Result<V::Value, Failure> {
         match self.value {
             Value::String(text) => visitor.visit_enum(word(text)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                Err(Failure::custom("invalid type: not a word, expected a string"))
-            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Err(self.wrong(&"a string")),
         }
     }
 
@@ -151,10 +201,12 @@ impl<'de> Deserializer<'de> for Tracked<'de, '_> {
         visitor.visit_unit()
     }
 
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct
-        map struct identifier
+    scalars! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16 deserialize_u32
+        deserialize_u64 deserialize_f32 deserialize_f64 deserialize_char deserialize_str deserialize_string deserialize_identifier
     }
+
+    forward_to_deserialize_any! { i128 u128 bytes byte_buf unit unit_struct tuple tuple_struct }
 }
 
 fn word(text: &str) -> StrDeserializer<'_, Failure> {
@@ -183,12 +235,6 @@ struct Members<'v, 'p> {
     whole: Tracked<'v, 'p>,
     members: serde_json::map::Iter<'v>,
     current: Option<(&'v str, &'v Value)>,
-}
-
-impl<'v, 'p> Members<'v, 'p> {
-    fn new(whole: Tracked<'v, 'p>, members: &'v Map<String, Value>) -> Self {
-        Self { whole, members: members.iter(), current: None }
-    }
 }
 
 impl<'v> MapAccess<'v> for Members<'v, '_> {
