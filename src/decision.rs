@@ -39,28 +39,19 @@ pub enum Refusal {
 
 impl From<ProtocolError> for Refusal {
     fn from(error: ProtocolError) -> Self {
-        match error {
-            ProtocolError::Header(error) => Self::Call(error),
-            error => Self::Protocol(error),
-        }
+        if let ProtocolError::Header(error) = error { Self::Call(error) } else { Self::Protocol(error) }
     }
 }
 
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
-        match error {
-            TokenError::Header(error) => Self::Call(error),
-            error => Self::Token(error),
-        }
+        if let TokenError::Header(error) = error { Self::Call(error) } else { Self::Token(error) }
     }
 }
 
 impl From<SignatureError> for Refusal {
     fn from(error: SignatureError) -> Self {
-        match error {
-            SignatureError::Header(error) => Self::Call(error),
-            error => Self::Signature(error),
-        }
+        if let SignatureError::Header(error) = error { Self::Call(error) } else { Self::Signature(error) }
     }
 }
 

@@ -88,7 +88,9 @@ pub fn head(
         // A route that Envoy's metadata names was meant to be guarded, also where the policy does not have it.
         return match (policy.unmatched, hints.route) {
             (Unmatched::Pass, None) => Opening::Unguarded,
-            (Unmatched::Refuse, _) | (Unmatched::Pass, Some(_)) => Opening::Decided(Box::new(Refused { mode, route: None, peer: peer.as_ref() }.with(Refusal::UnmatchedRoute))),
+            (Unmatched::Refuse, _) | (Unmatched::Pass, Some(_)) => {
+                Opening::Decided(Box::new(Refused { mode, route: None, peer: peer.as_ref() }.with(Refusal::UnmatchedRoute)))
+            }
         };
     };
     let (index, topic) = (matched.index, matched.topic.map(Into::into));

@@ -45,8 +45,10 @@ fn files(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in given {
         if path.is_dir() {
-            let mut inside: Vec<PathBuf> =
-                fs::read_dir(path).with_context(|| path.display().to_string())?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
+            let mut inside: Vec<PathBuf> = fs::read_dir(path)
+                .with_context(|| path.display().to_string())?
+                .map(|entry| Ok(entry?.path()))
+                .collect::<anyhow::Result<_>>()?;
             inside.retain(|file| is_case(file));
             inside.sort();
             files.append(&mut inside);

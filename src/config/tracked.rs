@@ -127,7 +127,8 @@ impl<'v> Tracked<'v, '_> {
 
     fn read_inner<S: DeserializeSeed<'v>>(&self, seed: S, value: &'v Value, step: Step<'_>) -> Result<S::Value, Failure> {
         let path = Path { parent: Some(self.path), step: Some(step) };
-        seed.deserialize(Tracked { value, path: &path, ignored: self.ignored }).map_err(|failure| failure.within(step.to_segment()))
+        seed.deserialize(Tracked { value, path: &path, ignored: self.ignored })
+            .map_err(|failure| failure.within(step.to_segment()))
     }
 }
 

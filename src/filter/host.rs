@@ -32,18 +32,33 @@ mod abi {
         pub fn proxy_get_buffer_bytes(kind: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
         pub fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, size: *mut usize) -> u32;
         pub fn proxy_get_header_map_value(
-            kind: u32, key: *const u8, key_size: usize, data: *mut *mut u8, size: *mut usize,
+            kind: u32,
+            key: *const u8,
+            key_size: usize,
+            data: *mut *mut u8,
+            size: *mut usize,
         ) -> u32;
         pub fn proxy_replace_header_map_value(kind: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
         pub fn proxy_remove_header_map_value(kind: u32, key: *const u8, key_size: usize) -> u32;
         pub fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
         pub fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, size: usize) -> u32;
         pub fn proxy_send_local_response(
-            status: u32, details: *const u8, details_size: usize, body: *const u8, body_size: usize, headers: *const u8,
-            headers_size: usize, grpc_status: i32,
+            status: u32,
+            details: *const u8,
+            details_size: usize,
+            body: *const u8,
+            body_size: usize,
+            headers: *const u8,
+            headers_size: usize,
+            grpc_status: i32,
         ) -> u32;
         pub fn proxy_call_foreign_function(
-            name: *const u8, name_size: usize, argument: *const u8, size: usize, data: *mut *mut u8, data_size: *mut usize,
+            name: *const u8,
+            name_size: usize,
+            argument: *const u8,
+            size: usize,
+            data: *mut *mut u8,
+            data_size: *mut usize,
         ) -> u32;
         pub fn proxy_define_metric(kind: u32, name: *const u8, size: usize, id: *mut u32) -> u32;
         pub fn proxy_increment_metric(id: u32, offset: i64) -> u32;
@@ -131,9 +146,7 @@ pub fn call_response_header(name: &str) -> Found {
 /// Sets a request header to one value, whatever was there.
 pub fn set_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: pointers and lengths are those of live slices.
-    done(unsafe {
-        abi::proxy_replace_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
-    })
+    done(unsafe { abi::proxy_replace_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
 /// Removes every request header of that name.

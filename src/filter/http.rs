@@ -138,8 +138,8 @@ fn send(reply: &Reply) -> Result<(), host::HostError> {
 fn buffered(shared: &Shared) -> Buffered {
     // Envoy's buffer filter, behind us, keeps the call from the router until its body is whole. An upstream that was reached
     // by now says that nobody held it.
-    let upstream_reached =
-        shared.policy.hold == Hold::Body && host::property("upstream\0address").ok().flatten().is_some_and(|address| !address.is_empty());
+    let upstream_reached = shared.policy.hold == Hold::Body
+        && host::property("upstream\0address").ok().flatten().is_some_and(|address| !address.is_empty());
     let bytes = host::request_body().ok().map(Option::unwrap_or_default);
     Buffered { bytes, upstream_reached }
 }

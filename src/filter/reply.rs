@@ -24,7 +24,12 @@ impl Caller {
     pub fn of(head: &Head) -> Self {
         let text = |name| head.text(name).ok().flatten().map(|text| cut(text, 128).to_owned());
         let grpc = head.values("content-type").any(|value| value.starts_with(b"application/grpc"));
-        Self { request_id: text("x-request-id"), traceparent: text("traceparent"), authority: cut(head.authority(), 256).to_owned(), grpc }
+        Self {
+            request_id: text("x-request-id"),
+            traceparent: text("traceparent"),
+            authority: cut(head.authority(), 256).to_owned(),
+            grpc,
+        }
     }
 }
 
@@ -95,9 +100,7 @@ fn refused_events(events: &[JudgedEvent]) -> Vec<ProblemEvent> {
         return Vec::new();
     }
     let refused = events.iter().enumerate().filter(|(_, event)| event.verdict == Verdict::Refuse);
-    refused
-        .filter_map(|(index, event)| Some(ProblemEvent { index, code: event.refusal.as_ref()?.code().as_str() }))
-        .collect()
+    refused.filter_map(|(index, event)| Some(ProblemEvent { index, code: event.refusal.as_ref()?.code().as_str() })).collect()
 }
 
 /// The challenge of a 401 (RFC 6750 section 3): no error where there was no token, `invalid_token` where there was a wrong one, and

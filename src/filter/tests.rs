@@ -36,8 +36,12 @@ fn with<T>(act: impl FnOnce(&mut Surroundings<'_>) -> T) -> T {
 }
 
 fn map(path: &str, more: &[(&str, &[u8])]) -> Vec<(String, Vec<u8>)> {
-    let base: [(&str, &[u8]); 4] =
-        [(":method", b"POST"), (":authority", b"bus"), (":path", path.as_bytes()), ("content-type", b"application/cloudevents+json")];
+    let base: [(&str, &[u8]); 4] = [
+        (":method", b"POST"),
+        (":authority", b"bus"),
+        (":path", path.as_bytes()),
+        ("content-type", b"application/cloudevents+json"),
+    ];
     base.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
 }
 
@@ -69,7 +73,7 @@ fn a_refused_head_is_answered_at_once_and_its_body_is_never_read() {
     let mut exchange = exchange("");
     let step = head(&mut exchange, "/events/carts", &[], false);
     assert_eq!((step.flow, code(&step), replied(&step)), (Flow::Pause, Some(Code::TOKEN_MISSING), true));
-    let again = with(|with| exchange.body_end(|| unreachable!("the body of a refused call is not read"), with));
+    let again = with(|with| exchange.body_end(|| panic!("the body of a refused call is not read"), with));
     assert_eq!((again.flow, replied(&again)), (Flow::Pause, false), "a second answer has crashed proxies");
 }
 
