@@ -1,5 +1,6 @@
 //! The command line: the very code that the filter runs, on a desk. The only place with files, a clock, sockets and `clap`.
 
+mod audit;
 mod case;
 mod check;
 mod explain;
@@ -31,6 +32,7 @@ enum Command {
     Token(token::Arguments),
     Sign(sign::Arguments),
     Render(render::Arguments),
+    Audit(audit::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Token(arguments) => token::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("eventguard: {error:#}");
