@@ -1,0 +1,157 @@
+//! `check`, `explain` and `test` as a user runs them, on the cases of `tests/cases`.
+#![cfg(feature = "cli")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Output};
+use std::{env, fs};
+
+use eventguard::decision::Code;
+use serde_json::{Value, json};
+
+const POLICY: &str = "tests/cases/policy.yaml";
+const ADMITTED: &str = "tests/cases/01-a-signed-structured-cloudevent-is-admitted.json";
+const BATCH: &str = "tests/cases/42-one-event-of-a-batch-is-of-a-type-nobody-may-publish-here.json";
+
+fn eventguard(arguments: &[&str]) -> Output {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Command::new(env!("CARGO_BIN_EXE_eventguard")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn explained(arguments: &[&str]) -> Value {
+    let output = eventguard(&[&["explain", "--policy", POLICY, "--json"], arguments].concat());
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A file that is gone when the test is over.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str, text: &str) -> Self {
+        let path = env::temp_dir().join(format!("eventguard-cli-{}-{name}", process::id()));
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_policy_in_order_is_summed_up() {
+    let [yaml, json] = [POLICY, "tests/cases/policy.json"].map(|policy| eventguard(&["check", policy]));
+    assert_eq!((yaml.status.code(), json.status.code()), (Some(0), Some(0)));
+    assert!(stdout(&yaml).contains("1 issuer, 4 signers, 4 routes, 5 event rules"), "{}", stdout(&yaml));
+    let digest = |output| stdout(output).lines().find(|line| line.starts_with("digest ")).map(str::to_owned);
+    assert!(digest(&yaml).is_some());
+    assert_eq!(digest(&yaml), digest(&json));
+}
+
+#[test]
+fn every_error_of_a_policy_is_told_with_its_place() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(POLICY)).unwrap();
+    let broken = Temporary::new(
+        "broken.yaml",
+        &text.replace("issuer: shop, subject: cart", "issuer: shp, subject: cart").replace("depth: 16", "deep: 16"),
+    );
+    let output = eventguard(&["check", broken.path()]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    for place in ["events[1].publishers[0].issuer: ", "limits.deep: "] {
+        assert!(told.contains(place), "{told}");
+    }
+}
+
+#[test]
+fn a_command_that_is_not_one_is_told_apart_from_one_that_fails() {
+    for arguments in [&["check"][..], &["chek", POLICY], &["explain", ADMITTED], &["test", "--policy", POLICY]] {
+        assert_eq!(eventguard(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    assert_eq!(eventguard(&["check", "no such file"]).status.code(), Some(1));
+}
+
+#[test]
+fn explain_prints_what_a_program_reads() {
+    let event = |id: &str, code: Option<&str>, event_type: &str| {
+        let verdict = if code.is_some() { "refuse" } else { "admit" };
+        json!({"type": event_type, "id": id, "topic": "carts", "verdict": verdict, "code": code})
+    };
+    let (added, unknown) = ("com.shop.cart.ItemAdded", "rule.unknown-type");
+    assert_eq!(
+        explained(&[BATCH]),
+        json!({
+            "verdict": "refuse", "code": unknown, "httpStatus": 403, "grpcStatus": 7, "route": "cloudevents",
+            "publisher": "shop/cart-service",
+            "events": [event("c-1", None, added), event("c-2", Some(unknown), "com.shop.unknown"), event("c-3", None, added)],
+        })
+    );
+    let admitted = explained(&[ADMITTED]);
+    assert_eq!((&admitted["verdict"], &admitted["code"]), (&json!("admit"), &Value::Null));
+}
+
+#[test]
+fn explain_judges_at_the_time_it_is_given() {
+    assert_eq!(explained(&["--now", "2026-11-24T08:00:00Z", ADMITTED])["code"], "token.expired");
+    assert_eq!(explained(&["--now", "2025-11-23T08:00:00Z", ADMITTED])["verdict"], "refuse");
+}
+
+#[test]
+fn explain_tells_a_reader_why() {
+    let text = stdout(&eventguard(&["explain", "--policy", POLICY, "--records", BATCH]));
+    for word in ["rule.unknown-type", "shop/cart-service", "com.shop.unknown"] {
+        assert!(text.contains(word), "{text}");
+    }
+    let records: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let told: Vec<_> =
+        records.iter().map(|record| [&record["id"], &record["verdict"], &record["cause"], &record["issuer"]]).collect();
+    assert_eq!(
+        json!(told),
+        json!([["c-1", "refuse", "call", "shop"], ["c-2", "refuse", "event", "shop"], ["c-3", "refuse", "call", "shop"]])
+    );
+}
+
+#[test]
+fn every_case_gets_the_verdict_that_it_must_get() {
+    let output = eventguard(&["test", "--policy", POLICY, "tests/cases"]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.ends_with(" passed, 0 failed\n"), "{text}");
+}
+
+#[test]
+fn a_case_that_gets_another_verdict_fails_the_test() {
+    let case = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(ADMITTED)).unwrap();
+    let mut case: Value = serde_json::from_str(&case).unwrap();
+    case["expect"] = json!({"verdict": "refuse", "code": "token.expired"});
+    let wrong = Temporary::new("wrong.json", &case.to_string());
+    let output = eventguard(&["test", "--policy", POLICY, ADMITTED, wrong.path()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).ends_with("1 passed, 1 failed\n"), "{}", stdout(&output));
+}
+
+/// What a case cannot say, since it is text, or is the proxy's doing: tested where the filter is.
+const NOT_A_CASE: [&str; 2] = ["call.malformed", "hold.missing"];
+
+#[test]
+fn every_refusal_is_reached_by_a_case() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let documents = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let cases = documents.map(|path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap());
+    let reached: BTreeSet<String> = cases.filter_map(|case| case["expect"]["code"].as_str().map(str::to_owned)).collect();
+    let missing: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).filter(|code| !reached.contains(*code)).collect();
+    assert_eq!(missing, NOT_A_CASE);
+}
