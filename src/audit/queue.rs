@@ -105,6 +105,8 @@ pub struct Queue {
     resume_at: Duration,
     /// Failures in a row.
     failures: u32,
+    /// Whether what waits goes without waiting to be due.
+    draining: bool,
     /// Drops that the stream does not tell of yet.
     untold: Drops,
     counters: Counters,
@@ -150,6 +152,7 @@ impl Queue {
             waiting_since: None,
             resume_at: Duration::ZERO,
             failures: 0,
+            draining: false,
             untold: Drops::default(),
             counters: Counters::default(),
         }
@@ -198,11 +201,15 @@ impl Queue {
         (elapsed >= self.resume_at && (enough || overdue)).then(|| self.depart(now, elapsed)).flatten()
     }
 
-    /// The next batch, due or not: for when there will be no later.
+    /// The next batch whether or not it is due, for when there will be no later. Ends a wait that is on when it is asked first; what
+    /// fails after that waits again, so that a log cluster that is away is not asked without a pause.
     pub fn drain(&mut self, now: Timestamp) -> Option<Batch> {
         let elapsed = self.clock.advance(now);
         self.give_up_lost_flight(elapsed);
-        self.depart(now, elapsed)
+        if !std::mem::replace(&mut self.draining, true) {
+            self.resume_at = elapsed;
+        }
+        (elapsed >= self.resume_at).then(|| self.depart(now, elapsed)).flatten()
     }
 
     /// What became of the batch `id`. `random` spreads the next try, so that many proxies do not come back at once. An answer to

@@ -307,13 +307,16 @@ fn a_clock_that_is_set_back_or_forward_stops_nothing() {
 }
 
 #[test]
-fn draining_sends_what_waits_without_waiting() {
+fn draining_sends_what_waits_at_once_but_does_not_ask_a_failing_log_cluster_without_a_pause() {
     let mut trial = Trial::new(SETTINGS);
     trial.push_many(Kind::Admitted, 4);
+    assert!(trial.send(BUSY).is_some());
     let batch = trial.queue.drain(trial.now).unwrap();
-    assert_eq!(numbers(&batch.body), [0, 1, 2]);
+    assert_eq!(numbers(&batch.body), [0, 1, 2], "the wait is ended");
+    assert_eq!(trial.queue.drain(trial.now), None, "one is under way");
+    trial.answer(batch.id, Answer::Failed);
     assert_eq!(trial.queue.drain(trial.now), None);
-    trial.answer(batch.id, BUSY);
+    trial.after(2000);
     assert!(trial.queue.drain(trial.now).is_some());
 }
 
