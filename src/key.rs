@@ -5,11 +5,12 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jwt_simple::algorithms::{ES256PublicKey, Ed25519PublicKey, RS256PublicKey, RSAPublicKeyLike as _};
+use jwt_simple::algorithms::{Ed25519PublicKey, RS256PublicKey, RSAPublicKeyLike as _};
 use serde::Deserialize;
 use superboring::pkey::{PKey, Public};
 
 mod set;
+mod spki;
 
 pub use set::{JwkSet, KeySet, KeySetError};
 
@@ -260,7 +261,7 @@ fn rsa(jwk: &Jwk) -> Result<(Material, Vec<u8>), KeyError> {
         return Err(KeyError::ModulusSize { bits });
     }
     let key = RS256PublicKey::from_components(&n, &e).map_err(|_| KeyError::Rsa)?;
-    let spki_der = key.to_der().map_err(|_| KeyError::Rsa)?;
+    let spki_der = spki::rsa(&n, &e);
     let key = PKey::from_rsa(key.public_key().as_ref().clone()).map_err(|_| KeyError::Rsa)?;
     Ok((Material::Rsa { key: Box::new(key), modulus_bytes: bits.div_ceil(8) }, spki_der))
 }
@@ -278,10 +279,8 @@ fn p256(jwk: &Jwk) -> Result<(Material, Vec<u8>), KeyError> {
     let (x, y) = (coordinate("x", jwk.x.as_deref())?, coordinate("y", jwk.y.as_deref())?);
     // The uncompressed form of SEC 1 section 2.3.3.
     let point = [&[4], x.as_slice(), y.as_slice()].concat();
-    let key = ES256PublicKey::from_bytes(&point).map_err(|_| KeyError::Point("P-256"))?;
-    let spki_der = key.to_der().map_err(|_| KeyError::Point("P-256"))?;
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| KeyError::Point("P-256"))?;
-    Ok((Material::P256(key), spki_der))
+    Ok((Material::P256(key), spki::p256(&point)))
 }
 
 fn ed25519(jwk: &Jwk) -> Result<(Material, Vec<u8>), KeyError> {

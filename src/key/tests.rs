@@ -1,3 +1,5 @@
+use jwt_simple::algorithms::ES256PublicKey;
+
 use super::*;
 
 /// Of the reference policy's issuer.
