@@ -23,7 +23,7 @@ def signed():
             yield case, match, signers[match[3]]
 
 
-@pytest.mark.parametrize("case, match, signer", signed(), ids=lambda value: value["name"] if isinstance(value, dict) and "name" in value else "")
+@pytest.mark.parametrize("case, match, signer", list(signed()), ids=lambda value: value["name"] if isinstance(value, dict) and "name" in value else "")
 def test_our_signature_base_is_that_of_the_reference(case, match, signer):
     call = case["call"]
     base = keys.signature_base(match[1], f'{match[2]};keyid="{match[3]}"', call["method"], call["authority"], call["path"], call["headers"])
