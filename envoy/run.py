@@ -69,35 +69,42 @@ def eventguard(*arguments, given=None):
     return done.stdout.decode()
 
 
-def key_file(name):
-    return EXAMPLES / "keys" / f"{name}.jwk.json"
+def key_arguments(name):
+    """A private key is a JWK; a shared secret is text, and does not know its own id."""
+    secret = EXAMPLES / "keys" / f"{name}.secret"
+    if secret.exists():
+        return ["--secret", secret.read_text().strip(), "--key-id", name]
+    return ["--key", EXAMPLES / "keys" / f"{name}.jwk.json"]
+
+
+def rfc3339(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def make_call(example):
-    """The call of an example, fresh: (method, authority, path, headers, body)."""
-    call = example["call"]
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    text = json.dumps(call["json"], separators=(",", ":")) if "json" in call else call.get("body", "")
-    body = text.replace("{now}", now)
-    headers = [tuple(header) for header in call["headers"]]
+    """The call of an example as in a case file, fresh."""
+    call = dict(example["call"])
+    body = json.dumps(call.pop("json"), separators=(",", ":")) if "json" in call else call["body"]
+    call["body"] = body.replace("{now}", rfc3339(time.time()))
     if "token" in example:
-        headers.append(("authorization", "Bearer " + make_token(**example["token"])))
+        call["headers"] = [*call["headers"], ("authorization", "Bearer " + make_token(**example["token"]))]
     if "sign" in example:
-        headers += sign(call, headers, body, **example["sign"])
+        call = sign(call, **example["sign"])
     old, new = example.get("afterSigning", {}).get("replace", ("", ""))
-    return call["method"], call["authority"], call["path"], headers, body.replace(old, new).encode()
+    return {**call, "body": call["body"].replace(old, new)}
 
 
-def send(port, method, authority, path, headers, body):
-    """(status, headers, body, id) of one call over HTTP/1.1."""
+def send(port, call):
+    """(status, body, id) of one call over HTTP/1.1."""
+    body = call["body"].encode()
     request_id = str(uuid.uuid4())
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-    for name, value in [("host", authority), ("x-request-id", request_id), ("content-length", str(len(body))), *headers]:
+    connection.putrequest(call["method"], call["path"], skip_host=True, skip_accept_encoding=True)
+    for name, value in [("host", call["authority"]), ("x-request-id", request_id), ("content-length", str(len(body))), *call["headers"]]:
         connection.putheader(name, value)
     connection.endheaders(body)
     answer = connection.getresponse()
-    result = answer.status, dict(answer.headers), answer.read(), request_id
+    result = answer.status, answer.read(), request_id
     connection.close()
     return result
 
@@ -149,14 +156,14 @@ def try_examples(port, upstream, output):
     sent = []
     for path in sorted((EXAMPLES / "calls").glob("*.json")):
         example = json.loads(path.read_text())
-        sent.append((example, send(port, *make_call(example))))
-    wanted = {result[3] for _, result in sent}
+        sent.append((example, send(port, make_call(example))))
+    wanted = {result[2] for _, result in sent}
     try:
         wait_until(lambda: wanted <= records(output).keys(), 5, "records of all calls")
     except TimeoutError as error:
         print(error)
     everything, rows, wrong = records(output), [], []
-    for example, (status, _, answer, request_id) in sent:
+    for example, (status, answer, request_id) in sent:
         found, seen = everything.get(request_id, []), upstream.seen.get(request_id)
         verdicts = sorted({record.get("verdict", "") for record in found})
         codes = [record["code"] for record in found if record.get("code")]
@@ -171,18 +178,21 @@ def try_examples(port, upstream, output):
     return wrong
 
 
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
 def make_token(subject, claims=None, key="shop-ec", age="0s", lifetime="10m"):
-    arguments = ["--key", key_file(key), "--issuer", ISSUER, "--audience", AUDIENCE, "--subject", subject, "--age", age, "--lifetime", lifetime]
+    issued = rfc3339(time.time() - int(age[:-1]) * UNITS[age[-1]])
+    arguments = [*key_arguments(key), "--issuer", ISSUER, "--audience", AUDIENCE, "--subject", subject, "--now", issued, "--expires-in", lifetime]
     for name, value in (claims or {}).items():
-        arguments += ["--claim", f"{name}={json.dumps(value)}"]
+        arguments += ["--claim", f"/{name}={json.dumps(value)}"]
     return eventguard("token", *arguments).strip()
 
 
-def sign(call, headers, body, scheme, key):
-    """The headers that sign the call."""
-    case = {"call": {**{name: call[name] for name in ("method", "authority", "path")}, "headers": headers, "body": body}}
-    printed = eventguard("sign", "--scheme", scheme, "--key", key_file(key), "-", given=json.dumps(case).encode())
-    return [tuple(header) for header in json.loads(printed)]
+def sign(call, scheme, key):
+    """The call (of a case file), signed."""
+    printed = eventguard("sign", scheme, *key_arguments(key), "--apply", "-", given=json.dumps({"call": call}).encode())
+    return json.loads(printed)["call"]
 
 
 def choose_ports():
