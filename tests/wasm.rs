@@ -59,7 +59,8 @@ fn judge(policy: &Policy, case: &Value) -> Option<Outcome> {
 #[wasm_bindgen_test]
 fn every_case_gets_its_verdict_in_v8_too() {
     let policy = policy();
-    let names: Vec<String> = read_directory(CASES).into_iter().filter(|name| name.ends_with(".json") && name != "policy.json").collect();
+    let names: Vec<String> =
+        read_directory(CASES).into_iter().filter(|name| name.ends_with(".json") && name != "policy.json").collect();
     assert!(names.len() > 40, "{} cases", names.len());
     for name in names {
         let case: Value = serde_json::from_str(&read_file(&format!("{CASES}/{name}"), "utf8")).expect("a case");
