@@ -147,7 +147,7 @@ end
 
 def script(directory, kind):
     """wrk's script: the body and headers of the call."""
-    lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in [("host", "bus.shop.example"), *kind.headers]]
+    lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in [("Host", "bus.shop.example"), *kind.headers]]
     path = pathlib.Path(directory) / f"{kind.name.replace(' ', '-')}.lua"
     text = LUA % (json.dumps(event().decode()), "\n".join(lines))
     # Counting each response would slow wrk down; its own error counts do.

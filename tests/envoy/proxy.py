@@ -31,7 +31,7 @@ class Proxy(local.Envoy):
             self.write_dynamic(self.wasm(configuration))
         chain = [self._dynamic_filter() if dynamic else {"name": "eventguard", "typed_config": self.wasm(configuration)}]
         if filters is not None:
-            chain = filters
+            chain = list(filters)
         if buffered and filters is None:
             chain.append({"name": "envoy.filters.http.buffer", "typed_config": typed("filters.http.buffer.v3.Buffer", max_request_bytes=1 << 20)})
         chain.append({"name": "envoy.filters.http.router", "typed_config": typed("filters.http.router.v3.Router")})
