@@ -12,6 +12,7 @@ use super::metadata::{MetadataError, RouteSettings};
 use super::reply::Reply;
 use super::root::{Shared, Waiting};
 use crate::call::Peer;
+use crate::decision::Refusal;
 use crate::policy::{Hints, Hold};
 use crate::time::Timestamp;
 
@@ -111,6 +112,9 @@ impl Drop for Call {
 /// Does what a step commands. A header that cannot be changed, or an answer that cannot be sent, keeps the call from going on.
 pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, started: Timestamp) -> Action {
     if let Some(outcome) = &step.outcome {
+        if outcome.refusal == Some(Refusal::HoldMissing) {
+            host::log(Level::Error, missing_hold(shared.policy.hold));
+        }
         shared.record(outcome, &exchange.borrow(), started);
     }
     for command in &step.commands {
@@ -127,6 +131,18 @@ pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, star
     match step.flow {
         Flow::Continue => Action::Continue,
         Flow::Pause => Action::Pause,
+    }
+}
+
+/// What an operator must mend.
+fn missing_hold(hold: Hold) -> &'static str {
+    match hold {
+        Hold::Body => {
+            "eventguard: `hold: body` needs Envoy's buffer filter behind this one: the upstream was reached before the verdict"
+        }
+        Hold::Headers => {
+            "eventguard: `hold: headers` needs `allow_on_headers_stop_iteration: true`: the body of a held call never came"
+        }
     }
 }
 

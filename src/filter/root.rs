@@ -262,10 +262,6 @@ fn refuse_unheld(shared: &Shared, now: Timestamp) {
     };
     for id in overdue {
         let Some(call) = shared.waiting.borrow_mut().remove(&id) else { continue };
-        host::log(
-            Level::Error,
-            "eventguard: `hold: headers` needs `allow_on_headers_stop_iteration: true`: the body of a held call never came",
-        );
         if host::set_effective_context(id).is_ok() {
             let step = call.exchange.borrow_mut().hold_failed();
             super::http::carry_out(shared, &call.exchange, step, call.since);

@@ -227,6 +227,15 @@ impl TopicTemplate {
         path.variable("topic").map(|index| Self(vec![Part::Variable(index)]))
     }
 
+    /// The topic, where it is the same for every path.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// The topic that a path names; `template` is the one that this template was read for. `None` where a variable of the path
     /// stands for no name.
     #[must_use]

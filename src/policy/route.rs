@@ -113,11 +113,12 @@ impl Route {
 
     fn topic<'a>(&'a self, path: &CallPath<'a>) -> Option<Cow<'a, str>> {
         let template = self.matcher.path.as_ref();
-        // Only a route that the proxy's metadata chose can have another path than its template.
+        let topic = self.topic.as_ref()?;
+        // Only a route that the proxy's metadata chose can have another path than its template: then there are no variables.
         if template.is_some_and(|template| !template.matches(path)) {
-            return None;
+            return topic.literal().map(Cow::Borrowed);
         }
-        self.topic.as_ref()?.topic(template, path)
+        topic.topic(template, path)
     }
 }
 
