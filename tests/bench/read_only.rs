@@ -1,6 +1,7 @@
 //! A filter that reads what eventguard reads, the whole header map and the whole body, holds the body as long, and judges nothing:
 //! what any filter of this kind costs at least. `make bench` measures eventguard against it.
 #![cfg(target_os = "wasi")]
+#![expect(missing_docs, reason = "the macro of the SDK makes a function without")]
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType, LogLevel};
