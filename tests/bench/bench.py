@@ -3,13 +3,13 @@
 with eventguard, on the same 1 KB CloudEvent. One worker each; the rounds are interleaved, so that a noisy minute meets all alike.
 
 Prints a table: requests per second and latency under load (wrk), CPU per call of the whole Envoy process (schedstat), best round
-each; before it the module's size and the time until an Envoy with it is ready. `--rounds N`, `--seconds S`, `--json FILE`."""
+each; before it the module's size and the time until an Envoy with it is ready. With `--stages`, also eventguard stopped early and
+with one thing more, so that the differences between neighbours are the cost of each stage."""
 
 import argparse
 import dataclasses
 import json
 import pathlib
-import re
 import shutil
 import statistics
 import subprocess
@@ -91,12 +91,9 @@ class Kind:
     name: str
     proxy: proxies.Proxy
     headers: list
+    path: str = "/events/orders"
+    tokens: list = dataclasses.field(default_factory=list)
     rounds: list = dataclasses.field(default_factory=list)
-
-
-@dataclasses.dataclass
-class Port:
-    port: int
 
 
 class Upstream(local.Envoy):
@@ -118,12 +115,17 @@ class Upstream(local.Envoy):
         super().__init__(binary, path, admin, pathlib.Path(directory) / "upstream.log")
 
 
+def token(number):
+    now = int(time.time())
+    claims = {"iss": ISSUER, "sub": "shipping-service", "aud": "event-bus", "iat": now - 1, "exp": now + 3000, "jti": number,
+              "realm_access": {"roles": ["offline", "publisher"]}, "azp": "shop", "scope": "events", "name": "shipping service", "padding": "a" * 120}
+    return keys.token(claims, "bench", "ES256", keys.private_for("EC", "bench"))
+
+
 def calls():
     """Headers per kind of call, made at once: a run must not take longer than a signature lives."""
     now, body = int(time.time()), event()
-    claims = {"iss": ISSUER, "sub": "shipping-service", "aud": "event-bus", "iat": now - 1, "exp": now + 3000, "jti": "1",
-              "realm_access": {"roles": ["offline", "publisher"]}, "azp": "shop", "scope": "events", "name": "shipping service", "padding": "a" * 120}
-    plain = [("content-type", "application/cloudevents+json"), ("authorization", "Bearer " + keys.token(claims, "bench", "ES256", keys.private_for("EC", "bench"))),
+    plain = [("content-type", "application/cloudevents+json"), ("authorization", "Bearer " + token("1")),
              ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("accept", "*/*"), ("user-agent", "shipping/1.0")]
     digest = [("content-digest", keys.content_digest(body))]
 
@@ -136,8 +138,6 @@ def calls():
 LUA = """wrk.method = "POST"
 wrk.body = %s
 %s
-local bad = 0
-function response(status) if status ~= 200 then bad = bad + 1 end end
 done = function(summary, latency)
   io.write(string.format('{"requests":%%d,"us":%%d,"p50":%%d,"p99":%%d,"errors":%%d}\\n', summary.requests, summary.duration,
     latency:percentile(50), latency:percentile(99), summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
@@ -148,10 +148,12 @@ end
 def script(directory, kind):
     """wrk's script: the body and headers of the call."""
     lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in [("Host", "bus.shop.example"), *kind.headers]]
+    if kind.tokens:
+        # Every call another token, in turn: more of them than the cache holds.
+        lines += ["local tokens = {", *(json.dumps(token) + "," for token in kind.tokens), "}", "local turn = 0",
+                  'request = function() turn = turn %% #tokens + 1; wrk.headers["authorization"] = tokens[turn]; return wrk.format() end'.replace("%%", "%")]
     path = pathlib.Path(directory) / f"{kind.name.replace(' ', '-')}.lua"
-    text = LUA % (json.dumps(event().decode()), "\n".join(lines))
-    # Counting each response would slow wrk down; its own error counts do.
-    path.write_text(re.sub(r"local bad.*\nfunction response.*\n", "", text))
+    path.write_text(LUA % (json.dumps(event().decode()), "\n".join(lines)))
     return path
 
 
@@ -162,7 +164,7 @@ def cpu_ns(pid):
 
 def measure(kind, path, seconds, connections):
     before = cpu_ns(kind.proxy.pid)
-    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", path, f"http://127.0.0.1:{kind.proxy.port}/events/orders"],
+    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", path, f"http://127.0.0.1:{kind.proxy.port}{kind.path}"],
                           capture_output=True, text=True, check=True)
     used = cpu_ns(kind.proxy.pid) - before
     found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
@@ -185,12 +187,17 @@ def start_time(binary, directory, upstream):
     return once("bare", filters=[]), once("guarded")
 
 
-def kinds(binary, directory, upstream):
+def starter(binary, directory, upstream):
     made = calls()
 
-    def start(name, headers, given=None, **options):
+    def start(name, headers, given=None, path="/events/orders", tokens=(), **options):
         return Kind(name, proxies.Proxy(binary, f"{directory}/{name.replace(' ', '-')}", policy(None) if given is None else given,
-                                        upstream=upstream, access_log=False, **options), made[headers])
+                                        upstream=upstream, access_log=False, **options), made[headers], path, list(tokens))
+
+    return start
+
+
+def kinds(start):
 
     yield start("no filter", "plain", filters=[buffer()])
     yield start("native filters", "plain", filters=native_filters())
@@ -200,12 +207,29 @@ def kinds(binary, directory, upstream):
     yield start("eventguard ed25519", "ed25519", given=policy("http-message"))
 
 
+def stages(start, logs):
+    """eventguard stopped early, and with one thing more than it needs."""
+    yield start("no route matches", "plain", given={**policy(None), "unmatched": "pass"}, path="/elsewhere")
+    yield start("token not cached", "plain", tokens=["Bearer " + token(str(number)) for number in range(6000)])
+    yield start("records to a log cluster", "plain", logs=logs)
+
+
+class LogCluster(local.Process):
+    """`eventguard audit sink`, which forgets."""
+
+    def __init__(self, directory):
+        self.port = local.free_port()
+        super().__init__([local.COMMAND, "audit", "sink", "--listen", f"127.0.0.1:{self.port}", "--output", "/dev/null", "--format", "ndjson"],
+                         f"{directory}/sink.log")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--stages", action="store_true")
+    parser.add_argument("--json", type=pathlib.Path, help="also write every round to this file")
     arguments = parser.parse_args()
     if not shutil.which("wrk"):
         sys.exit("make bench: the load generator `wrk` is not on the path (Debian: apt-get install wrk)")
@@ -215,7 +239,10 @@ def main():
         bare, guarded = start_time(binary, directory, upstream)
         size = local.MODULE.stat().st_size
         print(f"module {size:,} bytes; Envoy ready in {guarded:.2f} s with it, {bare:.2f} s without", flush=True)
-        measured = list(kinds(binary, directory, upstream))
+        start = starter(binary, directory, upstream)
+        measured, logs = list(kinds(start)), LogCluster(directory)
+        if arguments.stages:
+            measured += stages(start, logs)
         try:
             scripts = {kind.name: script(directory, kind) for kind in measured}
             for number in range(arguments.rounds + 1):
@@ -227,6 +254,7 @@ def main():
         finally:
             for kind in measured:
                 kind.proxy.stop()
+            logs.stop()
             upstream.stop()
     report(measured)
     if arguments.json:
