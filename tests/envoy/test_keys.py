@@ -19,7 +19,8 @@ def signed():
         headers = dict(case["call"]["headers"])
         match = re.fullmatch(r'\w+=(\([^)]*\))(.*);keyid="([^"]*)"', headers.get("signature-input", ""))
         signers = {signer["keyId"]: signer for signer in load(policy_for(path.parent))["signers"]}
-        if match and path.parent == CASES and match[3] in signers and "publicKey" in signers[match[3]]:
+        well_formed = re.fullmatch(r"\w+=:[A-Za-z0-9+/]+=*:", headers.get("signature", ""))
+        if match and well_formed and path.parent == CASES and match[3] in signers and "publicKey" in signers[match[3]]:
             yield case, match, signers[match[3]]
 
 
