@@ -117,12 +117,6 @@ impl Exchange {
         Self { policy, caller: Caller::default(), state: State::New }
     }
 
-    /// The policy that the call is judged by, also after another one was loaded.
-    #[must_use]
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
     /// The request id and trace of the call, for its records.
     #[must_use]
     pub fn caller(&self) -> &Caller {
@@ -159,7 +153,7 @@ impl Exchange {
             }
             Opening::Decided(outcome) => {
                 self.remove_token(&mut commands);
-                self.decide(*outcome, commands)
+                self.decide_with_headers(*outcome, commands)
             }
             Opening::Judge(opened) => {
                 self.remove_token(&mut commands);

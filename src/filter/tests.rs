@@ -158,6 +158,16 @@ fn observe_mode_refuses_nothing_and_says_what_it_would_have_done() {
 }
 
 #[test]
+fn the_verdict_of_a_head_is_told_in_both_ways_of_holding() {
+    for hold in ["body", "headers"] {
+        let settings = format!(r#""mode": "observe", "hold": "{hold}","#);
+        let step = head(&mut exchange(&settings), "/events/carts", &[], false);
+        assert_eq!((step.flow, code(&step)), (Flow::Continue, Some(Code::TOKEN_MISSING)));
+        assert!(step.commands.contains(&Command::Set("x-eventguard-verdict", "observe".to_owned())), "{hold}");
+    }
+}
+
+#[test]
 fn a_header_that_is_not_utf_8_is_refused_where_it_is_read_and_passes_where_it_is_not() {
     let step = head(&mut exchange(""), "/events/carts", &[("authorization", b"Bearer \xff")], false);
     assert_eq!(code(&step), Some(Code::CALL_MALFORMED));
