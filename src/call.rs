@@ -2,15 +2,81 @@
 //! stage reads may be there once only, since each part of a chain picks another one of two (CVE-2026-26308).
 
 use std::fmt;
+use std::ops::Range;
+
+/// The header map of a call: one buffer as the wire gave it, and where each name and value stands in it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct HeaderMap {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    name: Range<usize>,
+    value: Range<usize>,
+}
+
+impl HeaderMap {
+    /// A map whose names and values stand in `bytes`: of each the place of the name, then that of the value. Pseudo-headers are
+    /// among them, and names are in lower case. `None` where a place is outside of the bytes, or a name is not text.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>, places: Vec<(Range<usize>, Range<usize>)>) -> Option<Self> {
+        let fits = |(name, value): &(Range<usize>, Range<usize>)| {
+            bytes.get(name.clone()).is_some_and(|name| std::str::from_utf8(name).is_ok()) && bytes.get(value.clone()).is_some()
+        };
+        let fit = places.iter().all(fits);
+        let entries = places.into_iter().map(|(name, value)| Entry { name, value }).collect();
+        fit.then_some(Self { bytes, entries })
+    }
+
+    /// Names and values, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.entries.iter().map(|entry| (self.text(&entry.name), self.part(&entry.value)))
+    }
+
+    fn part(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
+    }
+
+    /// What was found to be text before.
+    fn text(&self, place: &Range<usize>) -> &str {
+        std::str::from_utf8(self.part(place)).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for HeaderMap {
+    /// Names only: values may hold tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(name, value)| format!("{name}: {} bytes", value.len()))).finish()
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let mut map = Self::default();
+        let push = |bytes: &mut Vec<u8>, part: &[u8]| {
+            let start = bytes.len();
+            bytes.extend_from_slice(part);
+            start..bytes.len()
+        };
+        for (name, value) in pairs {
+            let name = push(&mut map.bytes, name.as_ref().as_bytes());
+            let value = push(&mut map.bytes, value.as_ref());
+            map.entries.push(Entry { name, value });
+        }
+        map
+    }
+}
 
 /// The head of a call: everything but its body. Pseudo-headers are taken apart from the headers.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Head {
-    method: String,
-    scheme: String,
-    authority: String,
-    path: String,
-    headers: Vec<(String, Vec<u8>)>,
+    map: HeaderMap,
+    method: Range<usize>,
+    scheme: Option<Range<usize>>,
+    authority: Range<usize>,
+    path: Range<usize>,
 }
 
 /// Why a header could not be read.
@@ -28,72 +94,77 @@ pub enum HeaderError {
 }
 
 impl Head {
-    /// From the header map of a proxy: names in lower case, pseudo-headers (`:method`, `:scheme`, `:authority`, `:path`) among
-    /// them.
+    /// From the header map of a proxy, with the pseudo-headers `:method`, `:scheme`, `:authority` and `:path` among the others.
     ///
     /// # Errors
     ///
     /// [`HeaderError`] where a pseudo-header is absent (`:scheme` may be), doubled, or not text.
-    pub fn from_map(map: Vec<(String, Vec<u8>)>) -> Result<Self, HeaderError> {
-        let [mut method, mut scheme, mut authority, mut path] = [const { None }; 4];
-        let mut headers = Vec::with_capacity(map.len());
-        for (name, value) in map {
-            let slot = match name.as_str() {
-                ":method" => &mut method,
-                ":scheme" => &mut scheme,
-                ":authority" => &mut authority,
-                ":path" => &mut path,
-                _ => {
-                    headers.push((name, value));
-                    continue;
-                }
+    pub fn from_map(mut map: HeaderMap) -> Result<Self, HeaderError> {
+        const PSEUDO: [&str; 4] = [":method", ":scheme", ":authority", ":path"];
+        let mut found = [const { None }; PSEUDO.len()];
+        let mut wrong = None;
+        let HeaderMap { bytes, entries } = &mut map;
+        entries.retain(|entry| {
+            let part = |place: &Range<usize>| bytes.get(place.clone()).unwrap_or_default();
+            let Some((name, slot)) = PSEUDO.iter().zip(&mut found).find(|(name, _)| name.as_bytes() == part(&entry.name)) else {
+                return true;
             };
-            let text = String::from_utf8(value).map_err(|_| HeaderError::NotText(name.clone()))?;
-            if slot.replace(text).is_some() {
-                return Err(HeaderError::Duplicate(name));
+            if std::str::from_utf8(part(&entry.value)).is_err() {
+                wrong.get_or_insert_with(|| HeaderError::NotText((*name).to_owned()));
             }
+            if slot.replace(entry.value.clone()).is_some() {
+                wrong.get_or_insert_with(|| HeaderError::Duplicate((*name).to_owned()));
+            }
+            false
+        });
+        if let Some(wrong) = wrong {
+            return Err(wrong);
         }
+        let [method, scheme, authority, path] = found;
         Ok(Self {
             method: method.ok_or(HeaderError::Absent(":method"))?,
-            scheme: scheme.unwrap_or_else(|| "http".to_owned()),
+            scheme,
             authority: authority.ok_or(HeaderError::Absent(":authority"))?,
             path: path.ok_or(HeaderError::Absent(":path"))?,
-            headers,
+            map,
         })
     }
 
     /// The method, as sent: methods are case-sensitive (RFC 9110 section 9.1).
     #[must_use]
     pub fn method(&self) -> &str {
-        &self.method
+        self.map.text(&self.method)
     }
 
     /// The scheme, `http` where none was given.
     #[must_use]
     pub fn scheme(&self) -> &str {
-        &self.scheme
+        self.scheme.as_ref().map_or("http", |scheme| self.map.text(scheme))
     }
 
     /// The authority, as sent.
     #[must_use]
     pub fn authority(&self) -> &str {
-        &self.authority
+        self.map.text(&self.authority)
     }
 
     /// The path with its query, as sent.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        self.map.text(&self.path)
     }
 
     /// All headers but the pseudo-headers, in their order.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.map.iter()
     }
 
     /// Every value of the header `name` (lower case), in their order.
     pub fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers.iter().filter(move |(candidate, _)| candidate == name).map(|(_, value)| value.as_slice())
+        let map = &self.map;
+        // Lengths first: they differ as a rule, and are at hand.
+        let named = move |entry: &&Entry| entry.name.len() == name.len() && map.part(&entry.name) == name.as_bytes();
+        map.entries.iter().filter(named).map(|entry| map.part(&entry.value))
     }
 
     /// The header `name` (lower case), `None` where it is absent.
@@ -122,8 +193,8 @@ impl Head {
 impl fmt::Debug for Head {
     /// Names only: values may hold tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}{} ", self.method, self.authority, self.path)?;
-        f.debug_list().entries(self.headers.iter().map(|(name, value)| format!("{name}: {} bytes", value.len()))).finish()
+        write!(f, "{} {}{} ", self.method(), self.authority(), self.path())?;
+        self.map.fmt(f)
     }
 }
 
@@ -155,8 +226,8 @@ pub fn cut(text: &str, limit: usize) -> &str {
 mod tests {
     use super::*;
 
-    fn map(entries: &[(&str, &[u8])]) -> Vec<(String, Vec<u8>)> {
-        entries.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
+    fn map(entries: &[(&str, &[u8])]) -> HeaderMap {
+        entries.iter().copied().collect()
     }
 
     const PSEUDO: [(&str, &[u8]); 3] = [(":method", b"POST"), (":authority", b"bus"), (":path", b"/e")];

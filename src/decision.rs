@@ -1,6 +1,8 @@
 //! Sums up: every refusal with its stable code and statuses, in one table, and what was decided of a call and of each of its
 //! events. Knows nothing of how a refusal is sent or recorded.
 
+use std::sync::Arc;
+
 use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
 use crate::protocol::ProtocolError;
@@ -262,9 +264,9 @@ pub struct Outcome {
     /// Whether refusals were carried out.
     pub mode: Mode,
     /// The name of the route.
-    pub route: Option<String>,
+    pub route: Option<Arc<str>>,
     /// The route's path template.
-    pub path_template: Option<String>,
+    pub path_template: Option<Arc<str>>,
     /// The protocol.
     pub protocol: Option<&'static str>,
     /// Who publishes.
@@ -283,7 +285,7 @@ pub struct JudgedEvent {
     /// Its own refusal; `None` where it was another event, or the call, that was refused.
     pub refusal: Option<Refusal>,
     /// The rule's event type, as the policy writes it.
-    pub rule: Option<String>,
+    pub rule: Option<Arc<str>>,
     /// The event type.
     pub event_type: String,
     /// The id.

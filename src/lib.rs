@@ -67,10 +67,10 @@
 //! )
 //! .expect("a policy");
 //! let map = [(":method", "POST"), (":authority", "bus"), (":path", "/events/carts"), ("content-type", "application/cloudevents+json")];
-//! let head = Head::from_map(map.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec()).expect("a head");
+//! let head = Head::from_map(map.into_iter().collect()).expect("a head");
 //! let now = Timestamp::parse("2026-11-23T08:00:00Z").expect("a time");
 //!
-//! let opening = inspect::head(&policy, head, &Hints::default(), None, now, &mut TokenCache::new(TokenCache::DEFAULT_CAPACITY), &RustCrypto);
+//! let opening = inspect::head(&policy, head, &Hints::default(), None, now, &mut TokenCache::new(0, [0; 16]), &RustCrypto);
 //! let Opening::Judge(opened) = opening else { panic!("the head is in order") };
 //! let body = br#"{"specversion":"1.0","id":"1","source":"/cart","type":"com.shop.ItemAdded"}"#;
 //! let outcome = inspect::body(&policy, &opened, body, now, &RustCrypto);

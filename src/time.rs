@@ -67,8 +67,31 @@ impl Timestamp {
     /// RFC 3339 in UTC with seconds and nothing finer, as the DSSE extension of CloudEvents signs it.
     #[must_use]
     pub fn to_seconds_text(self) -> String {
-        let (date, time) = self.civil();
-        format!("{date}T{time}Z")
+        let mut text = String::with_capacity(20);
+        self.write_seconds(&mut text);
+        text.push('Z');
+        text
+    }
+
+    /// Appends RFC 3339 in UTC with milliseconds, as its `Display` is.
+    pub fn write_to(self, text: &mut String) {
+        self.write_seconds(text);
+        text.push('.');
+        let millis = self.0.rem_euclid(NANOS_PER_SECOND) / 1_000_000;
+        push_digit(text, millis / 100);
+        push_two_digits(text, millis % 100);
+        text.push('Z');
+    }
+
+    fn write_seconds(self, text: &mut String) {
+        let (CivilDate { year, month, day }, CivilTime(seconds)) = self.civil();
+        push_two_digits(text, year / 100);
+        for (mark, number) in
+            [("", year % 100), ("-", month), ("-", day), ("T", seconds / 3600), (":", seconds / 60 % 60), (":", seconds % 60)]
+        {
+            text.push_str(mark);
+            push_two_digits(text, number);
+        }
     }
 
     fn civil(self) -> (CivilDate, CivilTime) {
@@ -80,8 +103,9 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC, with milliseconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (date, time) = self.civil();
-        write!(f, "{date}T{time}.{:03}Z", self.0.rem_euclid(NANOS_PER_SECOND) / 1_000_000)
+        let mut text = String::with_capacity(24);
+        self.write_to(&mut text);
+        f.pad(&text)
     }
 }
 
@@ -131,16 +155,14 @@ impl CivilDate {
     }
 }
 
-impl fmt::Display for CivilDate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
-    }
+/// By hand: the formatter of the standard library takes a microsecond for a date in wasm, and every record has two.
+fn push_two_digits(text: &mut String, number: i64) {
+    push_digit(text, number / 10);
+    push_digit(text, number % 10);
 }
 
-impl fmt::Display for CivilTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02}:{:02}:{:02}", self.0 / 3600, self.0 / 60 % 60, self.0 % 60)
-    }
+fn push_digit(text: &mut String, digit: i64) {
+    text.push(u32::try_from(digit).ok().and_then(|digit| char::from_digit(digit, 10)).unwrap_or('?'));
 }
 
 /// Takes the text apart from the left; every `?` is a text that RFC 3339 does not allow.

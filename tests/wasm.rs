@@ -47,8 +47,8 @@ fn judge(policy: &Policy, case: &Value) -> Option<Outcome> {
     };
     let now = Timestamp::parse(case["now"].as_str().expect("a time")).expect("a time");
     let peer = Peer::from_uri(text(&call["peer"]));
-    let mut tokens = TokenCache::new(8);
-    let head = Head::from_map(map).expect("a head");
+    let mut tokens = TokenCache::new(8, [7; 16]);
+    let head = Head::from_map(map.into_iter().collect()).expect("a head");
     match inspect::head(policy, head, &Hints::default(), peer, now, &mut tokens, &RustCrypto) {
         Opening::Unguarded => None,
         Opening::Decided(outcome) => Some(*outcome),

@@ -1,8 +1,6 @@
 //! The fields of a record: what each is called as JSON and as an attribute of OpenTelemetry. One table, so that the access log, the
 //! log cluster and the command line never call one thing by two names of their own.
 
-use serde::{Serialize, Serializer};
-
 use super::text::Text;
 
 /// One field of a record.
@@ -10,34 +8,43 @@ use super::text::Text;
 pub struct Field {
     /// Its key in the JSON form.
     pub json: &'static str,
+    /// The key as it stands in an object behind another member: `,"key":`.
+    pub(super) member: &'static str,
     /// The attribute's name: one of the OpenTelemetry semantic conventions where they have one, else below `eventguard.`.
     pub attribute: &'static str,
 }
 
-/// What a field holds.
-#[derive(Debug, Clone, Copy)]
+/// What a field holds: text that is fit for a record, and numbers.
+#[derive(Debug)]
 pub enum Value<'r> {
     /// Text.
-    Text(&'r str),
+    Text(Text<'r>),
     /// A number.
     Number(u64),
     /// Texts.
-    List(&'r [Text<'r>]),
+    List(Vec<Text<'r>>),
 }
 
-impl Serialize for Value<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Value<'_> {
+    /// Appends the value as JSON.
+    pub(super) fn write_json(&self, json: &mut String) {
         match self {
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Number(number) => serializer.serialize_u64(*number),
-            Self::List(texts) => serializer.collect_seq(texts.iter().map(Text::as_str)),
+            Self::Text(text) => text.write_json(json),
+            Self::Number(number) => json.push_str(&number.to_string()),
+            Self::List(texts) => {
+                for (index, text) in texts.iter().enumerate() {
+                    json.push(if index == 0 { '[' } else { ',' });
+                    text.write_json(json);
+                }
+                json.push(']');
+            }
         }
     }
 }
 
 macro_rules! fields {
     ($($name:ident = $json:literal, $attribute:literal;)*) => {
-        $(pub(super) const $name: &Field = &Field { json: $json, attribute: $attribute };)*
+        $(pub(super) const $name: &Field = &Field { json: $json, member: concat!(",\"", $json, "\":"), attribute: $attribute };)*
 
         /// Every field but `time`, which is the log record's own, in the order of the JSON form.
         pub const FIELDS: &[&Field] = &[$($name),*];

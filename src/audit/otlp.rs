@@ -6,9 +6,10 @@ use std::time::Duration;
 use prost::Message;
 
 use super::drops::Drops;
-use super::field::{self, Field, Value};
+use super::field::{self, Value};
 use super::queue::Answer;
 use super::record::{Kind, Record};
+use super::text::Text;
 use crate::time::Timestamp;
 
 /// The content type of requests and answers.
@@ -25,6 +26,12 @@ const INFO: Severity = (9, "INFO");
 const WARN: Severity = (13, "WARN");
 const ERROR: Severity = (17, "ERROR");
 
+/// The field of a `LogRecord` that holds its attributes.
+const ATTRIBUTES: u64 = 6;
+
+/// Bytes of what a sender says of itself.
+const TEXT: usize = 256;
+
 /// Bytes that a record takes as a rule: what is allocated at first.
 const USUAL: usize = 1536;
 
@@ -36,7 +43,9 @@ pub fn log_record(record: &Record<'_>) -> Vec<u8> {
         Kind::Refused => WARN,
     };
     let trace = record.traceparent().and_then(TraceContext::parse);
-    write_log_record(VERDICT_EVENT, severity, record.time(), &record.summary(), &record.fields(), trace)
+    write_log_record(VERDICT_EVENT, severity, record.time(), &record.summary(), trace, |out| {
+        record.fields(&mut |field, value| out.attribute(ATTRIBUTES, field.attribute, &value));
+    })
 }
 
 /// What was dropped, as one `LogRecord`: the gap that a reader of the stream would otherwise not see.
@@ -52,7 +61,9 @@ pub fn gap_record(drops: &Drops, total: u64, now: Timestamp) -> Vec<u8> {
         (field::DROPPED_TOTAL, number(total)),
     ];
     let summary = format!("dropped {} records", drops.total());
-    write_log_record(DROPPED_EVENT, ERROR, now, &summary, &fields, None)
+    write_log_record(DROPPED_EVENT, ERROR, now, &summary, None, |out| {
+        fields.iter().for_each(|(field, value)| out.attribute(ATTRIBUTES, field.attribute, value));
+    })
 }
 
 /// `LogRecord` of `opentelemetry/proto/logs/v1/logs.proto`.
@@ -61,8 +72,8 @@ fn write_log_record(
     (severity, severity_text): Severity,
     time: Timestamp,
     summary: &str,
-    fields: &[(&'static Field, Value<'_>)],
     trace: Option<TraceContext>,
+    write_attributes: impl FnOnce(&mut Writer),
 ) -> Vec<u8> {
     // No record is from before 1970; a proxy whose clock says so says nothing.
     let nanos = u64::try_from(time.unix_nanos()).unwrap_or(0);
@@ -71,9 +82,7 @@ fn write_log_record(
     out.number(2, severity);
     out.bytes(3, severity_text.as_bytes());
     out.message(5, |body| body.bytes(1, summary.as_bytes()));
-    for (field, value) in fields {
-        out.attribute(6, field.attribute, *value);
-    }
+    write_attributes(&mut out);
     if let Some(TraceContext { trace_id, span_id, flags }) = trace {
         out.fixed32(8, u32::from(flags));
         out.bytes(9, &trace_id);
@@ -95,12 +104,12 @@ impl Sender {
     /// `instance` tells proxies apart (`service.instance.id`), where it is known.
     #[must_use]
     pub fn new(instance: Option<&str>) -> Self {
-        let text = Value::Text;
+        let text = |text| Value::Text(Text::clean(text, TEXT));
         let mut resource = Writer(Vec::new());
-        resource.attribute(1, "service.name", text(env!("CARGO_PKG_NAME")));
-        resource.attribute(1, "service.version", text(env!("CARGO_PKG_VERSION")));
+        resource.attribute(1, "service.name", &text(env!("CARGO_PKG_NAME")));
+        resource.attribute(1, "service.version", &text(env!("CARGO_PKG_VERSION")));
         if let Some(instance) = instance {
-            resource.attribute(1, "service.instance.id", text(instance));
+            resource.attribute(1, "service.instance.id", &text(instance));
         }
         let mut scope = Writer(Vec::new());
         scope.bytes(1, env!("CARGO_PKG_NAME").as_bytes());
@@ -163,31 +172,43 @@ impl Writer {
         self.0.extend_from_slice(bytes);
     }
 
-    /// A nested message. Its length comes before it and is known after it, so it is moved there.
+    /// A nested message. Its length comes before it and is known after it: one byte is kept for it, which most messages need, and a
+    /// longer one is moved to its place.
     fn message(&mut self, field: u64, write: impl FnOnce(&mut Self)) {
         self.key(field, 2);
-        let start = self.0.len();
+        let place = self.0.len();
+        self.0.push(0);
         write(self);
-        let end = self.0.len();
-        self.varint(u64::try_from(end - start).unwrap_or(u64::MAX));
-        let length = self.0.len() - end;
-        if let Some(message) = self.0.get_mut(start..) {
-            message.rotate_right(length);
+        let size = self.0.len() - place - 1;
+        match (u8::try_from(size), self.0.get_mut(place)) {
+            (Ok(short @ ..0x80), Some(length)) => *length = short,
+            _ => self.move_length_to(place, size),
         }
     }
 
+    fn move_length_to(&mut self, place: usize, size: usize) {
+        let end = self.0.len();
+        self.varint(u64::try_from(size).unwrap_or(u64::MAX));
+        let length = self.0.len() - end;
+        if let Some(message) = self.0.get_mut(place..) {
+            // Behind the length stands now the byte that was kept.
+            message.rotate_right(length);
+        }
+        self.0.remove(place + length);
+    }
+
     /// A `KeyValue` of `opentelemetry/proto/common/v1/common.proto`.
-    fn attribute(&mut self, field: u64, name: &str, value: Value<'_>) {
+    fn attribute(&mut self, field: u64, name: &str, value: &Value<'_>) {
         self.message(field, |attribute| {
             attribute.bytes(1, name.as_bytes());
             attribute.message(2, |any| any.any_value(value));
         });
     }
 
-    fn any_value(&mut self, value: Value<'_>) {
+    fn any_value(&mut self, value: &Value<'_>) {
         match value {
-            Value::Text(text) => self.bytes(1, text.as_bytes()),
-            Value::Number(number) => self.number(3, number),
+            Value::Text(text) => self.bytes(1, text.as_str().as_bytes()),
+            Value::Number(number) => self.number(3, *number),
             Value::List(texts) => self.message(5, |array| {
                 for text in texts {
                     array.message(1, |any| any.bytes(1, text.as_str().as_bytes()));

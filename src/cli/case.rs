@@ -65,8 +65,8 @@ impl CaseCall {
     /// The head of the call.
     pub fn head(&self) -> anyhow::Result<Head> {
         let pseudo = [(":method", &self.method), (":authority", &self.authority), (":path", &self.path)];
-        let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.clone().into_bytes()));
-        let headers = self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone().into_bytes()));
+        let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value));
+        let headers = self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
         Ok(Head::from_map(pseudo.into_iter().chain(headers).collect())?)
     }
 
@@ -103,7 +103,7 @@ pub fn read_policy(path: &Path) -> anyhow::Result<Policy> {
 /// Judges a call as the filter does. `None` where no route matches and the policy lets such calls pass.
 pub fn judge(policy: &Policy, call: &CaseCall, now: Timestamp) -> anyhow::Result<Option<Outcome>> {
     let peer = call.peer.clone().and_then(Peer::from_uri);
-    let mut tokens = TokenCache::new(TokenCache::DEFAULT_CAPACITY);
+    let mut tokens = TokenCache::new(0, [0; 16]);
     let head = match call.head() {
         Ok(head) => head,
         Err(error) => return Err(error.context("the call")),
@@ -133,7 +133,7 @@ pub fn describe(outcome: Option<&Outcome>) -> Value {
         "code": code.map(eventguard::decision::Code::as_str),
         "httpStatus": refused.map(eventguard::decision::Code::http_status),
         "grpcStatus": refused.map(eventguard::decision::Code::grpc_status),
-        "route": outcome.route,
+        "route": outcome.route.as_deref(),
         "publisher": outcome.publisher.as_ref().map(eventguard::identity::Publisher::label),
         "events": events,
     })

@@ -20,6 +20,7 @@ pub struct Place(String);
 
 impl Place {
     /// The value of a key of this map.
+    #[inline(never)]
     pub(super) fn key(&self, key: &str) -> Self {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         Self(match !key.is_empty() && key.bytes().all(plain) {
@@ -30,6 +31,7 @@ impl Place {
     }
 
     /// An item of this list, from 0.
+    #[inline(never)]
     pub(super) fn index(&self, index: usize) -> Self {
         Self(format!("{}[{index}]", self.0))
     }
@@ -134,7 +136,9 @@ pub(super) struct Problems {
     unread: Vec<Place>,
 }
 
+/// What is said in many places and once for a policy is not to be compiled into each of them: `inline(never)`.
 impl Problems {
+    #[inline(never)]
     pub fn add(&mut self, place: &Place, problem: Problem) {
         let consequence =
             matches!(problem, Problem::Missing | Problem::Empty | Problem::ExactlyOne(_) | Problem::Contradiction(_));
@@ -145,6 +149,7 @@ impl Problems {
     }
 
     /// A value that could not be read.
+    #[inline(never)]
     pub fn add_unread(&mut self, place: Place, problem: Problem) {
         if self.unread.contains(&place) {
             return;

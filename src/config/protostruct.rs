@@ -58,7 +58,10 @@ pub struct ListValue {
 impl Struct {
     /// As JSON. Nesting is bounded: protobuf messages are read to a depth of 100 only.
     pub(super) fn into_json(self) -> serde_json::Value {
-        let members: Map<_, _> = self.fields.into_iter().map(|(key, value)| (key, value.into_json())).collect();
+        let mut members = Map::new();
+        for (key, value) in self.fields {
+            members.insert(key, value.into_json());
+        }
         serde_json::Value::Object(members)
     }
 }

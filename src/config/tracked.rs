@@ -47,6 +47,15 @@ impl Error for Failure {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self { at: Vec::new(), message: message.to_string() }
     }
+
+    /// What was found is looked up at its place. (Its `Display` would bring everything that prints floating-point numbers.)
+    fn invalid_type(_found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("invalid type, expected {expected}"))
+    }
+
+    fn invalid_value(_found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("invalid value, expected {expected}"))
+    }
 }
 
 /// Reads a value, and says which keys in it were passed over.
@@ -100,18 +109,12 @@ struct Tracked<'v, 'p> {
 
 impl<'v> Tracked<'v, '_> {
     /// The value is not of the type that is asked for.
-    fn wrong(&self, expected: &dyn Expected) -> Failure {
-        let found = match self.value {
-            Value::Null => Unexpected::Unit,
-            Value::Bool(value) => Unexpected::Bool(*value),
-            Value::Number(_) => Unexpected::Other("number"),
-            Value::String(text) => Unexpected::Str(text),
-            Value::Array(_) => Unexpected::Seq,
-            Value::Object(_) => Unexpected::Map,
-        };
-        Failure::invalid_type(found, expected)
+    fn wrong(expected: &dyn Expected) -> Failure {
+        Failure::invalid_type(Unexpected::Other("value"), expected)
     }
 
+    // Once for each type rather than once for each member of that type: `inline(never)`, here and below.
+    #[inline(never)]
     fn deserialize_scalar<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Failure> {
         match self.value {
             Value::Bool(value) => visitor.visit_bool(*value),
@@ -121,10 +124,11 @@ impl<'v> Tracked<'v, '_> {
                 (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Null | Value::Array(_) | Value::Object(_) => Err(self.wrong(&visitor)),
+            Value::Null | Value::Array(_) | Value::Object(_) => Err(Self::wrong(&visitor)),
         }
     }
 
+    #[inline(never)]
     fn read_inner<S: DeserializeSeed<'v>>(&self, seed: S, value: &'v Value, step: Step<'_>) -> Result<S::Value, Failure> {
         let path = Path { parent: Some(self.path), step: Some(step) };
         seed.deserialize(Tracked { value, path: &path, ignored: self.ignored })
@@ -156,14 +160,14 @@ impl<'de> Deserializer<'de> for Tracked<'de, '_> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match self.value {
             Value::Array(items) => visitor.visit_seq(Items { whole: self, items: items.iter().enumerate() }),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Err(self.wrong(&visitor)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Err(Self::wrong(&visitor)),
         }
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match self.value {
             Value::Object(members) => visitor.visit_map(Members { whole: self, members: members.iter(), current: None }),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(self.wrong(&visitor)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(Self::wrong(&visitor)),
         }
     }
 
@@ -193,7 +197,7 @@ impl<'de> Deserializer<'de> for Tracked<'de, '_> {
     ) -> Result<V::Value, Failure> {
         match self.value {
             Value::String(text) => visitor.visit_enum(word(text)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Err(self.wrong(&"a string")),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Err(Self::wrong(&"a string")),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use crate::call::{Head, Peer};
+use crate::call::{Head, HeaderMap, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{Outcome, Refusal, Verdict};
 use crate::filter::reply::{Caller, Reply};
@@ -39,6 +39,17 @@ pub enum Command {
     Reply(Reply),
 }
 
+impl Command {
+    /// The answer, where this is one.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        match self {
+            Self::Reply(reply) => Some(reply),
+            Self::Remove(_) | Self::Set(..) => None,
+        }
+    }
+}
+
 /// The answer to one thing that the proxy told.
 #[derive(Debug)]
 pub struct Step {
@@ -72,7 +83,7 @@ pub struct Surroundings<'a> {
 #[derive(Debug)]
 pub struct Arrival<'a> {
     /// The header map; `None` where it could not be read.
-    pub map: Option<Vec<(String, Vec<u8>)>>,
+    pub map: Option<HeaderMap>,
     /// What Envoy's route says.
     pub hints: Hints<'a>,
     /// The peer.
@@ -138,7 +149,7 @@ impl Exchange {
     /// The head of the call.
     pub fn head(&mut self, arrival: Arrival<'_>, with: &mut Surroundings<'_>) -> Step {
         let Arrival { map, hints, peer, end_of_stream } = arrival;
-        let mut commands = forged(map.as_deref().unwrap_or_default());
+        let mut commands = map.as_ref().map(forged).unwrap_or_default();
         let mode = hints.mode.unwrap_or(self.policy.mode);
         let head = match map.map(Head::from_map) {
             None => return self.decide(inspect::refuse(mode, peer.as_ref(), Refusal::Unreadable), commands),
@@ -211,6 +222,18 @@ impl Exchange {
         }
     }
 
+    /// The proxy did not let the headers be changed: the token, or forged headers of ours, would go on with the call. It does not,
+    /// whatever was decided before (`outcome`) and whatever the mode.
+    pub fn head_is_gone(&mut self, outcome: Option<Box<Outcome>>) -> Step {
+        let outcome = match (outcome, &self.state) {
+            (Some(outcome), _) => *outcome,
+            (None, State::Holding(opened)) => opened.refuse(&self.policy, Refusal::HoldMissing),
+            (None, State::New | State::Passed | State::Refused) => inspect::refuse(self.policy.mode, None, Refusal::HoldMissing),
+        };
+        let refused = Outcome { verdict: Verdict::Refuse, refusal: Some(Refusal::HoldMissing), ..outcome };
+        self.decide(refused, Vec::new())
+    }
+
     /// Headers can be changed behind the body only where they were held back for it.
     fn decide_after_body(&mut self, outcome: Outcome) -> Step {
         match self.policy.hold {
@@ -248,7 +271,7 @@ impl Exchange {
 }
 
 /// Commands that remove what a caller sent under the names that only we may use.
-fn forged(map: &[(String, Vec<u8>)]) -> Vec<Command> {
+fn forged(map: &HeaderMap) -> Vec<Command> {
     let ours = map.iter().map(|(name, _)| name).filter(|name| name.starts_with(OUR_HEADERS));
-    ours.map(|name| Command::Remove(name.clone())).collect()
+    ours.map(|name| Command::Remove(name.to_owned())).collect()
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use proxy_wasm::types::Status;
 
+use crate::call::HeaderMap;
+
 /// A host call that did not succeed, with the ABI's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the proxy answered with status {0}")]
@@ -66,6 +68,7 @@ mod abi {
         pub fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
         pub fn proxy_set_effective_context(context: u32) -> u32;
         pub fn proxy_done() -> u32;
+        pub fn proxy_continue_stream(kind: u32) -> u32;
     }
 }
 
@@ -129,10 +132,10 @@ pub fn plugin_configuration() -> Found {
 }
 
 /// The request's headers with the pseudo-headers, in their order.
-pub fn request_headers() -> Result<Vec<(String, Vec<u8>)>, HostError> {
+pub fn request_headers() -> Result<HeaderMap, HostError> {
     // SAFETY: as for `buffer`.
     let map = returned(|data, size| unsafe { abi::proxy_get_header_map_pairs(REQUEST_HEADERS, data, size) })?;
-    map.map_or(Ok(Vec::new()), |bytes| super::wire::read_pairs(&bytes).ok_or(HostError(u32::MAX)))
+    map.map_or(Ok(HeaderMap::default()), |bytes| super::wire::read_pairs(bytes).ok_or(HostError(u32::MAX)))
 }
 
 /// One header of the answer to a call of ours.
@@ -254,6 +257,13 @@ pub fn set_effective_context(context: u32) -> Result<(), HostError> {
     done(unsafe { abi::proxy_set_effective_context(context) })
 }
 
+/// Lets a request go on that was held back.
+pub fn resume_request() -> Result<(), HostError> {
+    const REQUEST: u32 = 0;
+    // SAFETY: values only.
+    done(unsafe { abi::proxy_continue_stream(REQUEST) })
+}
+
 /// Says that a context that asked for time when it was told to end is done.
 pub fn context_done() -> Result<(), HostError> {
     // SAFETY: no arguments.
@@ -273,4 +283,13 @@ pub fn now() -> crate::time::Timestamp {
 pub fn random() -> u64 {
     use std::hash::BuildHasher;
     std::hash::RandomState::new().hash_one(())
+}
+
+/// A seed that nobody can guess.
+#[must_use]
+pub fn seed() -> crate::identity::Seed {
+    use std::hash::BuildHasher;
+    // The keys of a `RandomState` come from the proxy's own source of randomness (`random_get`).
+    let keys = std::hash::RandomState::new();
+    (u128::from(keys.hash_one(0)) << 64 | u128::from(keys.hash_one(1))).to_le_bytes()
 }

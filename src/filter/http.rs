@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -21,7 +22,17 @@ pub struct Call {
     id: u32,
     shared: Rc<Shared>,
     exchange: Rc<RefCell<Exchange>>,
-    started: Timestamp,
+    /// How long the callbacks took that are over.
+    spent: Duration,
+}
+
+/// Where a callback stands in time.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// When it began.
+    pub began: Timestamp,
+    /// How long the call's callbacks before it took.
+    pub spent: Duration,
 }
 
 impl Call {
@@ -29,21 +40,27 @@ impl Call {
     #[must_use]
     pub fn new(id: u32, shared: Rc<Shared>) -> Self {
         let exchange = Rc::new(RefCell::new(Exchange::new(Rc::clone(&shared.policy))));
-        Self { id, shared, exchange, started: host::now() }
+        Self { id, shared, exchange, spent: Duration::ZERO }
+    }
+
+    /// A callback that begins.
+    fn begin(&self) -> Timing {
+        Timing { began: host::now(), spent: self.spent }
     }
 
     fn end_of_body(&self) -> Action {
+        let timing = self.begin();
         let mut tokens = self.shared.tokens.borrow_mut();
-        let mut with = Surroundings { now: host::now(), tokens: &mut tokens, crypto: &self.shared.crypto };
+        let mut with = Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto };
         let step = self.exchange.borrow_mut().body_end(|| buffered(&self.shared), &mut with);
         drop(tokens);
         self.stop_waiting();
-        carry_out(&self.shared, &self.exchange, step, self.started)
+        carry_out(&self.shared, &self.exchange, step, timing)
     }
 
-    fn wait(&self) {
+    fn wait(&self, since: Timestamp) {
         if self.shared.policy.hold == Hold::Headers && !self.shared.hold_works.get() {
-            let waiting = Waiting { exchange: Rc::clone(&self.exchange), since: self.started };
+            let waiting = Waiting { exchange: Rc::clone(&self.exchange), since };
             self.shared.waiting.borrow_mut().insert(self.id, waiting);
         }
     }
@@ -59,28 +76,30 @@ impl Context for Call {}
 
 impl HttpContext for Call {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let route_name = text_property("xds\0route_name");
+        let timing = self.begin();
+        let route_name = if self.shared.ask_for_route_name { text_property("xds\0route_name") } else { None };
         let settings = route_settings();
-        let (settings, broken) = match settings {
-            Ok(settings) => (settings, None),
-            Err(error) => (RouteSettings::default(), Some(error)),
+        let map = match &settings {
+            Ok(_) => host::request_headers().ok(),
+            Err(error) => {
+                host::log(Level::Error, &format!("eventguard: {error}; calls on this route are refused"));
+                None
+            }
         };
-        if let Some(error) = &broken {
-            host::log(Level::Error, &format!("eventguard: {error}; calls on this route are refused"));
-        }
-        let map = if broken.is_some() { None } else { host::request_headers().ok() };
+        let settings = settings.unwrap_or_default();
         let hints = Hints { route_name: route_name.as_deref(), route: settings.route.as_deref(), mode: settings.mode };
         let arrival = Arrival { map, hints, peer: peer(), end_of_stream };
         let mut tokens = self.shared.tokens.borrow_mut();
-        let mut with = Surroundings { now: self.started, tokens: &mut tokens, crypto: &self.shared.crypto };
+        let mut with = Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto };
         let step = self.exchange.borrow_mut().head(arrival, &mut with);
         drop(tokens);
         if let Some(cache) = step.cache {
             self.shared.count_token(cache);
         }
-        let action = carry_out(&self.shared, &self.exchange, step, self.started);
+        let action = carry_out(&self.shared, &self.exchange, step, timing);
         if self.exchange.borrow().is_waiting() {
-            self.wait();
+            self.wait(timing.began);
+            self.spent = host::now().since(timing.began);
         }
         action
     }
@@ -95,7 +114,7 @@ impl HttpContext for Call {
             return self.end_of_body();
         }
         let step = self.exchange.borrow_mut().body_part(size);
-        carry_out(&self.shared, &self.exchange, step, self.started)
+        carry_out(&self.shared, &self.exchange, step, self.begin())
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
@@ -109,28 +128,33 @@ impl Drop for Call {
     }
 }
 
-/// Does what a step commands. A header that cannot be changed, or an answer that cannot be sent, keeps the call from going on.
-pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, started: Timestamp) -> Action {
+/// Does what a step commands. A head that cannot be changed keeps the call from going on.
+pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, timing: Timing) -> Action {
+    if let Some(error) = step.commands.iter().find_map(|command| change_head(command).err()) {
+        host::log(Level::Error, &format!("eventguard: {error} to a change of the headers; the call is refused"));
+        let refusal = exchange.borrow_mut().head_is_gone(step.outcome);
+        return carry_out(shared, exchange, refusal, timing);
+    }
     if let Some(outcome) = &step.outcome {
         if outcome.refusal == Some(Refusal::HoldMissing) {
             host::log(Level::Error, missing_hold(shared.policy.hold));
         }
-        shared.record(outcome, &exchange.borrow(), started);
+        shared.record(outcome, &exchange.borrow(), timing);
     }
-    for command in &step.commands {
-        let done = match command {
-            Command::Remove(name) => host::remove_request_header(name),
-            Command::Set(name, value) => host::set_request_header(name, value.as_bytes()),
-            Command::Reply(reply) => send(reply),
-        };
-        if let Err(error) = done {
-            host::log(Level::Error, &format!("eventguard: {error}; the call does not go on"));
-            return Action::Pause;
-        }
+    if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(send) {
+        host::log(Level::Error, &format!("eventguard: {error} to an answer; the call does not go on"));
     }
     match step.flow {
         Flow::Continue => Action::Continue,
         Flow::Pause => Action::Pause,
+    }
+}
+
+fn change_head(command: &Command) -> Result<(), host::HostError> {
+    match command {
+        Command::Remove(name) => host::remove_request_header(name),
+        Command::Set(name, value) => host::set_request_header(name, value.as_bytes()),
+        Command::Reply(_) => Ok(()),
     }
 }
 
@@ -168,8 +192,9 @@ fn peer() -> Option<Peer> {
     Peer::from_uri(text_property("connection\0uri_san_peer_certificate")?)
 }
 
+/// What Envoy's route says to the filter. Metadata that cannot be had is not the same as none: it may have been meant to be stricter.
 fn route_settings() -> Result<RouteSettings, MetadataError> {
-    match host::property("xds\0route_metadata").ok().flatten() {
+    match host::property("xds\0route_metadata").map_err(|_| MetadataError::Unreadable)? {
         Some(metadata) => RouteSettings::parse(&metadata),
         None => Ok(RouteSettings::default()),
     }

@@ -26,6 +26,9 @@ pub struct RouteSettings {
 /// Why the metadata cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
+    /// The proxy does not hand it over.
+    #[error("the proxy does not hand over the route metadata")]
+    Unreadable,
     /// Not a serialized `Metadata`.
     #[error("the route metadata is not a serialized envoy.config.core.v3.Metadata")]
     Malformed,

@@ -3,42 +3,38 @@
 
 use std::collections::HashMap;
 
-use crate::decision::{JudgedEvent, Outcome, Verdict};
+use crate::decision::{Outcome, Refusal, Verdict};
 
 /// What is counted of one event.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct EventCount {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventCount<'o> {
     verdict: Verdict,
     code: &'static str,
-    route: String,
-    event_type: String,
+    route: &'o str,
+    event_type: &'o str,
 }
 
-impl EventCount {
+impl<'o> EventCount<'o> {
     /// One count for each event of a call; one of type `none` where the call was refused before its events were read.
-    #[must_use]
-    pub fn of(outcome: &Outcome) -> Vec<Self> {
-        let route = tag_value(outcome.route.as_deref().unwrap_or("none"));
-        let code = |refusal: Option<&crate::decision::Refusal>| refusal.map_or("none", |refusal| refusal.code().as_str());
-        if outcome.events.is_empty() {
-            let code = code(outcome.refusal.as_ref());
-            return vec![Self { verdict: outcome.verdict, code, route, event_type: "none".to_owned() }];
-        }
-        let count = |event: &JudgedEvent| Self {
+    pub fn of(outcome: &'o Outcome) -> impl Iterator<Item = Self> {
+        let route = outcome.route.as_deref().unwrap_or("none");
+        let code = |refusal: Option<&Refusal>| refusal.map_or("none", |refusal| refusal.code().as_str());
+        let unread = || Self { verdict: outcome.verdict, code: code(outcome.refusal.as_ref()), route, event_type: "none" };
+        let events = outcome.events.iter().map(move |event| Self {
             verdict: event.verdict,
             code: code(event.refusal.as_ref()),
-            route: route.clone(),
+            route,
             // The rule's own pattern, so that callers cannot make names: types outside the policy are all one.
-            event_type: tag_value(event.rule.as_deref().unwrap_or("other")),
-        };
-        outcome.events.iter().map(count).collect()
+            event_type: event.rule.as_deref().unwrap_or("other"),
+        });
+        outcome.events.is_empty().then(unread).into_iter().chain(events)
     }
 
     /// The name of the counter.
     #[must_use]
     pub fn name(&self) -> String {
-        let Self { verdict, code, route, event_type } = self;
-        let verdict = verdict.as_str();
+        let Self { verdict, code, .. } = self;
+        let (verdict, route, event_type) = (verdict.as_str(), tag_value(self.route), tag_value(self.event_type));
         format!("verdict=.={verdict};.;code=.={code};.;route=.={route};.;type=.={event_type};.;eventguard_events_total")
     }
 }
@@ -59,18 +55,34 @@ pub mod names {
     pub const AUDIT_QUEUED: &str = "eventguard_audit_queued";
 }
 
+/// The id of a metric; `None` where the proxy did not define it.
+type Id = Option<u32>;
+
+type Names<T> = HashMap<Box<str>, T>;
+
 /// Keeps the ids of metrics that were defined, since every definition makes a new one.
 #[derive(Debug, Default)]
-pub struct Defined(HashMap<String, Option<u32>>);
+pub struct Defined {
+    plain: HashMap<&'static str, Id>,
+    /// By verdict and code, then route, then event type: found without putting a name together for each event.
+    events: HashMap<(Verdict, &'static str), Names<Names<Id>>>,
+}
 
 impl Defined {
-    /// The id of a metric; `define` is asked once for each name. `None` where the proxy did not define it.
-    pub fn id(&mut self, name: &str, define: impl FnOnce() -> Option<u32>) -> Option<u32> {
-        if let Some(id) = self.0.get(name) {
+    /// The id of a metric without tags; `define` is asked once for each name.
+    pub fn id(&mut self, name: &'static str, define: impl FnOnce(&str) -> Id) -> Id {
+        *self.plain.entry(name).or_insert_with(|| define(name))
+    }
+
+    /// The id of an event's counter; `define` is asked once for each.
+    pub fn event_id(&mut self, count: &EventCount<'_>, define: impl FnOnce(&str) -> Id) -> Id {
+        let EventCount { verdict, code, route, event_type } = *count;
+        let routes = self.events.entry((verdict, code)).or_default();
+        if let Some(id) = routes.get(route).and_then(|types| types.get(event_type)) {
             return *id;
         }
-        let id = define();
-        self.0.insert(name.to_owned(), id);
+        let id = define(&count.name());
+        routes.entry(route.into()).or_default().insert(event_type.into(), id);
         id
     }
 }
@@ -78,4 +90,30 @@ impl Defined {
 /// A tag's value ends at `;.;`, and dots part names: neither may come out of a name of the policy.
 fn tag_value(text: &str) -> String {
     text.replace([';', '='], "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_is_defined_once_and_tags_cannot_be_broken_out_of() {
+        let count = EventCount { verdict: Verdict::Admit, code: "none", route: "a;.;b=c", event_type: "com.shop.*" };
+        let mut names = Vec::new();
+        let mut defined = Defined::default();
+        for _ in 0..2 {
+            let mut define = |name: &str| {
+                names.push(name.to_owned());
+                Some(7)
+            };
+            assert_eq!(defined.event_id(&count, &mut define), Some(7));
+            assert_eq!(defined.id(names::TIME, &mut define), Some(7));
+        }
+        let name = "verdict=.=admit;.;code=.=none;.;route=.=a_._b_c;.;type=.=com.shop.*;.;eventguard_events_total";
+        assert_eq!(names, [name, names::TIME]);
+        let mut other = |_: &str| Some(8);
+        assert_eq!(defined.event_id(&EventCount { event_type: "other", ..count }, &mut other), Some(8));
+        assert_eq!(defined.event_id(&EventCount { route: "b", ..count }, &mut other), Some(8));
+        assert_eq!(defined.event_id(&EventCount { verdict: Verdict::Observe, ..count }, &mut other), Some(8));
+    }
 }

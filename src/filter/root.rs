@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
+use proxy_wasm::types::{Action, ContextType};
 
 use super::exchange::Exchange;
 use super::host::{self, Level, MetricKind};
-use super::http::Call;
+use super::http::{Call, Timing, carry_out};
 use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
 use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
@@ -34,6 +34,8 @@ pub struct Shared {
     pub waiting: RefCell<HashMap<u32, Waiting>>,
     /// Whether a body has come for a head that was held back: then the hold works.
     pub hold_works: Cell<bool>,
+    /// Whether the policy asks for the name of Envoy's route: a property that costs a microsecond.
+    pub ask_for_route_name: bool,
     queue: RefCell<Queue>,
     metrics: RefCell<Defined>,
 }
@@ -48,9 +50,10 @@ impl Shared {
     fn new(policy: Policy) -> Self {
         Self {
             crypto: HostCrypto::probe(),
-            tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY)),
+            tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY, host::seed())),
             waiting: RefCell::default(),
             hold_works: Cell::new(false),
+            ask_for_route_name: policy.routes.ask_for_route_name(),
             queue: RefCell::new(Queue::new(queue_settings(&policy.audit))),
             metrics: RefCell::default(),
             policy: Rc::new(policy),
@@ -58,13 +61,11 @@ impl Shared {
     }
 
     /// Counts and records what was decided of a call.
-    pub fn record(&self, outcome: &Outcome, exchange: &Exchange, started: Timestamp) {
-        let now = host::now();
+    pub fn record(&self, outcome: &Outcome, exchange: &Exchange, Timing { began: now, spent }: Timing) {
         for count in EventCount::of(outcome) {
-            self.count(&count.name(), 1);
+            let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
+            told("eventguard_events_total", id.map(|id| host::increment_metric(id, 1)));
         }
-        let micros = u64::try_from(now.since(started).as_micros()).unwrap_or(u64::MAX);
-        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
         let caller = exchange.caller();
         let circumstances = Circumstances {
             authority: &caller.authority,
@@ -83,6 +84,8 @@ impl Shared {
                 queue.push(record, now);
             }
         }
+        let micros = u64::try_from((spent + host::now().since(now)).as_micros()).unwrap_or(u64::MAX);
+        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
     }
 
     /// Counts how a token was verified.
@@ -90,18 +93,22 @@ impl Shared {
         self.count(if cache == CacheUse::Hit { names::CACHE_HITS } else { names::CACHE_MISSES }, 1);
     }
 
-    fn count(&self, name: &str, by: u64) {
+    fn count(&self, name: &'static str, by: u64) {
         if let Ok(by @ 1..) = i64::try_from(by) {
             self.with_metric(MetricKind::Counter, name, |id| host::increment_metric(id, by));
         }
     }
 
-    fn with_metric(&self, kind: MetricKind, name: &str, act: impl FnOnce(u32) -> Result<(), host::HostError>) {
-        let id = self.metrics.borrow_mut().id(name, || host::define_metric(kind, name).ok());
-        // A proxy that does not count must not keep calls from being judged.
-        if let Some(Err(error)) = id.map(act) {
-            host::log(Level::Warn, &format!("eventguard: the metric `{name}` could not be set: {error}"));
-        }
+    fn with_metric(&self, kind: MetricKind, name: &'static str, act: impl FnOnce(u32) -> Result<(), host::HostError>) {
+        let id = self.metrics.borrow_mut().id(name, |name| host::define_metric(kind, name).ok());
+        told(name, id.map(act));
+    }
+}
+
+/// A proxy that does not count must not keep calls from being judged.
+fn told(name: &str, done: Option<Result<(), host::HostError>>) {
+    if let Some(Err(error)) = done {
+        host::log(Level::Warn, &format!("eventguard: the metric `{name}` could not be set: {error}"));
     }
 }
 
@@ -264,7 +271,12 @@ fn refuse_unheld(shared: &Shared, now: Timestamp) {
         let Some(call) = shared.waiting.borrow_mut().remove(&id) else { continue };
         if host::set_effective_context(id).is_ok() {
             let step = call.exchange.borrow_mut().hold_failed();
-            super::http::carry_out(shared, &call.exchange, step, call.since);
+            let timing = Timing { began: now, spent: Duration::ZERO };
+            if carry_out(shared, &call.exchange, step, timing) == Action::Continue
+                && let Err(error) = host::resume_request()
+            {
+                host::log(Level::Error, &format!("eventguard: {error} to a held call that goes on"));
+            }
         }
     }
 }

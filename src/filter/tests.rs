@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::exchange::{Arrival, Buffered, Command, Exchange, Flow, Step, Surroundings};
+use crate::call::HeaderMap;
 use crate::config;
 use crate::crypto::RustCrypto;
 use crate::decision::{Code, Verdict};
@@ -30,19 +31,19 @@ fn exchange(settings: &str) -> Exchange {
 }
 
 fn with<T>(act: impl FnOnce(&mut Surroundings<'_>) -> T) -> T {
-    let mut tokens = TokenCache::new(TokenCache::DEFAULT_CAPACITY);
+    let mut tokens = TokenCache::new(TokenCache::DEFAULT_CAPACITY, [7; 16]);
     let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
     act(&mut Surroundings { now, tokens: &mut tokens, crypto: &RustCrypto })
 }
 
-fn map(path: &str, more: &[(&str, &[u8])]) -> Vec<(String, Vec<u8>)> {
+fn map(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
     let base: [(&str, &[u8]); 4] = [
         (":method", b"POST"),
         (":authority", b"bus"),
         (":path", path.as_bytes()),
         ("content-type", b"application/cloudevents+json"),
     ];
-    base.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
+    base.iter().chain(more).copied().collect()
 }
 
 fn head(exchange: &mut Exchange, path: &str, more: &[(&str, &[u8])], end_of_stream: bool) -> Step {
@@ -188,9 +189,9 @@ fn the_answer_is_a_problem_with_the_code_and_a_challenge() {
 #[test]
 fn a_grpc_caller_is_answered_in_its_own_way() {
     let mut exchange = exchange("");
-    let mut map = map("/events/carts", &[]);
-    map.retain(|(name, _)| name != "content-type");
-    map.push(("content-type".to_owned(), b"application/grpc".to_vec()));
+    let map = map("/events/carts", &[]);
+    let other = map.iter().map(|(name, value)| (name, if name == "content-type" { b"application/grpc" } else { value }));
+    let map = other.collect();
     let arrival = Arrival { map: Some(map), hints: Hints::default(), peer: None, end_of_stream: false };
     let step = with(|with| exchange.head(arrival, with));
     let Some(Command::Reply(reply)) = step.commands.last() else { panic!("{:?}", step.commands) };

@@ -1,11 +1,12 @@
 //! Tokens that were verified before. A plain value that whoever owns it keeps for as long as the policy stands: a token verified
-//! under other issuers or keys proves nothing here. Only what verified is kept, under the digest of the whole token.
+//! under other issuers or keys proves nothing here. Only what verified is kept, and only the very same token finds it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hasher as _};
 
 use super::claims::{VerifiedToken, find};
 use super::{Issuer, Publisher, TokenError, verify_token};
-use crate::crypto::{Crypto, sha256};
+use crate::crypto::Crypto;
 use crate::time::Timestamp;
 
 /// Bytes of all tokens whose claims are kept: no issuer's habit of large tokens fills the proxy's memory.
@@ -15,13 +16,27 @@ const MAX_BYTES: usize = 2 * 1024 * 1024;
 #[derive(Debug)]
 pub struct TokenCache {
     capacity: usize,
-    tokens: BTreeMap<Digest, VerifiedToken>,
-    /// What `tokens` holds, in the order of its coming, with the length of each token.
-    order: VecDeque<(Digest, usize)>,
+    seed: Seed,
+    tokens: HashMap<u64, Known, BuildHasherDefault<DefaultHasher>>,
+    /// What `tokens` holds, in the order of its coming.
+    order: VecDeque<u64>,
     bytes: usize,
 }
 
-type Digest = [u8; 32];
+/// A number that callers do not know: without it nobody can choose tokens that hash alike, nor learn from the time that a
+/// comparison takes, since only tokens of the same hash are compared.
+pub type Seed = [u8; 16];
+
+struct Known {
+    text: Box<str>,
+    token: VerifiedToken,
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.token.fmt(f)
+    }
+}
 
 /// Whether a token's signature had been verified before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +53,8 @@ impl TokenCache {
 
     /// An empty cache for up to `capacity` tokens; with 0 every token is verified anew.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self { capacity, tokens: BTreeMap::new(), order: VecDeque::new(), bytes: 0 }
+    pub fn new(capacity: usize, seed: Seed) -> Self {
+        Self { capacity, seed, tokens: HashMap::default(), order: VecDeque::new(), bytes: 0 }
     }
 
     /// As [`super::verify`], but for the signature of a token that was verified before. Audience and subject are settled with
@@ -55,22 +70,34 @@ impl TokenCache {
         now: Timestamp,
         crypto: &dyn Crypto,
     ) -> (Result<Publisher, TokenError>, CacheUse) {
-        let digest = sha256(token.as_bytes());
-        let known = self.tokens.get(&digest).and_then(|known| Some((known, find(issuers, known.issuer())?)));
-        if let Some((known, issuer)) = known {
+        let hash = self.hash(token);
+        if let Some((known, issuer)) = self.find(hash, token, issuers) {
             let checked = known.check_times(issuer, now).map(|()| Publisher::from_token(known.clone()));
             return (checked, CacheUse::Hit);
         }
         let verified = verify_token(token, issuers, now, crypto);
         if let Ok(verified) = &verified {
-            self.keep(digest, token.len(), verified.clone());
+            self.keep(hash, Known { text: token.into(), token: verified.clone() });
         }
         (verified.map(Publisher::from_token), CacheUse::Miss)
     }
 
+    /// SipHash with a secret in front: eight times as fast as a digest, and the token itself is compared.
+    fn hash(&self, token: &str) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&self.seed);
+        hasher.write(token.as_bytes());
+        hasher.finish()
+    }
+
+    fn find<'s>(&'s self, hash: u64, token: &str, issuers: &'s [Issuer]) -> Option<(&'s VerifiedToken, &'s Issuer)> {
+        let known = self.tokens.get(&hash).filter(|known| *known.text == *token)?;
+        Some((&known.token, find(issuers, known.token.issuer())?))
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
-        *self = Self::new(self.capacity);
+        *self = Self::new(self.capacity, self.seed);
     }
 
     /// How many tokens are kept.
@@ -85,23 +112,23 @@ impl TokenCache {
         self.tokens.is_empty()
     }
 
-    fn keep(&mut self, digest: Digest, length: usize, token: VerifiedToken) {
-        if self.capacity == 0 {
+    fn keep(&mut self, hash: u64, known: Known) {
+        let length = known.text.len();
+        // A token that hashes as another one does stays out: the first one leaves when it is the oldest.
+        if self.capacity == 0 || self.tokens.contains_key(&hash) {
             return;
         }
         while self.order.len() >= self.capacity || (self.bytes + length > MAX_BYTES && !self.order.is_empty()) {
             self.drop_oldest();
         }
-        if self.tokens.insert(digest, token).is_none() {
-            self.order.push_back((digest, length));
-            self.bytes += length;
-        }
+        self.tokens.insert(hash, known);
+        self.order.push_back(hash);
+        self.bytes += length;
     }
 
     fn drop_oldest(&mut self) {
-        if let Some((digest, length)) = self.order.pop_front() {
-            self.tokens.remove(&digest);
-            self.bytes -= length;
+        if let Some(known) = self.order.pop_front().and_then(|hash| self.tokens.remove(&hash)) {
+            self.bytes -= known.text.len();
         }
     }
 }

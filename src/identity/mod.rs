@@ -16,7 +16,7 @@ use crate::call::{Head, HeaderError};
 use crate::crypto::Crypto;
 use crate::key::{Algorithm, KeySet};
 use crate::time::Timestamp;
-pub use cache::{CacheUse, TokenCache};
+pub use cache::{CacheUse, Seed, TokenCache};
 use claims::Claims;
 pub use claims::VerifiedToken;
 use token::Jws;

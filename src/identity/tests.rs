@@ -175,11 +175,8 @@ mod the_header_of_the_call {
     }
 
     fn head(values: &[&[u8]]) -> Head {
-        let mut map: Vec<(String, Vec<u8>)> = [(":method", "POST"), (":authority", "bus"), (":path", "/")]
-            .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
-            .to_vec();
-        map.extend(values.iter().map(|value| ("authorization".to_owned(), value.to_vec())));
-        Head::from_map(map).unwrap()
+        let pseudo: [(&str, &[u8]); 3] = [(":method", b"POST"), (":authority", b"bus"), (":path", b"/")];
+        Head::from_map(pseudo.into_iter().chain(values.iter().map(|value| ("authorization", *value))).collect()).unwrap()
     }
 
     fn read(scheme: Option<&str>, values: &[&[u8]]) -> Result<String, TokenError> {
@@ -623,7 +620,7 @@ mod cache {
 
     impl Trial {
         fn new(capacity: usize) -> Self {
-            Self { cache: TokenCache::new(capacity), crypto: Counting(Cell::new(0)), issuers: vec![shop()] }
+            Self { cache: TokenCache::new(capacity, [7; 16]), crypto: Counting(Cell::new(0)), issuers: vec![shop()] }
         }
 
         fn judge_at(&mut self, now: Timestamp, token: &str) -> (Option<TokenError>, CacheUse) {

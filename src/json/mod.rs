@@ -10,6 +10,7 @@ mod tests;
 use std::borrow::Cow;
 
 pub use pointer::{NotAPointer, Pointer};
+pub(crate) use read::second_of_two;
 
 /// A JSON text (RFC 8259) that was read whole. Values are looked at through [`Value`].
 #[derive(Debug)]

@@ -332,8 +332,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where the second one of two equal keys starts. Sorting keeps objects of thousands of keys from costing their square.
-fn second_of_two(keys: &mut [(Cow<'_, str>, usize)]) -> Option<usize> {
+/// The number that comes with the second one of two equal keys. Sorting keeps thousands of keys from costing their square.
+pub(crate) fn second_of_two(keys: &mut [(Cow<'_, str>, usize)]) -> Option<usize> {
     if keys.len() > COMPARED_PAIRWISE {
         keys.sort_unstable();
         let pairs = keys.iter().zip(keys.iter().skip(1));

@@ -1,7 +1,5 @@
 //! JWK Sets (RFC 7517 section 5) into keys that are found by their id.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 
 use super::{Jwk, KeyError, PublicKey, cut};
@@ -59,11 +57,12 @@ impl KeySet {
     pub fn from_jwks(jwks: &[Jwk]) -> Result<Self, Vec<KeySetError>> {
         let mut errors = Vec::new();
         let mut keys = Vec::with_capacity(jwks.len());
-        let mut ids = BTreeSet::new();
         for (index, jwk) in jwks.iter().enumerate() {
             match &jwk.kid {
                 None if jwks.len() > 1 => errors.push(KeySetError::Unreachable { index }),
-                Some(id) if !ids.insert(id) => errors.push(KeySetError::DuplicateId { index, id: cut(id) }),
+                Some(id) if jwks.iter().take(index).any(|former| former.kid.as_ref() == Some(id)) => {
+                    errors.push(KeySetError::DuplicateId { index, id: cut(id) })
+                }
                 None | Some(_) => {}
             }
             match PublicKey::from_jwk(jwk) {

@@ -3,13 +3,14 @@
 //! might not do the same.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::call::cut;
 
 /// A path with variables: `/events/{topic}`. A variable is one whole segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTemplate {
-    text: String,
+    text: Arc<str>,
     segments: Vec<Segment>,
 }
 
@@ -65,7 +66,7 @@ impl PathTemplate {
             }
             segments.push(segment);
         }
-        Ok(Self { text: text.to_owned(), segments })
+        Ok(Self { text: text.into(), segments })
     }
 
     /// The path of a gRPC method, `package.Service/Method`: two literal segments.
@@ -85,6 +86,12 @@ impl PathTemplate {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The same, without a copy.
+    #[must_use]
+    pub fn shared_text(&self) -> Arc<str> {
+        Arc::clone(&self.text)
     }
 
     /// Whether a path is one of this template: a variable stands for any one segment.

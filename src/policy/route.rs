@@ -2,6 +2,7 @@
 //! route and that route's metadata; knows nothing of bodies.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::path::{CallPath, PathTemplate, TopicTemplate};
 use crate::call::Head;
@@ -12,7 +13,7 @@ use crate::rules::Mode;
 #[derive(Debug, Clone)]
 pub struct Route {
     /// The policy's name for it.
-    pub name: String,
+    pub name: Arc<str>,
     /// Which calls take it.
     pub matcher: Matcher,
     /// How they carry events.
@@ -90,13 +91,19 @@ impl Routes {
         self.0.get(index)
     }
 
+    /// Whether a route asks for the name of Envoy's own route.
+    #[must_use]
+    pub fn ask_for_route_name(&self) -> bool {
+        self.0.iter().any(|route| route.matcher.route_name.is_some())
+    }
+
     /// The route that a call takes: the first that matches. Where the metadata of Envoy's route names a route of the policy, it is
     /// that one, whatever its `match` says, so that such a call is never left unjudged; `None` where the policy has no such route.
     #[must_use]
     pub fn find<'a>(&'a self, head: &'a Head, hints: &Hints<'_>) -> Option<Matched<'a>> {
         let path = CallPath::new(head.path());
         let takes = |route: &Route| match hints.route {
-            Some(name) => route.name == name,
+            Some(name) => *route.name == *name,
             None => route.matcher.matches(head, &path, hints.route_name),
         };
         let (index, route) = self.0.iter().enumerate().find(|(_, route)| takes(route))?;
@@ -107,8 +114,8 @@ impl Routes {
 impl Route {
     /// The path template (or gRPC path) as text, for the record: the path itself may hold secrets, and has no bound.
     #[must_use]
-    pub fn path_template(&self) -> Option<String> {
-        self.matcher.path.as_ref().map(|template| template.text().to_owned())
+    pub fn path_template(&self) -> Option<Arc<str>> {
+        self.matcher.path.as_ref().map(PathTemplate::shared_text)
     }
 
     fn topic<'a>(&'a self, path: &CallPath<'a>) -> Option<Cow<'a, str>> {
@@ -237,13 +244,12 @@ mod tests {
     use super::*;
 
     fn head(method: &str, authority: &str, path: &str) -> Head {
-        let map = [(":method", method), (":authority", authority), (":path", path)];
-        Head::from_map(map.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into()).unwrap()
+        Head::from_map([(":method", method), (":authority", authority), (":path", path)].into_iter().collect()).unwrap()
     }
 
     fn route(name: &str, matcher: Matcher) -> Route {
         let topic = matcher.path.as_ref().and_then(TopicTemplate::of_path);
-        Route { name: name.to_owned(), matcher, protocol: Protocol::CloudEvents, topic, access: Access::Token }
+        Route { name: name.into(), matcher, protocol: Protocol::CloudEvents, topic, access: Access::Token }
     }
 
     fn matcher(methods: &[&str], hosts: &[&str], path: Option<&str>, route_name: Option<&str>) -> Matcher {
@@ -291,7 +297,7 @@ mod tests {
     fn a_match_tells_the_topic_and_the_template() {
         let (routes, head) = (routes(), head("PUT", "bus", "/events/c%61rts"));
         let matched = routes.find(&head, &Hints::default()).unwrap();
-        assert_eq!(routes.get(matched.index).map(|route| route.name.as_str()), Some("events"));
+        assert_eq!(routes.get(matched.index).map(|route| &*route.name), Some("events"));
         assert_eq!(
             (matched.topic.as_deref(), matched.route.path_template().as_deref()),
             (Some("carts"), Some("/events/{topic}"))
@@ -308,7 +314,7 @@ mod tests {
         ] {
             let head = head("POST", "bus", path);
             let matched = routes.find(&head, &Hints { route: Some(name), ..Hints::default() });
-            let found = matched.as_ref().map(|matched| (matched.route.name.as_str(), matched.topic.as_deref()));
+            let found = matched.as_ref().map(|matched| (&*matched.route.name, matched.topic.as_deref()));
             assert_eq!(found, expected, "{path} {name}");
         }
     }

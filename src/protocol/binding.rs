@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::budget::Budget;
+use crate::json::second_of_two;
 
 use super::attributes::Attributes;
 use super::media::MediaType;
@@ -74,11 +75,11 @@ impl<'a> Binding<'a> {
         Ok(())
     }
 
-    /// A name that is there twice; sorted, so that many names do not cost their square.
+    /// A name that is there twice.
     pub(super) fn repeated(&self) -> Option<&str> {
-        let mut names: Vec<&str> = self.attributes.iter().map(|(name, _)| name.as_ref()).collect();
-        names.sort_unstable();
-        names.iter().zip(names.iter().skip(1)).find(|(first, second)| first == second).map(|(first, _)| *first)
+        let names = self.attributes.iter().enumerate().map(|(index, (name, _))| (Cow::Borrowed(name.as_ref()), index));
+        let second = second_of_two(&mut names.collect::<Vec<_>>())?;
+        self.attributes.get(second).map(|(name, _)| name.as_ref())
     }
 
     /// Where the attributes of the event are.

@@ -315,14 +315,14 @@ fn collect<'a>(
     events: impl Iterator<Item = Result<Event<'a>, ProtocolError>>,
     budget: &Budget,
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
-    let mut events = events.fuse();
-    let all = events.by_ref().take(budget.events).collect::<Result<Vec<_>, _>>()?;
-    // Looked at only where the bound was reached: one event more is read, and no further.
-    match (all.is_empty(), events.next()) {
-        (_, Some(_)) => Err(ProtocolError::TooMany { limit: budget.events }),
-        (true, None) => Err(malformed("a call without an event")),
-        (false, None) => Ok(all),
+    let mut all = Vec::new();
+    for event in events {
+        if all.len() >= budget.events {
+            return Err(ProtocolError::TooMany { limit: budget.events });
+        }
+        all.push(event?);
     }
+    if all.is_empty() { Err(malformed("a call without an event")) } else { Ok(all) }
 }
 
 /// The members of those names; any other one is refused, since who knows what it would do.

@@ -5,11 +5,11 @@
 mod pattern;
 mod publisher;
 
-use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 
 pub use pattern::NotAPattern;
 pub use publisher::{Claim, ClaimValue, PublisherRule};
@@ -51,11 +51,11 @@ impl fmt::Display for Mode {
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// The event types, as the policy writes them: one type, or a name and a trailing `.*`. It is the rule's name too.
-    pub event_type: String,
+    pub event_type: Arc<str>,
     /// Where these events may be published to; `None` for any topic, or none.
-    pub topics: Option<BTreeSet<String>>,
+    pub topics: Option<Names>,
     /// Where these events may come from; `None` for any source, or none.
-    pub sources: Option<BTreeSet<String>>,
+    pub sources: Option<Names>,
     /// Who may publish them: any of these.
     pub publishers: Vec<PublisherRule>,
     /// Whether they must be signed.
@@ -84,11 +84,14 @@ pub struct Rules {
     /// By what stands before the `*`, its dot included.
     below: Index,
     /// The lengths of the keys of `below`, longest first, each once.
-    lengths: BTreeSet<Reverse<usize>>,
+    lengths: Vec<usize>,
 }
 
 /// The keys are the policy's, so nobody can choose colliding ones: the fixed hasher needs no randomness from the host.
 type Index = HashMap<String, usize, BuildHasherDefault<DefaultHasher>>;
+
+/// Names of the policy, hashed likewise.
+pub type Names = HashSet<String, BuildHasherDefault<DefaultHasher>>;
 
 /// Why a rule was not added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -150,7 +153,11 @@ impl Rules {
         let (index, name) = match TypePattern::parse(&rule.event_type)? {
             TypePattern::Exact(name) => (&mut self.exact, name),
             TypePattern::Below { prefix } => {
-                self.lengths.insert(Reverse(prefix.len()));
+                let length = prefix.len();
+                let place = self.lengths.partition_point(|other| *other > length);
+                if self.lengths.get(place) != Some(&length) {
+                    self.lengths.insert(place, length);
+                }
                 (&mut self.below, prefix)
             }
         };
@@ -175,7 +182,7 @@ impl Rules {
             return None;
         }
         self.lengths.iter().find_map(|length| {
-            let (prefix, rest) = event_type.split_at_checked(length.0)?;
+            let (prefix, rest) = event_type.split_at_checked(*length)?;
             if rest.is_empty() || !prefix.ends_with('.') { None } else { self.below.get(prefix) }
         })
     }
@@ -231,7 +238,7 @@ pub fn check(rule: &Rule, event: &Event<'_>, publisher: Option<&Publisher>, peer
     Ok(())
 }
 
-fn allows(allowed: Option<&BTreeSet<String>>, found: Option<&str>) -> bool {
+fn allows(allowed: Option<&Names>, found: Option<&str>) -> bool {
     allowed.is_none_or(|allowed| found.is_some_and(|found| allowed.contains(found)))
 }
 

@@ -96,8 +96,10 @@ fn candidates<'a>(signatures: &[(Version, Vec<u8>)], verifier: &Verifier<'a>) ->
     if candidates.is_empty() {
         out_of_time?;
     }
-    candidates.sort_by_key(|signer| verifier.expected.is_some_and(|expected| expected != signer.publisher));
-    Ok(candidates)
+    let is_expected = |signer: &&Signer| verifier.expected.is_none_or(|expected| expected == signer.publisher);
+    let (mut first, others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_expected);
+    first.extend(others);
+    Ok(first)
 }
 
 impl<'h> Headers<'h> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Place, Problem, Problems, UnknownKeys, duplicate, duration, header_name, is_token, raw, read, required_text, span, texts,
+    Place, Problem, Problems, Seen, UnknownKeys, duration, header_name, is_token, raw, read, required_text, span, texts,
 };
 use crate::call::cut;
 use crate::identity::{Forward, Issuer, TokenSettings};
@@ -112,11 +112,9 @@ pub(super) fn check_different(issuers: &[(usize, Issuer)], place: &Place, proble
 }
 
 fn check(issuers: &[(usize, Issuer)], key: &str, value: fn(&Issuer) -> &String, place: &Place, problems: &mut Problems) {
-    let mut seen = std::collections::BTreeMap::new();
+    let mut seen = Seen::default();
     for (index, issuer) in issuers {
-        if let Some(former) = seen.insert(value(issuer), *index) {
-            problems.add(&place.index(*index).key(key), duplicate(value(issuer), place.index(former)));
-        }
+        seen.add(value(issuer), *index, place, &place.index(*index).key(key), problems);
     }
 }
 

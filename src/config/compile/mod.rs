@@ -7,7 +7,7 @@ mod route;
 mod rule;
 mod signature;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -42,7 +42,7 @@ pub(super) fn compile(document: &Value, digest: String, env: Environment<'_>) ->
 
 /// What the parts of a document may refer to, also where that is otherwise wrong.
 struct Names<'a> {
-    issuers: BTreeSet<&'a str>,
+    issuers: Vec<&'a str>,
     issuers_are_there: bool,
     signers_are_there: bool,
 }
@@ -181,20 +181,29 @@ fn texts(list: Option<Vec<String>>, place: &Place, problems: &mut Problems) -> O
     if list.is_empty() {
         problems.add(place, Problem::Empty);
     }
-    let mut seen = std::collections::BTreeMap::new();
+    let mut seen = Seen::default();
     for (index, item) in list.iter().enumerate() {
+        let here = place.index(index);
         if item.is_empty() {
-            problems.add(&place.index(index), Problem::Empty);
+            problems.add(&here, Problem::Empty);
         }
-        if let Some(former) = seen.insert(item.as_str(), index) {
-            problems.add(&place.index(index), duplicate(item, place.index(former)));
-        }
+        seen.add(item, index, place, &here, problems);
     }
     Some(list)
 }
 
-fn duplicate(value: &str, former: Place) -> Problem {
-    Problem::Duplicate { value: cut(value, 64).to_owned(), former }
+/// The texts of a list that must differ, with their indices.
+#[derive(Default)]
+struct Seen<'a>(BTreeMap<&'a str, usize>);
+
+impl<'a> Seen<'a> {
+    /// Notes at `here` where `text` was there before, somewhere in the list at `place`.
+    fn add(&mut self, text: &'a str, index: usize, place: &Place, here: &Place, problems: &mut Problems) {
+        if let Some(former) = self.0.insert(text, index) {
+            let former = place.index(former);
+            problems.add(here, Problem::Duplicate { value: cut(text, 64).to_owned(), former });
+        }
+    }
 }
 
 /// A duration, or the one that holds where nothing is said.

@@ -1,6 +1,6 @@
 //! Routes: which calls, which protocol, which topic.
 
-use super::{Names, Place, Problem, Problems, duplicate, is_token, raw, required_text, text, texts};
+use super::{Names, Place, Problem, Problems, Seen, is_token, raw, required_text, text, texts};
 use crate::call::cut;
 use crate::json::Pointer;
 use crate::policy::path::{PathTemplate, TopicTemplate};
@@ -20,7 +20,7 @@ pub(super) fn route(raw: raw::Route, place: &Place, problems: &mut Problems) -> 
         None => matcher.path.as_ref().and_then(TopicTemplate::of_path),
     };
     let access = if anonymous == Some(true) { Access::Anonymous } else { Access::Token };
-    Some(Route { name: name?, matcher, protocol: protocol?, topic, access })
+    Some(Route { name: name?.into(), matcher, protocol: protocol?, topic, access })
 }
 
 fn matcher(raw: raw::Match, place: &Place, problems: &mut Problems) -> Option<Matcher> {
@@ -74,12 +74,10 @@ fn envelope(raw: raw::Envelope, place: &Place, problems: &mut Problems) -> Optio
 
 /// What no call reaches was not meant to be written, and may be what was meant to be stricter.
 pub(super) fn routes(routes: Vec<(usize, Route)>, names: &Names<'_>, place: &Place, problems: &mut Problems) -> Routes {
-    let mut seen = std::collections::BTreeMap::new();
+    let mut seen = Seen::default();
     for (at, (index, route)) in routes.iter().enumerate() {
         let here = place.index(*index);
-        if let Some(former) = seen.insert(&route.name, *index) {
-            problems.add(&here.key("name"), duplicate(&route.name, place.index(former)));
-        }
+        seen.add(&route.name, *index, place, &here.key("name"), problems);
         let former = routes.iter().take(at).find(|(_, former)| former.matcher.covers(&route.matcher));
         if let Some((former, _)) = former {
             problems.add(&here, Problem::Unreachable { by: place.index(*former) });

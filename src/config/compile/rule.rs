@@ -29,7 +29,7 @@ pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, proble
         None => Some(SignatureRule::Optional),
     };
     Some(Rule {
-        event_type: event_type?,
+        event_type: event_type?.into(),
         topics: topics.map(|topics| topics.into_iter().collect()),
         sources: sources.map(|sources| sources.into_iter().collect()),
         publishers: publishers.into_iter().map(|(_, publisher)| publisher).collect(),

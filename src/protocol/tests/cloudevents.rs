@@ -321,7 +321,7 @@ fn a_header_that_is_not_text_or_there_twice_is_the_fault_of_the_call() {
     let judge = |extra: (&str, &[u8])| {
         let mut entries = entries.clone();
         entries.push((extra.0.to_owned(), extra.1.to_vec()));
-        let head = Head::from_map(entries).unwrap();
+        let head = Head::from_map(entries.into_iter().collect()).unwrap();
         Protocol::CloudEvents.events(Form::Binary, &head, b"", None, &BUDGET).map(|_| ())
     };
     assert_eq!(judge(("ce-x", b"y")), Ok(()));
@@ -412,7 +412,7 @@ proptest! {
             [(":method", "POST"), (":authority", "bus"), (":path", "/e")].map(|(name, value)| (name.into(), value.into())).to_vec();
         entries.push(("ce-type".into(), value.clone()));
         entries.push(("content-type".into(), value));
-        let head = Head::from_map(entries).unwrap();
+        let head = Head::from_map(entries.into_iter().collect()).unwrap();
         let _judged = Protocol::CloudEvents.form(&head);
         for form in [Form::Binary, Form::Structured, Form::Batch] {
             prop_assert!(Protocol::CloudEvents.events(form, &head, &body, None, &BUDGET).is_err());

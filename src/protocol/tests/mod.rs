@@ -13,8 +13,7 @@ const BUDGET: Budget = Budget { body: 1 << 16, events: 4, depth: 8, attributes: 
 
 fn head(headers: &[(&str, &str)]) -> Head {
     let pseudo = [(":method", "POST"), (":authority", "bus"), (":path", "/e")];
-    Head::from_map(pseudo.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect())
-        .unwrap()
+    Head::from_map(pseudo.iter().chain(headers).copied().collect()).unwrap()
 }
 
 fn json() -> Protocol {

@@ -111,8 +111,7 @@ fn settings() -> Settings {
 
 fn head_at(authority: &str, path: &str, headers: &[(&str, &str)]) -> Head {
     let pseudo = [(":method", "POST"), (":scheme", "https"), (":authority", authority), (":path", path)];
-    let map = pseudo.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-    Head::from_map(map.collect()).unwrap()
+    Head::from_map(pseudo.iter().chain(headers).copied().collect()).unwrap()
 }
 
 fn head(headers: &[(&str, &str)]) -> Head {
