@@ -74,7 +74,7 @@ class H1:
             head.append(b"te: trailers")
         if expect:
             head.append(b"expect: 100-continue")
-        reader = _Reader(connection)
+        reader = Answers(connection)
         interim = []
         try:
             connection.sendall(b"\r\n".join(head) + b"\r\n\r\n")
@@ -99,7 +99,9 @@ class H1:
         return response
 
 
-class _Reader:
+class Answers:
+    """What comes back on a connection of HTTP/1.1, one answer after the other."""
+
     def __init__(self, connection):
         self.connection, self.data = connection, b""
 

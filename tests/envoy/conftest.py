@@ -28,6 +28,7 @@ from upstream import Upstream  # noqa: E402
 
 CASES = pathlib.Path(os.environ.get("EVENTGUARD_CASES", ROOT / "tests/cases"))
 OLD = "1.36.4"
+HOLDS = ["body", "headers"]
 
 
 def envoy(version):
@@ -128,6 +129,22 @@ def start_once(binary, upstream, tmp_path):
     factory.stop()
 
 
+@pytest.fixture(scope="module")
+def proxies(start, sink):
+    """One Envoy for each way of holding."""
+    return {hold: start(hold=hold, logs=sink) for hold in HOLDS}
+
+
+@pytest.fixture(params=HOLDS)
+def proxy(request, proxies):
+    return proxies[request.param]
+
+
+@pytest.fixture(params=clients.BOTH, ids=lambda client: client.name)
+def client(request):
+    return request.param
+
+
 def claims(subject="cart-service", **more):
     now = int(time.time())
     return {"iss": "https://idp.shop.example/realms/shop", "sub": subject, "aud": "event-bus", "iat": now - 60, "exp": now + 600,
@@ -164,6 +181,13 @@ def publish(proxy, client, *, method="POST", authority="bus.shop.example", path=
         parts = [body] if body else []
     response = client.send(port or proxy.port, method, authority, path, [("x-request-id", request_id), *headers], parts, **options)
     return Call(request_id, response, b"".join(parts))
+
+
+def written(request_id, body=b"", headers=None, *, target="/events/carts", host="bus.shop.example", length=None):
+    """A call of HTTP/1.1 as bytes, for what no client would send. `length` other than the body's lies."""
+    lines = [f"POST {target} HTTP/1.1", f"host: {host}", f"x-request-id: {request_id}", f"content-length: {len(body) if length is None else length}"]
+    lines += [f"{name}: {value}" for name, value in ([STRUCTURED, bearer()] if headers is None else headers)]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def assert_admitted(proxy_call, upstream, body=None):

@@ -3,28 +3,14 @@ of HTTP and in both ways of holding; and whatever is refused, the upstream has s
 
 import gzip
 import time
+import uuid
 
 import pytest
 
 import clients
-from conftest import STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, split
+from conftest import STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, split, written
 
 LIMIT = 64 * 1024
-
-
-@pytest.fixture(scope="module")
-def proxies(start, sink):
-    return {hold: start(hold=hold, logs=sink) for hold in ("body", "headers")}
-
-
-@pytest.fixture(params=["body", "headers"])
-def proxy(request, proxies):
-    return proxies[request.param]
-
-
-@pytest.fixture(params=clients.BOTH, ids=lambda client: client.name)
-def client(request):
-    return request.param
 
 
 def of_size(size):
@@ -117,26 +103,23 @@ def test_a_client_that_waits_for_100_continue_is_served(proxy, upstream):
 
 
 def test_a_client_that_goes_away_in_mid_body_leaves_nothing_upstream(proxy, upstream):
-    connection = clients.connect(proxy.port)
-    token = bearer()[1]
-    connection.sendall(f"POST /events/carts HTTP/1.1\r\nhost: bus\r\nx-request-id: gone\r\ncontent-type: application/cloudevents+json\r\n"
-                       f"authorization: {token}\r\ncontent-length: 100\r\n\r\n{{\"spec".encode())
+    connection, request_id = clients.connect(proxy.port), str(uuid.uuid4())
+    connection.sendall(written(request_id, b'{"spec', length=100))
     time.sleep(0.1)
     connection.close()
     time.sleep(0.1)
-    assert upstream.saw_nothing_of("gone")
+    assert upstream.saw_nothing_of(request_id)
     assert_admitted(publish(proxy, clients.H1), upstream)
 
 
 def test_calls_on_one_connection_do_not_mix(proxy, upstream):
     """An admitted, a refused, an admitted one, each behind the answer to the last."""
-    connection, token = clients.connect(proxy.port), bearer()[1]
-    reader = clients._Reader(connection)
-    for index, (body, status) in enumerate([(cart_event(), 200), (UNKNOWN, 403), (cart_event(), 200)]):
-        request_id = f"turn-{id(proxy)}-{index}"
-        connection.sendall(f"POST /events/carts HTTP/1.1\r\nhost: bus\r\nx-request-id: {request_id}\r\ncontent-type: application/cloudevents+json\r\n"
-                           f"authorization: {token}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
-        assert reader.response().status == status
+    connection = clients.connect(proxy.port)
+    answers = clients.Answers(connection)
+    for body, status in [(cart_event(), 200), (UNKNOWN, 403), (cart_event(), 200)]:
+        request_id = str(uuid.uuid4())
+        connection.sendall(written(request_id, body))
+        assert answers.response().status == status
         if status == 200:
             assert upstream.one(request_id).body == body
         else:

@@ -7,13 +7,13 @@ import pytest
 
 import clients
 import local
-from conftest import OLD, Fresh, assert_refused, cases, envoy, load, policy_for, publish, split
+from conftest import HOLDS, OLD, Fresh, assert_refused, cases, envoy, load, policy_for, publish, split
 import keys
 
 ALL = cases()
 # The older Envoy is one where both ways of holding exist, and nothing else of what 1.40 brought.
-WAYS = [("1.40.0", hold, client) for hold in ("body", "headers") for client in clients.BOTH]
-WAYS += [(OLD, hold, clients.H1) for hold in ("body", "headers")]
+WAYS = [("1.40.0", hold, client) for hold in HOLDS for client in clients.BOTH]
+WAYS += [(OLD, hold, clients.H1) for hold in HOLDS]
 
 
 @dataclasses.dataclass

@@ -8,21 +8,6 @@ from conftest import STRUCTURED, assert_admitted, assert_refused, bearer, cart_e
 ISSUER = "https://idp.shop.example/realms/shop"
 
 
-@pytest.fixture(scope="module")
-def proxies(start, sink):
-    return {hold: start(hold=hold, logs=sink) for hold in ("body", "headers")}
-
-
-@pytest.fixture(params=["body", "headers"])
-def proxy(request, proxies):
-    return proxies[request.param]
-
-
-@pytest.fixture(params=clients.BOTH, ids=lambda client: client.name)
-def client(request):
-    return request.param
-
-
 FORGED = [("x-eventguard-publisher", "forged"), ("x-eventguard-publisher", "forged again"), ("x-eventguard-verdict", "forged"),
           ("x-eventguard-anything", "forged")]
 

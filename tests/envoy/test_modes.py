@@ -8,14 +8,7 @@ import pytest
 
 import clients
 import proxy as proxies
-from conftest import STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy
-
-HOLDS = ["body", "headers"]
-
-
-@pytest.fixture(params=clients.BOTH, ids=lambda client: client.name)
-def client(request):
-    return request.param
+from conftest import HOLDS, STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy
 
 
 def upstream_route(name, match, metadata=None, **more):

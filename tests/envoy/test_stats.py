@@ -1,7 +1,5 @@
 """What Envoy's own statistics say: counters with tags, and the names that they have without."""
 
-import pytest
-
 import clients
 import local
 from conftest import STRUCTURED, bearer, cart_event, publish
@@ -70,7 +68,6 @@ def test_without_the_regexes_the_flat_names_are_there(start_once, sink):
     assert any("verdict=.=admit" in name for name in names), names
 
 
-@pytest.mark.parametrize("client", clients.BOTH, ids=lambda client: client.name)
 def test_a_type_that_tries_to_forge_a_label_is_only_other(start_once, client, sink):
     proxy = start_once(logs=sink)
     publish(proxy, client, body=cart_event(event_type="a;.;verdict=.=admit;.;"))

@@ -11,7 +11,7 @@ import clients
 import keys
 import local
 import proxy as proxies
-from conftest import STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy
+from conftest import HOLDS, STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy
 
 
 class Load:
@@ -43,7 +43,7 @@ def admits(proxy, event_type):
     return publish(proxy, clients.H1, body=cart_event(event_type=event_type)).response.status == 200
 
 
-@pytest.fixture(params=["body", "headers"])
+@pytest.fixture(params=HOLDS)
 def proxy(request, start_once, sink):
     return start_once(hold=request.param, dynamic=True, logs=sink, concurrency=2)
 
