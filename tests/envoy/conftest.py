@@ -27,6 +27,8 @@ from sink import Sink  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 CASES = pathlib.Path(os.environ.get("EVENTGUARD_CASES", ROOT / "tests/cases"))
+# A filter of the tests' own.
+HOST_CRYPTO = local.MODULE.parent / "examples/host_crypto.wasm"
 OLD = "1.36.4"
 HOLDS = ["body", "headers"]
 
@@ -55,9 +57,9 @@ def reference_policy():
 
 
 def pytest_configure():
-    for path in (local.MODULE, local.COMMAND):
+    for path in (local.MODULE, local.COMMAND, HOST_CRYPTO):
         if not path.exists():
-            pytest.exit(f"{path.relative_to(ROOT)} is not there: make wasm cli", 3)
+            pytest.exit(f"{path.relative_to(ROOT)} is not there: make test-envoy builds it", 3)
 
 
 @pytest.fixture(scope="session")
