@@ -27,8 +27,8 @@ from sink import Sink  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 CASES = pathlib.Path(os.environ.get("EVENTGUARD_CASES", ROOT / "tests/cases"))
-# A filter of the tests' own.
-HOST_CRYPTO = local.MODULE.parent / "examples/host_crypto.wasm"
+# Filters of the tests' own.
+HOST_CRYPTO, TRAP = (local.MODULE.parent / "examples" / f"{name}.wasm" for name in ("host_crypto", "trap"))
 OLD = "1.36.4"
 HOLDS = ["body", "headers"]
 
@@ -57,7 +57,7 @@ def reference_policy():
 
 
 def pytest_configure():
-    for path in (local.MODULE, local.COMMAND, HOST_CRYPTO):
+    for path in (local.MODULE, local.COMMAND, HOST_CRYPTO, TRAP):
         if not path.exists():
             pytest.exit(f"{path.relative_to(ROOT)} is not there: make test-envoy builds it", 3)
 
@@ -109,8 +109,9 @@ class Factory:
         return proxy
 
     def stop(self):
-        # Nothing that a client can do may crash the proxy or trap the filter: every test ends with this.
-        broken = [proxy for proxy in self.started if any(word in proxy.output() for word in ("Caught ", "panicked", "wasm vm failed", "Function: proxy_on"))]
+        # Nothing that a client can do may crash the proxy or trap eventguard: every test ends with this.
+        ours = [proxy for proxy in self.started if proxy.module == str(local.MODULE)]
+        broken = [proxy for proxy in ours if any(word in proxy.output() for word in ("Caught ", "panicked", "wasm vm failed", "Function: proxy_on"))]
         for proxy in self.started:
             proxy.stop()
         assert not broken, "\n".join(proxy.output()[-3000:] for proxy in broken)

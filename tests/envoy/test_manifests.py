@@ -50,6 +50,7 @@ def test_envoy_accepts_it(name, version):
 
 @pytest.mark.parametrize("name", ENVOY + ISTIO)
 def test_it_never_fails_open(name):
+    """What the other policies come to: test_trap.py."""
     found = [value for document in documents(name) for key in ("failure_policy", "failStrategy") for value in find(document, key)]
     assert found == ["FAIL_RELOAD"]
 
