@@ -667,6 +667,20 @@ mod cache {
     }
 
     #[test]
+    fn a_clock_that_is_set_makes_no_known_token_good_for_longer_or_bad_for_good() {
+        const HOURS: i64 = 6 * 3600;
+        let mut trial = Trial::new(8);
+        let token = sign(&header().to_string(), &with(claims(), "nbf", json!(NOW - 60)).to_string());
+        assert_eq!(trial.judge(&token), (None, CacheUse::Miss));
+        let early = TokenError::NotYetValid { claim: "nbf", at: at(NOW - 60) };
+        let expired = TokenError::Expired { at: at(NOW + 600) };
+        for (now, judged) in [(NOW - HOURS, Some(early)), (NOW, None), (NOW + HOURS, Some(expired)), (NOW, None)] {
+            assert_eq!(trial.judge_at(at(now), &token), (judged, CacheUse::Hit), "{now}");
+        }
+        assert_eq!(trial.crypto.0.get(), 1);
+    }
+
+    #[test]
     fn failures_are_not_kept() {
         let mut trial = Trial::new(8);
         let forged = sign_with(&key_pair(9), &header().to_string(), &claims().to_string());
