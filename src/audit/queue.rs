@@ -85,6 +85,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// A batch under way of which nothing is heard counts as failed then. Whoever sends has its own, shorter timeout; this is for an
 /// answer that got lost, so that the queue does not stand still for ever.
 const LONGEST_FLIGHT: Duration = Duration::from_secs(120);
+/// The longest time that may pass between two looks at the clock, which are four a second: what is longer is a clock that was set.
+const LONGEST_STEP: Duration = Duration::from_secs(60);
 /// What a waiting record takes beside its bytes.
 const OVERHEAD: usize = 64;
 
@@ -376,7 +378,8 @@ fn wait(failures: u32, retry_after: Option<Duration>, random: u64) -> Duration {
     retry_after.map_or(half, |asked| asked.max(FIRST_BACKOFF / 2)) + spread
 }
 
-/// Time that only goes on. A wall clock that is set back stands still here for a moment, so that no batch waits for the lost hour.
+/// Time that only goes on. A wall clock that is set back stands still here for a moment, so that no batch waits for the lost hour;
+/// one that is set forward goes on by little, so that no batch under way counts as lost and is sent twice.
 #[derive(Debug, Default)]
 struct Clock {
     last: Option<Timestamp>,
@@ -386,7 +389,7 @@ struct Clock {
 impl Clock {
     fn advance(&mut self, now: Timestamp) -> Duration {
         let last = self.last.replace(now).unwrap_or(now);
-        self.elapsed = self.elapsed.saturating_add(now.since(last));
+        self.elapsed = self.elapsed.saturating_add(now.since(last).min(LONGEST_STEP));
         self.elapsed
     }
 }

@@ -281,7 +281,8 @@ fn an_answer_that_never_comes_does_not_stop_the_queue_and_a_late_one_changes_not
     let mut trial = Trial::new(SETTINGS);
     trial.push_many(Kind::Admitted, 3);
     let (first, _, _) = trial.poll().unwrap();
-    assert_eq!(trial.after(119_999).poll(), None);
+    assert_eq!(trial.after(60_000).poll(), None);
+    assert_eq!(trial.after(59_999).poll(), None);
     assert_eq!(trial.after(1).poll(), None, "it counts as a failure");
     let (second, numbers, _) = trial.after(1000).poll().unwrap();
     assert_eq!(numbers, [0, 1, 2]);
@@ -304,6 +305,35 @@ fn a_clock_that_is_set_back_or_forward_stops_nothing() {
     trial.now = trial.now.after(Duration::from_secs(86_400));
     trial.push(Kind::Admitted);
     assert_eq!(trial.after(1).poll(), None);
+}
+
+#[test]
+fn a_batch_under_way_is_sent_once_however_the_clock_is_set() {
+    for set in [Timestamp::before, Timestamp::after] {
+        let mut trial = Trial::new(SETTINGS);
+        trial.push_many(Kind::Admitted, 3);
+        let (id, _, _) = trial.poll().unwrap();
+        trial.now = set(trial.now, Duration::from_secs(6 * 3600));
+        assert_eq!(trial.after(250).poll(), None);
+        trial.answer(id, ACCEPTED);
+        assert_eq!(trial.queue.counters(), Counters { sent: 3, ..Counters::default() });
+        assert_eq!(trial.after(5000).poll(), None);
+        assert!(trial.queue.is_empty());
+    }
+}
+
+#[test]
+fn an_answer_that_never_comes_is_given_up_in_time_though_the_clock_was_set_back() {
+    let mut trial = Trial::new(SETTINGS);
+    trial.push_many(Kind::Admitted, 3);
+    let (first, _, _) = trial.poll().unwrap();
+    trial.now = trial.now.before(Duration::from_secs(6 * 3600));
+    assert_eq!(trial.poll(), None);
+    for _ in 0..4 {
+        assert_eq!(trial.after(30_000).poll(), None);
+    }
+    let (second, numbers, _) = trial.after(1000).poll().unwrap();
+    assert_eq!((first, second, numbers), (1, 2, vec![0, 1, 2]));
 }
 
 #[test]
