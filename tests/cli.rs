@@ -142,16 +142,36 @@ fn a_case_that_gets_another_verdict_fails_the_test() {
     assert!(stdout(&output).ends_with("1 passed, 1 failed\n"), "{}", stdout(&output));
 }
 
-/// What a case cannot say, since it is text, or is the proxy's doing: tested where the filter is.
-const NOT_A_CASE: [&str; 2] = ["call.malformed", "hold.missing"];
+/// What a case cannot say, since it is text or is the proxy's doing, and the tests that reach it: of the exchange, and of the proxy.
+const NOT_A_CASE: [(&str, [(&str, &str); 2]); 2] = [
+    (
+        "call.malformed",
+        [
+            ("src/filter/tests.rs", "fn a_header_that_is_not_utf_8_is_refused_where_it_is_read_and_passes_where_it_is_not()"),
+            ("tests/envoy/test_headers.py", "def test_a_header_that_is_not_utf_8_is_refused_where_it_is_read("),
+        ],
+    ),
+    (
+        "hold.missing",
+        [
+            ("src/filter/tests.rs", "fn a_missing_hold_is_refused()"),
+            ("tests/envoy/test_modes.py", "def test_a_buffer_filter_that_is_missing_is_noticed_and_the_body_does_not_pass("),
+        ],
+    ),
+];
 
 #[test]
-fn every_refusal_is_reached_by_a_case() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+fn every_refusal_is_reached_by_a_case_or_by_a_test_that_is_named() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = fs::read_dir(root.join("tests/cases")).unwrap().map(|entry| entry.unwrap().path());
     let documents = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let cases = documents.map(|path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap());
     let reached: BTreeSet<String> = cases.filter_map(|case| case["expect"]["code"].as_str().map(str::to_owned)).collect();
     let missing: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).filter(|code| !reached.contains(*code)).collect();
-    assert_eq!(missing, NOT_A_CASE);
+    assert_eq!(missing, NOT_A_CASE.map(|(code, _)| code));
+    for (code, tests) in NOT_A_CASE {
+        for (file, test) in tests {
+            assert!(fs::read_to_string(root.join(file)).unwrap().contains(test), "{code}: {file} has no `{test}`");
+        }
+    }
 }
