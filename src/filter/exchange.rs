@@ -272,6 +272,13 @@ impl Exchange {
 
 /// Commands that remove what a caller sent under the names that only we may use.
 fn forged(map: &HeaderMap) -> Vec<Command> {
-    let ours = map.iter().map(|(name, _)| name).filter(|name| name.starts_with(OUR_HEADERS));
+    let ours = map.iter().map(|(name, _)| name).filter(|name| is_ours(name));
     ours.map(|name| Command::Remove(name.to_owned())).collect()
+}
+
+/// Whether only we may use this name. Servers that hand headers on as variables, as CGI does (RFC 3875 section 4.1.18), tell `_`
+/// and `-` not apart.
+fn is_ours(name: &str) -> bool {
+    let start = name.bytes().take(OUR_HEADERS.len()).map(|byte| if byte == b'_' { b'-' } else { byte });
+    start.eq(OUR_HEADERS.bytes())
 }

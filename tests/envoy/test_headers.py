@@ -11,7 +11,7 @@ ISSUER = "https://idp.shop.example/realms/shop"
 
 
 FORGED = [("x-eventguard-publisher", "forged"), ("x-eventguard-publisher", "forged again"), ("x-eventguard-verdict", "forged"),
-          ("x-eventguard-anything", "forged")]
+          ("x-eventguard-anything", "forged"), ("x_eventguard_publisher", "forged")]
 
 
 def test_the_upstream_is_told_the_publisher_and_not_the_token(proxy, client, upstream):
@@ -25,7 +25,7 @@ def test_the_upstream_is_told_the_publisher_and_not_the_token(proxy, client, ups
 def test_headers_that_only_the_filter_sets_are_taken_from_the_caller(proxy, client, upstream):
     seen = assert_admitted(publish(proxy, client, headers=[STRUCTURED, bearer(), *FORGED]), upstream)
     assert not any("forged" in value for _, value in seen.headers), seen.headers
-    assert {name for name, _ in seen.headers if name.startswith("x-eventguard")} == {"x-eventguard-publisher"}
+    assert {name for name, _ in seen.headers if "eventguard" in name} == {"x-eventguard-publisher"}
 
 
 def test_the_case_of_a_header_name_hides_nothing(proxy, upstream):
@@ -38,7 +38,7 @@ def test_forged_headers_are_removed_on_calls_that_no_route_matches(start_once, c
     call = publish(proxy, client, path="/elsewhere", headers=[*FORGED, ("authorization", "Basic eDp5")])
     assert call.response.status == 200
     seen = upstream.one(call.id)
-    assert not [name for name, _ in seen.headers if name.startswith("x-eventguard")], seen.headers
+    assert not [name for name, _ in seen.headers if "eventguard" in name], seen.headers
     # Not a publish call: its credentials are none of ours.
     assert seen.header("authorization") == ["Basic eDp5"]
     assert seen.body == call.body
