@@ -278,7 +278,8 @@ fn forged(map: &HeaderMap) -> Vec<Command> {
 
 /// Whether only we may use this name. Servers that hand headers on as variables, as CGI does (RFC 3875 section 4.1.18), tell `_`
 /// and `-` not apart.
-fn is_ours(name: &str) -> bool {
+#[must_use]
+pub fn is_ours(name: &str) -> bool {
     let start = name.bytes().take(OUR_HEADERS.len()).map(|byte| if byte == b'_' { b'-' } else { byte });
     start.eq(OUR_HEADERS.bytes())
 }

@@ -20,6 +20,7 @@ const NOT_FOUND: u32 = 1;
 const BAD_ARGUMENT: HostError = HostError(2);
 const INTERNAL_FAILURE: HostError = HostError(10);
 const REQUEST_HEADERS: u32 = 0;
+const REQUEST_TRAILERS: u32 = 1;
 const HTTP_CALL_RESPONSE_HEADERS: u32 = 6;
 const REQUEST_BODY: u32 = 0;
 const HTTP_CALL_RESPONSE_BODY: u32 = 4;
@@ -133,8 +134,12 @@ pub fn plugin_configuration() -> Found {
 
 /// The request's headers with the pseudo-headers, in their order.
 pub fn request_headers() -> Result<HeaderMap, HostError> {
+    pairs(REQUEST_HEADERS)
+}
+
+fn pairs(kind: u32) -> Result<HeaderMap, HostError> {
     // SAFETY: as for `buffer`.
-    let map = returned(|data, size| unsafe { abi::proxy_get_header_map_pairs(REQUEST_HEADERS, data, size) })?;
+    let map = returned(|data, size| unsafe { abi::proxy_get_header_map_pairs(kind, data, size) })?;
     map.map_or(Ok(HeaderMap::default()), |bytes| super::wire::read_pairs(bytes).ok_or(HostError(u32::MAX)))
 }
 
@@ -154,8 +159,17 @@ pub fn set_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
 
 /// Removes every request header of that name.
 pub fn remove_request_header(name: &str) -> Result<(), HostError> {
+    remove(REQUEST_HEADERS, name)
+}
+
+/// Removes every request trailer whose name is one of those.
+pub fn remove_request_trailers(those: impl Fn(&str) -> bool) -> Result<(), HostError> {
+    pairs(REQUEST_TRAILERS)?.iter().filter(|(name, _)| those(name)).try_for_each(|(name, _)| remove(REQUEST_TRAILERS, name))
+}
+
+fn remove(kind: u32, name: &str) -> Result<(), HostError> {
     // SAFETY: pointer and length are those of a live string.
-    done(unsafe { abi::proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) })
+    done(unsafe { abi::proxy_remove_header_map_value(kind, name.as_ptr(), name.len()) })
 }
 
 /// A property of the stream; the parts of its path are joined with NUL. `None` where there is none.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use super::exchange::{Arrival, Buffered, Command, Exchange, Flow, Step, Surroundings};
+use super::exchange::{Arrival, Buffered, Command, Exchange, Flow, Step, Surroundings, is_ours};
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
 use super::reply::Reply;
@@ -118,7 +118,16 @@ impl HttpContext for Call {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        self.end_of_body()
+        let action = self.end_of_body();
+        // Some servers take trailers for headers (CVE-2013-5704).
+        if action == Action::Continue
+            && let Err(error) = host::remove_request_trailers(is_ours)
+        {
+            host::log(Level::Error, &format!("eventguard: {error} to a change of the trailers; the call is refused"));
+            let refusal = self.exchange.borrow_mut().head_is_gone(None);
+            return carry_out(&self.shared, &self.exchange, refusal, self.begin());
+        }
+        action
     }
 }
 

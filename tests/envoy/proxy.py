@@ -119,5 +119,8 @@ def address(port):
 
 
 def cluster(name, port):
-    return {"name": name, "connect_timeout": "1s", "type": "STATIC", "load_assignment": {
-        "cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(port)}}]}]}}
+    """Over HTTP/1.1, with trailers where there are any."""
+    options = typed("upstreams.http.v3.HttpProtocolOptions", explicit_http_config={"http_protocol_options": {"enable_trailers": True}})
+    return {"name": name, "connect_timeout": "1s", "type": "STATIC",
+            "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
+            "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(port)}}]}]}}

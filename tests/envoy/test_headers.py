@@ -28,6 +28,13 @@ def test_headers_that_only_the_filter_sets_are_taken_from_the_caller(proxy, clie
     assert {name for name, _ in seen.headers if "eventguard" in name} == {"x-eventguard-publisher"}
 
 
+def test_what_only_the_filter_says_does_not_go_on_as_trailers(proxies, client, upstream):
+    """With `hold: body` the buffer filter gives the call a length, and HTTP/1.1 has no trailers then."""
+    trailers = [*FORGED, ("x-checksum", "1")]
+    call = publish(proxies["headers"], client, parts=[cart_event()], length=False, trailers=trailers)
+    assert assert_admitted(call, upstream).trailers == [("x-checksum", "1")]
+
+
 def test_the_case_of_a_header_name_hides_nothing(proxy, upstream):
     seen = assert_admitted(publish(proxy, clients.H1, headers=[STRUCTURED, bearer(), ("X-EventGuard-Publisher", "forged")]), upstream)
     assert not any("forged" in value for _, value in seen.headers)
