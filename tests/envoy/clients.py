@@ -185,6 +185,36 @@ class H2:
         return stream.response()
 
 
+    @staticmethod
+    def in_turn(port, authority, path, headers, bodies, reset):
+        """Calls on one connection, a part of each body in turn; the call number `reset` ends in mid-body. The status of each."""
+        connection = connect(port)
+        peer = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+        peer.initiate_connection()
+        streams = [1 + 2 * index for index in range(len(bodies))]
+        for stream, more in zip(streams, headers):
+            peer.send_headers(stream, [(":method", "POST"), (":scheme", "http"), (":authority", authority), (":path", path), *more])
+        for begin in range(0, max(map(len, bodies)), 16):
+            for stream, body in zip(streams, bodies):
+                if stream == streams[reset] and begin >= 32:
+                    if begin == 32:
+                        peer.reset_stream(stream)
+                elif body[begin:]:
+                    peer.send_data(stream, body[begin:begin + 16], end_stream=begin + 16 >= len(body))
+            connection.sendall(peer.data_to_send())
+            time.sleep(0.002)
+        statuses, ended = dict.fromkeys(streams), {streams[reset]}
+        while ended < set(streams):
+            for event in peer.receive_data(connection.recv(65536)):
+                if isinstance(event, h2.events.ResponseReceived):
+                    statuses[event.stream_id] = int(dict(event.headers)[b":status"])
+                elif isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset)):
+                    ended.add(event.stream_id)
+            connection.sendall(peer.data_to_send())
+        connection.close()
+        return list(statuses.values())
+
+
 class _Stream:
     def __init__(self, connection, peer):
         self.connection, self.peer = connection, peer

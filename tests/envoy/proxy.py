@@ -12,10 +12,11 @@ TAGS = ["verdict", "code", "route", "type"]
 
 class Proxy(local.Envoy):
     """Listens on `port` in cleartext (HTTP/1.1 and HTTP/2) and on `tls_port` with TLS, where a client certificate is asked for but
-    not required."""
+    not required. `manager` is what else the HTTP connection manager is told."""
 
     def __init__(self, binary, directory, policy, *, upstream, logs=None, pki=None, hold="body", flag=None, buffer=None, filters=None,
-                 routes=None, tags=True, concurrency=1, dynamic=False, access_log=True, configuration=None, module=local.MODULE, vm_id="eventguard"):
+                 routes=None, tags=True, concurrency=1, dynamic=False, access_log=True, configuration=None, module=local.MODULE, vm_id="eventguard",
+                 manager=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.policy = {**policy, "hold": hold}
@@ -26,6 +27,7 @@ class Proxy(local.Envoy):
         buffered = hold == "body" if buffer is None else buffer
         self.port, self.tls_port, admin = local.free_port(), local.free_port() if pki else None, local.free_port()
         self.access_log = self.directory / "access.log" if access_log else None
+        self.manager = manager or {}
         self.dynamic = self.directory / "ecds.yaml" if dynamic else None
         if dynamic:
             self.write_dynamic(self.wasm(configuration))
@@ -81,7 +83,7 @@ class Proxy(local.Envoy):
         manager = typed(
             "filters.network.http_connection_manager.v3.HttpConnectionManager", stat_prefix=name, http_filters=chain,
             http_protocol_options={"enable_trailers": True},
-            route_config={"name": "publish", "virtual_hosts": [{"name": "bus", "domains": ["*"], "routes": routes}]})
+            route_config={"name": "publish", "virtual_hosts": [{"name": "bus", "domains": ["*"], "routes": routes}]}, **self.manager)
         if self.access_log:
             manager["access_log"] = [{"name": "file", "typed_config": typed(
                 "access_loggers.file.v3.FileAccessLog", path=str(self.access_log), log_format={"text_format_source": {

@@ -72,6 +72,11 @@ def test_a_body_far_over_the_limit_is_refused_before_it_ends(proxy, client, upst
     assert_refused(publish(proxy, client, parts=parts, length=False), upstream, "call.too-large", 413)
 
 
+def test_trailers_behind_a_body_over_the_limit_end_nothing(proxy, client, upstream):
+    call = publish(proxy, client, parts=[b"a" * 16384] * 5, length=False, trailers=[("x-checksum", "1")])
+    assert_refused(call, upstream, "call.too-large", 413)
+
+
 def test_a_gzip_body_is_judged_and_passed_on_as_it_came(proxy, client, upstream):
     headers = [STRUCTURED, bearer(), ("content-encoding", "gzip")]
     body = gzip.compress(cart_event())
@@ -102,6 +107,13 @@ def test_a_client_that_waits_for_100_continue_is_served(proxy, upstream):
     assert_admitted(call, upstream)
 
 
+def test_that_envoy_tells_a_client_to_go_on_admits_nothing(proxy, upstream):
+    """It does so by itself, before any filter is asked."""
+    call = publish(proxy, clients.H1, headers=[STRUCTURED], expect=True)
+    assert call.response.interim == [100]
+    assert_refused(call, upstream, "token.missing", 401)
+
+
 def test_a_client_that_goes_away_in_mid_body_leaves_nothing_upstream(proxy, upstream):
     connection, request_id = clients.connect(proxy.port), str(uuid.uuid4())
     connection.sendall(written(request_id, b'{"spec', length=100))
@@ -125,6 +137,17 @@ def test_calls_on_one_connection_do_not_mix(proxy, upstream):
         else:
             assert upstream.saw_nothing_of(request_id)
     connection.close()
+
+
+def test_streams_of_one_connection_do_not_mix(proxy, upstream):
+    """Part by part in turn: an admitted call, a refused one, one that the client resets before its end, an admitted one."""
+    bodies = [cart_event("1"), UNKNOWN, cart_event("3"), cart_event("4")]
+    ids = [str(uuid.uuid4()) for _ in bodies]
+    headers = [[("x-request-id", request_id), STRUCTURED, bearer()] for request_id in ids]
+    statuses = clients.H2.in_turn(proxy.port, "bus.shop.example", "/events/carts", headers, bodies, reset=2)
+    assert statuses == [200, 403, None, 200]
+    assert [upstream.one(ids[index]).body for index in (0, 3)] == [bodies[0], bodies[3]]
+    assert all(upstream.saw_nothing_of(ids[index]) for index in (1, 2))
 
 
 def test_nothing_of_all_this_ended_a_vm(proxies):

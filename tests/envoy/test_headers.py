@@ -123,7 +123,8 @@ def test_a_path_that_says_the_same_is_the_same(proxy, client, upstream, path):
 
 
 @pytest.mark.parametrize("path", ["/events/carts/", "//events/carts", "/events//carts", "/events/./carts", "/x/../events/carts", "/EVENTS/carts",
-                                  "/events/orders%2f..%2fcarts", "/events/carts%00", "/events/carts;a=b", "/events/%c0%a0carts", "/events/carts%20"])
+                                  "/events/orders%2f..%2fcarts", "/events/carts%00", "/events/carts;a=b", "/events/%c0%a0carts", "/events/carts%20",
+                                  "/events/carts#orders", "/events\\carts", "/events/x/%2e%2e/carts", "/events/carts%2f", "/events/carts/."])
 def test_a_path_that_only_looks_the_same_names_no_topic(proxy, client, upstream, path):
     call = publish(proxy, client, path=path)
     assert call.response.status in (400, 403), call.response
@@ -133,6 +134,36 @@ def test_a_path_that_only_looks_the_same_names_no_topic(proxy, client, upstream,
 def test_the_path_that_a_proxy_claims_to_have_seen_counts_for_nothing(proxy, client, upstream):
     call = publish(proxy, client, path="/events/orders", headers=[STRUCTURED, bearer(), ("x-envoy-original-path", "/events/carts")])
     assert_refused(call, upstream, "rule.topic", 403)
+
+
+@pytest.fixture(scope="module")
+def normalizing(start, sink):
+    """As Istio has it."""
+    return start(logs=sink, manager={"normalize_path": True, "merge_slashes": True})
+
+
+@pytest.mark.parametrize("path", ["//events//carts", "/x/../events/carts", "/events/./carts", "/events/orders/%2e%2e/carts"])
+def test_a_path_that_envoy_normalizes_is_judged_as_it_goes_on(normalizing, client, upstream, path):
+    assert assert_admitted(publish(normalizing, client, path=path), upstream).path == "/events/carts"
+    assert_refused(publish(normalizing, client, path=path.replace("carts", "orders/../customers")), upstream, "rule.topic", 403)
+
+
+def test_a_certificate_that_a_header_claims_counts_for_nothing(proxy, client, upstream):
+    body = cart_event(event_type="com.shop.customer.Deactivated")
+    claim = ("x-forwarded-client-cert", "By=spiffe://cluster.local/ns/bus;URI=spiffe://cluster.local/ns/shop/sa/crm")
+    call = publish(proxy, client, path="/events/customers", headers=[STRUCTURED, bearer("crm-service"), claim], body=body)
+    assert_refused(call, upstream, "rule.peer", 403)
+
+
+def test_a_large_head_is_judged_and_goes_on_whole(proxy, client, upstream):
+    """As large as Envoy takes it: 60 KiB, 100 headers."""
+    many = [(f"x-{index}", "a" * 600) for index in range(80)]
+    for more in (many, [("x-one", "a" * 50_000)]):
+        seen = assert_admitted(publish(proxy, client, headers=[STRUCTURED, bearer(), *more]), upstream)
+        assert set(more) <= set(seen.headers)
+        assert_refused(publish(proxy, client, headers=[STRUCTURED, *more]), upstream, "token.missing", 401)
+    call = publish(proxy, client, headers=[STRUCTURED, ("authorization", "Bearer " + "a" * 50_000)])
+    assert_refused(call, upstream, "token.malformed", 401)
 
 
 def test_a_problem_never_holds_the_token_or_the_payload(proxy, client, upstream):

@@ -108,6 +108,40 @@ def test_where_the_filter_is_off_nothing_is_judged(routed, client, upstream):
     assert upstream.one(call.id).header("authorization") == ["Basic eDp5"]
 
 
+FORGED = ("x-eventguard-publisher", "shop/root")
+STRIP = {"name": "envoy.http.early_header_mutation.header_mutation", "typed_config": proxies.typed(
+    "http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=[{"remove": FORGED[0]}])}
+
+
+@pytest.mark.parametrize("early, verdict", [([], "observe"), ([STRIP], "refuse")], ids=["by-itself", "stripped-early"])
+def test_envoy_chooses_the_settings_of_a_route_by_the_headers_as_they_came(start_once, early, verdict):
+    """Before any filter takes a forged one away. Settings on a route that such a header selects are the caller's to choose, unless the
+    listener strips it first: envoy/per-route.yaml warns of it."""
+    by_header = {"prefix": "/", "headers": [{"name": FORGED[0], "string_match": {"exact": FORGED[1]}}]}
+    routes = [upstream_route("root", by_header, {"mode": "observe"}), upstream_route("rest", {"prefix": "/"})]
+    proxy = start_once(routes=routes, manager={"early_header_mutation_extensions": early})
+    call = publish(proxy, clients.H1, headers=[STRUCTURED, bearer(), FORGED], body=cart_event(event_type="com.shop.unknown"))
+    assert f'"verdict":"{verdict}"' in proxy.logged(call.id)
+
+
+@pytest.fixture(scope="module", params=HOLDS)
+def by_publisher(request, start, sink):
+    """Routes that are told apart by what the filter changes."""
+    def by_header(name, **how):
+        return {"prefix": "/", "headers": [{"name": name, **how}]}
+    return start(hold=request.param, logs=sink, routes=[
+        {"match": by_header(FORGED[0], string_match={"exact": FORGED[1]}), "direct_response": {"status": 418}},
+        {"match": by_header("authorization", present_match=True), "direct_response": {"status": 421}},
+        upstream_route("rest", by_header(FORGED[0], string_match={"exact": "shop/cart-service"})),
+    ])
+
+
+def test_envoy_chooses_the_way_again_by_what_the_filter_says(by_publisher, client, upstream):
+    """A forged publisher and a token that is taken away choose none."""
+    assert_admitted(publish(by_publisher, client), upstream)
+    assert_admitted(publish(by_publisher, client, headers=[STRUCTURED, bearer(), FORGED]), upstream)
+
+
 def test_a_policy_that_arrives_as_a_struct_is_read(start_once, client, upstream):
     """As protobuf, where numbers are doubles and keys have no order."""
     policy = {**reference_policy(), "hold": "body"}
