@@ -34,6 +34,9 @@ pub enum Refusal {
     /// The proxy did not give us what it holds.
     #[error("the proxy did not hand over the call")]
     Unreadable,
+    /// The call ended before its body was whole.
+    #[error("the call was broken off before its body was whole")]
+    BrokenOff,
     /// The proxy does not hold the call back as the policy's `hold` says.
     #[error("the proxy does not hold the call back as `hold` says")]
     HoldMissing,
@@ -154,7 +157,7 @@ impl Refusal {
         match self {
             Self::UnmatchedRoute => Code::ROUTE_UNMATCHED,
             Self::Call(error) => header_code(error),
-            Self::Unreadable => Code::CALL_MALFORMED,
+            Self::Unreadable | Self::BrokenOff => Code::CALL_MALFORMED,
             Self::HoldMissing => Code::HOLD_MISSING,
             Self::Protocol(error) => protocol_code(error),
             Self::Token(error) => token_code(error),

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eventguard::audit::Record;
-use eventguard::call::{Head, Peer};
+use eventguard::call::{Head, HeaderError, Peer};
 use eventguard::config;
 use eventguard::crypto::RustCrypto;
 use eventguard::decision::{Outcome, Verdict};
@@ -63,11 +63,11 @@ impl Case {
 
 impl CaseCall {
     /// The head of the call.
-    pub fn head(&self) -> anyhow::Result<Head> {
+    pub fn head(&self) -> Result<Head, HeaderError> {
         let pseudo = [(":method", &self.method), (":authority", &self.authority), (":path", &self.path)];
         let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value));
         let headers = self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
-        Ok(Head::from_map(pseudo.into_iter().chain(headers).collect())?)
+        Head::from_map(pseudo.into_iter().chain(headers).collect())
     }
 
     /// The body of the call.
@@ -106,7 +106,7 @@ pub fn judge(policy: &Policy, call: &CaseCall, now: Timestamp) -> anyhow::Result
     let mut tokens = TokenCache::new(0, [0; 16]);
     let head = match call.head() {
         Ok(head) => head,
-        Err(error) => return Err(error.context("the call")),
+        Err(error) => return Ok(Some(inspect::refuse(policy.mode, peer.as_ref(), error.into()))),
     };
     let opening = inspect::head(policy, head, &Hints::default(), peer, now, &mut tokens, &RustCrypto);
     Ok(match opening {

@@ -222,6 +222,18 @@ impl Exchange {
         }
     }
 
+    /// The call has ended. Where nothing was decided, that it was broken off is what is recorded.
+    pub fn broken_off(&mut self) -> Step {
+        match &self.state {
+            State::Holding(opened) => {
+                let outcome = opened.refuse(&self.policy, Refusal::BrokenOff);
+                self.state = State::Refused;
+                Step { outcome: Some(Box::new(outcome)), ..Step::quiet(Flow::Pause) }
+            }
+            State::New | State::Passed | State::Refused => Step::quiet(Flow::Pause),
+        }
+    }
+
     /// The proxy did not let the headers be changed: the token, or forged headers of ours, would go on with the call. It does not,
     /// whatever was decided before (`outcome`) and whatever the mode.
     pub fn head_is_gone(&mut self, outcome: Option<Box<Outcome>>) -> Step {

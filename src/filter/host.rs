@@ -301,7 +301,7 @@ pub fn random() -> u64 {
 
 /// A seed that nobody can guess.
 #[must_use]
-pub fn seed() -> crate::identity::Seed {
+pub fn seed() -> [u8; 16] {
     use std::hash::BuildHasher;
     // The keys of a `RandomState` come from the proxy's own source of randomness (`random_get`).
     let keys = std::hash::RandomState::new();

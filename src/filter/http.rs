@@ -60,8 +60,16 @@ impl Call {
 
     fn wait(&self, since: Timestamp) {
         if self.shared.policy.hold == Hold::Headers && !self.shared.hold_works.get() {
-            let waiting = Waiting { exchange: Rc::clone(&self.exchange), since };
+            let waiting = Waiting { exchange: Rc::clone(&self.exchange), since, received: received() };
             self.shared.waiting.borrow_mut().insert(self.id, waiting);
+        }
+    }
+
+    /// A body is shown for a head that is held: the proxy can hold one without the other.
+    fn hold_works(&self) {
+        if self.shared.policy.hold == Hold::Headers && !self.shared.hold_works.get() && self.exchange.borrow().is_waiting() {
+            self.shared.hold_works.set(true);
+            self.shared.waiting.borrow_mut().clear();
         }
     }
 
@@ -72,7 +80,17 @@ impl Call {
     }
 }
 
-impl Context for Call {}
+impl Context for Call {
+    /// The proxy is done with the call. One that is not decided by now was broken off: by its caller, or by the proxy itself, whose
+    /// buffers may be smaller than the policy's limit.
+    fn on_done(&mut self) -> bool {
+        let step = self.exchange.borrow_mut().broken_off();
+        if let Some(outcome) = &step.outcome {
+            self.shared.record(outcome, &self.exchange.borrow(), self.begin());
+        }
+        true
+    }
+}
 
 impl HttpContext for Call {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
@@ -105,10 +123,7 @@ impl HttpContext for Call {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if self.shared.policy.hold == Hold::Headers && !end_of_stream {
-            self.stop_waiting();
-            self.shared.hold_works.set(true);
-        }
+        self.hold_works();
         let limit = self.exchange.borrow().body_limit();
         if end_of_stream && size <= limit {
             return self.end_of_body();
@@ -135,6 +150,12 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.stop_waiting();
     }
+}
+
+/// Bytes that the proxy has received of the call so far, its body among them; `None` where it does not say.
+pub fn received() -> Option<u64> {
+    let bytes = host::property("request\0total_size").ok().flatten()?;
+    Some(u64::from_le_bytes(bytes.try_into().ok()?))
 }
 
 /// Does what a step commands. A head that cannot be changed keeps the call from going on.

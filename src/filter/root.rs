@@ -10,7 +10,7 @@ use proxy_wasm::types::{Action, ContextType};
 
 use super::exchange::Exchange;
 use super::host::{self, Level, MetricKind};
-use super::http::{Call, Timing, carry_out};
+use super::http::{Call, Timing, carry_out, received};
 use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
 use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
@@ -23,8 +23,11 @@ use crate::time::Timestamp;
 /// How often the tick comes: what a record waits at most beyond the policy's interval.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How long the first held call may wait for its body before the hold counts as missing.
-const HOLD_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the body of the first held calls may have been received without being shown before the hold counts as missing.
+const HOLD_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The same where nothing was received behind the head: the caller may be slow, or its body empty.
+const LONG_HOLD_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the calls of one configuration share.
 pub struct Shared {
@@ -44,6 +47,8 @@ pub struct Shared {
 pub struct Waiting {
     pub exchange: Rc<RefCell<Exchange>>,
     pub since: Timestamp,
+    /// What the proxy had received when its head was held.
+    pub received: Option<u64>,
 }
 
 impl Shared {
@@ -151,9 +156,10 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(shared) = self.shared.clone() {
             let now = host::now();
-            refuse_unheld(&shared, now);
             self.send(&shared, now);
             self.report(&shared);
+            // Last: it acts for other contexts.
+            refuse_unheld(&shared, now);
         }
     }
 
@@ -263,13 +269,19 @@ fn refuse_unheld(shared: &Shared, now: Timestamp) {
     if shared.policy.hold != Hold::Headers || shared.hold_works.get() {
         return;
     }
-    let overdue: Vec<u32> = {
+    let waiting: Vec<(u32, Duration, Option<u64>)> = {
         let waiting = shared.waiting.borrow();
-        waiting.iter().filter(|(_, call)| now.since(call.since) >= HOLD_PATIENCE).map(|(id, _)| *id).collect()
+        waiting.iter().map(|(id, call)| (*id, now.since(call.since), call.received)).collect()
     };
-    for id in overdue {
-        let Some(call) = shared.waiting.borrow_mut().remove(&id) else { continue };
-        if host::set_effective_context(id).is_ok() {
+    for (id, waited, before) in waiting {
+        if waited < HOLD_PATIENCE || host::set_effective_context(id).is_err() {
+            continue;
+        }
+        if waited < LONG_HOLD_PATIENCE && received() <= before {
+            continue;
+        }
+        let removed = shared.waiting.borrow_mut().remove(&id);
+        if let Some(call) = removed {
             let step = call.exchange.borrow_mut().hold_failed();
             let timing = Timing { began: now, spent: Duration::ZERO };
             if carry_out(shared, &call.exchange, step, timing) == Action::Continue

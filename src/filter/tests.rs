@@ -137,6 +137,30 @@ fn a_missing_hold_is_refused() {
 }
 
 #[test]
+fn a_call_that_is_broken_off_is_told_once_and_answered_never() {
+    let mut held = exchange("");
+    head(&mut held, "/open/carts", &[], false);
+    let step = held.broken_off();
+    assert_eq!((code(&step), replied(&step)), (Some(Code::CALL_MALFORMED), false));
+    assert!(held.broken_off().outcome.is_none());
+    let mut decided = exchange("");
+    head(&mut decided, "/open/carts", &[], false);
+    body_end(&mut decided, BODY);
+    assert!(decided.broken_off().outcome.is_none());
+}
+
+#[test]
+fn a_call_whose_head_cannot_be_changed_is_refused_in_every_mode() {
+    for settings in ["", r#""mode": "observe","#, r#""unmatched": "pass","#] {
+        let mut exchange = exchange(settings);
+        let step = head(&mut exchange, if settings.contains("pass") { "/elsewhere" } else { "/open/carts" }, &[], false);
+        assert_eq!(step.flow, Flow::Continue);
+        let gone = exchange.head_is_gone(step.outcome);
+        assert_eq!((gone.flow, code(&gone), replied(&gone)), (Flow::Pause, Some(Code::HOLD_MISSING), true), "{settings}");
+    }
+}
+
+#[test]
 fn headers_under_our_names_are_removed_on_every_path() {
     let names = ["x-eventguard-publisher", "x-eventguard-verdict", "x_eventguard_publisher", "x-eventguard_verdict"];
     let forged = names.map(|name| (name, b"shop/root".as_slice()));

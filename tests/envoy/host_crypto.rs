@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use library::filter::native::HostCrypto;
-use library::{crypto, key, time};
+use library::{call, crypto, key, time};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
@@ -13,6 +13,7 @@ use proxy_wasm::types::{Action, ContextType};
 #[path = "../../src"]
 #[expect(dead_code, unused_imports, reason = "they hold more than is needed here")]
 mod library {
+    pub mod call;
     pub mod crypto;
     pub mod key;
     pub mod time;

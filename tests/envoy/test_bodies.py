@@ -124,6 +124,18 @@ def test_a_client_that_goes_away_in_mid_body_leaves_nothing_upstream(proxy, upst
     assert_admitted(publish(proxy, clients.H1), upstream)
 
 
+def test_a_call_that_the_proxy_itself_answers_in_mid_body_leaves_a_record(start_once, client, upstream, sink):
+    """The policy's limit is beyond the proxy's own buffers: Envoy answers 413, and the filter never sees the end."""
+    policy = reference_policy()
+    policy["limits"] = {**policy.get("limits", {}), "body": "4MiB"}
+    proxy = start_once(policy, logs=sink)
+    call = publish(proxy, client, parts=[cart_event()[:-1], *[b" " * 65536] * 24, b"}"])
+    assert call.response.status in (413, None), call.response
+    assert upstream.saw_nothing_of(call.id)
+    [record] = sink.wait(call.id)
+    assert (record["verdict"], record["code"]) == ("refuse", "call.malformed"), record
+
+
 def test_calls_on_one_connection_do_not_mix(proxy, upstream):
     """An admitted, a refused, an admitted one, each behind the answer to the last."""
     connection = clients.connect(proxy.port)

@@ -195,6 +195,21 @@ def test_a_hold_that_is_missing_is_noticed_and_nothing_passes(start_once, client
     assert "allow_on_headers_stop_iteration" in proxy.output()
 
 
+def test_a_call_that_is_only_observed_goes_on_though_its_hold_is_missing(start_once, upstream):
+    """What was held must be let go, or the caller waits for ever."""
+    proxy = start_once({**reference_policy(), "mode": "observe"}, hold="headers", flag=False)
+    body = cart_event()
+    call = publish(proxy, clients.H1, body=body)
+    assert call.response.status == 200, call.response
+    assert upstream.one(call.id).body == body
+
+
+def test_a_caller_that_is_slow_is_not_taken_for_a_missing_hold(start_once, client, upstream):
+    """The first call that this proxy sees, and its body begins long after its head."""
+    proxy = start_once(hold="headers")
+    assert_admitted(publish(proxy, client, before_body=2.5), upstream)
+
+
 def test_two_workers_judge_alike(start_once, client, upstream, sink):
     proxy = start_once(concurrency=2, logs=sink)
     calls = [publish(proxy, client) for _ in range(20)]
