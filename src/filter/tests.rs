@@ -217,7 +217,7 @@ fn the_answer_is_a_problem_with_the_code_and_a_challenge() {
 fn a_grpc_caller_is_answered_in_its_own_way() {
     let mut exchange = exchange("");
     let map = map("/events/carts", &[]);
-    let other = map.iter().map(|(name, value)| (name, if name == "content-type" { b"application/grpc" } else { value }));
+    let other = map.iter().map(|(name, value)| (name, if name == "content-type" { b"application/grpc+thrift" } else { value }));
     let map = other.collect();
     let arrival = Arrival { map: Some(map), hints: Hints::default(), peer: None, end_of_stream: false };
     let step = with(|with| exchange.head(arrival, with));

@@ -4,11 +4,10 @@
 use std::borrow::Cow;
 
 use crate::budget::Budget;
-use crate::json::second_of_two;
 
 use super::attributes::Attributes;
 use super::media::MediaType;
-use super::{Data, Event, ProtocolError, malformed, shown};
+use super::{Data, Event, ProtocolError, malformed, repeated, shown, without_start};
 
 /// A name and a value.
 pub(super) type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
@@ -77,9 +76,7 @@ impl<'a> Binding<'a> {
 
     /// A name that is there twice.
     pub(super) fn repeated(&self) -> Option<&str> {
-        let names = self.attributes.iter().enumerate().map(|(index, (name, _))| (Cow::Borrowed(name.as_ref()), index));
-        let second = second_of_two(&mut names.collect::<Vec<_>>())?;
-        self.attributes.get(second).map(|(name, _)| name.as_ref())
+        repeated(self.attributes.iter().map(|(name, _)| name.as_ref()).collect())
     }
 
     /// Where the attributes of the event are.
@@ -129,11 +126,4 @@ impl<'a> Binding<'a> {
 
 fn mismatch(prefix: &str, name: &str) -> ProtocolError {
     ProtocolError::HeaderMismatch(format!("{prefix}{}", shown(name)))
-}
-
-fn without_start(text: Cow<'_, str>, start: usize) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.get(start..).unwrap_or_default()),
-        Cow::Owned(text) => Cow::Owned(text.get(start..).unwrap_or_default().to_owned()),
-    }
 }

@@ -1,5 +1,5 @@
-//! CloudEvents 1.0.2 over HTTP: binary, structured and batched content mode, the JSON format. Sources: the specification's "HTTP
-//! Protocol Binding" and "JSON Event Format".
+//! CloudEvents 1.0.2 over HTTP: binary, structured and batched content mode, the JSON and Protobuf formats; and a CloudEvent as the
+//! message of a gRPC call. Sources: the specification's "HTTP Protocol Binding" and "JSON Event Format".
 
 use std::borrow::Cow;
 
@@ -12,8 +12,10 @@ use crate::json::{Document, Kind, Value};
 
 use super::attributes::{Attributes, is_core};
 use super::binding::Binding;
+use super::grpc::{self, Codec};
 use super::media::{MediaType, unsupported};
-use super::{Data, Event, Form, ProtocolError, collect, malformed, shown};
+use super::protobuf::known;
+use super::{Data, Event, Form, ProtocolError, cloudevents_proto, collect, malformed, shown};
 
 const PREFIX: &str = "ce-";
 
@@ -22,8 +24,15 @@ pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
     let Some((media, text)) = MediaType::of(head)? else {
         return if has_attributes(head) { Ok(Form::Binary) } else { Err(unsupported("")) };
     };
+    if let Some(codec) = grpc::codec(media, head)? {
+        return Ok(Form::Grpc(codec));
+    }
     let form = if media.is_application("cloudevents+json") {
         Form::Structured
+    } else if media.is_application("cloudevents+protobuf") {
+        Form::StructuredProtobuf
+    } else if media.is_application("cloudevents-batch+protobuf") {
+        Form::BatchProtobuf
     } else if media.is_application("cloudevents-batch+json") {
         Form::Batch
     } else if media.is_cloudevents() || !has_attributes(head) {
@@ -62,19 +71,61 @@ pub(super) fn structured<'a>(
     Ok(vec![event])
 }
 
-/// The events of a call in batched mode. Attributes in headers could not be those of every event.
+/// The events of a call in batched mode.
 pub(super) fn batch<'a>(
     head: &'a Head,
     content: &'a [u8],
     topic: Option<&'a str>,
     budget: &Budget,
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
-    if let Some((name, _)) = head.headers().find(|(name, _)| name.starts_with(PREFIX)) {
-        return Err(ProtocolError::HeaderMismatch(shown(name)));
-    }
+    refuse_attributes(head)?;
     let document = Document::parse(content, budget.depth)?;
     let items = document.root().items().ok_or_else(|| malformed("a batch is not a JSON array"))?;
     collect(items.map(|item| event(item, topic, budget)), budget)
+}
+
+/// The event of a call in structured mode, in the Protobuf format.
+pub(super) fn structured_protobuf<'a>(
+    head: &'a Head,
+    content: &'a [u8],
+    topic: Option<&'a str>,
+    budget: &Budget,
+) -> Result<Vec<Event<'a>>, ProtocolError> {
+    grpc(Codec::Proto, head, content, topic, budget)
+}
+
+/// The events of a call in batched mode, in the Protobuf format.
+pub(super) fn batch_protobuf<'a>(
+    head: &'a Head,
+    content: &'a [u8],
+    topic: Option<&'a str>,
+    budget: &Budget,
+) -> Result<Vec<Event<'a>>, ProtocolError> {
+    refuse_attributes(head)?;
+    let batch = grpc::decode(Codec::Proto, content, known::SCHEMA, known::CLOUD_EVENT_BATCH, budget)?;
+    cloudevents_proto::batch(&batch, topic, budget)
+}
+
+/// The event that the message of a gRPC call is. Metadata with the names of attributes may only say the same.
+pub(super) fn grpc<'a>(
+    codec: Codec,
+    head: &'a Head,
+    message: &'a [u8],
+    topic: Option<&'a str>,
+    budget: &Budget,
+) -> Result<Vec<Event<'a>>, ProtocolError> {
+    let message = grpc::decode(codec, message, known::SCHEMA, known::CLOUD_EVENT, budget)?;
+    let event = cloudevents_proto::event(&message, topic, budget)?;
+    headers(head, budget)?.agree_with(&event)?;
+    Ok(vec![event])
+}
+
+/// Attributes in headers could not be those of every event.
+fn refuse_attributes(head: &Head) -> Result<(), ProtocolError> {
+    match head.headers().find(|(name, _)| name.starts_with(PREFIX)) {
+        Some((name, _)) => Err(ProtocolError::HeaderMismatch(shown(name))),
+        None => Ok(()),
+    }
 }
 
 /// The event that a text is, where the text is not the call's own: decoded from base64, or unescaped.

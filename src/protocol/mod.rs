@@ -4,13 +4,15 @@
 mod attributes;
 mod binding;
 mod cloudevents;
+mod cloudevents_proto;
 mod content;
-mod grpc;
+pub mod grpc;
 pub mod json;
 mod kafka_rest;
 mod media;
 mod protobuf;
 mod pubsub;
+pub mod service;
 #[cfg(test)]
 mod tests;
 
@@ -18,10 +20,13 @@ use std::borrow::Cow;
 
 use crate::budget::Budget;
 use crate::call::{Head, cut};
-use crate::json::{JsonError, Value};
+use crate::json::{JsonError, Value, second_of_two};
 use crate::time::Timestamp;
 
 pub use content::{content, declared};
+pub use grpc::Codec;
+pub use protobuf::{DescriptorError, Descriptors, UnknownFields};
+use service::{Reading, Service};
 
 /// How a call carries events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +39,8 @@ pub enum Protocol {
     KafkaRest,
     /// Google Pub/Sub, gRPC and REST.
     PubSub,
+    /// gRPC calls of a service that the policy describes.
+    Grpc(Box<Service>),
 }
 
 impl Protocol {
@@ -45,6 +52,10 @@ impl Protocol {
             Self::Json(_) => "json",
             Self::KafkaRest => "kafka-rest",
             Self::PubSub => "pubsub",
+            Self::Grpc(service) => match service.reading() {
+                Reading::CloudEvent => "cloudevents",
+                Reading::Fields(_) => "grpc",
+            },
         }
     }
 
@@ -60,6 +71,7 @@ impl Protocol {
             Self::Json(_) => json::form(head),
             Self::KafkaRest => kafka_rest::form(head),
             Self::PubSub => pubsub::form(head),
+            Self::Grpc(_) => grpc::form(head),
         }
     }
 
@@ -82,15 +94,45 @@ impl Protocol {
             (Self::CloudEvents, Form::Binary) => cloudevents::binary(head, content, topic, budget),
             (Self::CloudEvents, Form::Structured) => cloudevents::structured(head, content, topic, budget),
             (Self::CloudEvents, Form::Batch) => cloudevents::batch(head, content, topic, budget),
+            (Self::CloudEvents, Form::StructuredProtobuf) => cloudevents::structured_protobuf(head, content, topic, budget),
+            (Self::CloudEvents, Form::BatchProtobuf) => cloudevents::batch_protobuf(head, content, topic, budget),
             (Self::Json(envelope), Form::Json) => envelope.events(content, topic, budget),
             (Self::KafkaRest, Form::KafkaV2Json) => kafka_rest::v2_json(content, topic, budget),
             (Self::KafkaRest, Form::KafkaV2Binary) => kafka_rest::v2_binary(content, topic, budget),
             (Self::KafkaRest, Form::KafkaV3) => kafka_rest::v3(content, topic, budget),
-            (Self::PubSub, Form::PubSubGrpc) => pubsub::grpc(head, content, budget),
             (Self::PubSub, Form::PubSubRest) => pubsub::rest(content, topic, budget),
-            (Self::CloudEvents | Self::Json(_) | Self::KafkaRest | Self::PubSub, _) => {
-                Err(malformed(format!("{form:?} is not a form of {}", self.name())))
+            (_, Form::Grpc(codec)) => match grpc::message(head, content, budget)? {
+                Cow::Borrowed(message) => self.message_events(codec, head, message, topic, budget),
+                Cow::Owned(message) => {
+                    let events = self.message_events(codec, head, &message, topic, budget)?;
+                    Ok(events.into_iter().map(Event::into_owned).collect())
+                }
+            },
+            (Self::CloudEvents | Self::Json(_) | Self::KafkaRest | Self::PubSub | Self::Grpc(_), _) => {
+                Err(malformed("a body of another protocol"))
             }
+        }
+    }
+
+    /// The events of one message of a gRPC call, at least one: of a stream, message by message, or of a unary call. `codec` is what
+    /// [`Protocol::form`] said.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] as [`Protocol::events`].
+    pub fn message_events<'a>(
+        &self,
+        codec: Codec,
+        head: &'a Head,
+        message: &'a [u8],
+        topic: Option<&'a str>,
+        budget: &Budget,
+    ) -> Result<Vec<Event<'a>>, ProtocolError> {
+        match self {
+            Self::CloudEvents => cloudevents::grpc(codec, head, message, topic, budget),
+            Self::PubSub => pubsub::grpc(codec, message, budget),
+            Self::Grpc(service) => service.events(codec, message, topic, budget),
+            Self::Json(_) | Self::KafkaRest => Err(malformed("a message of another protocol")),
         }
     }
 }
@@ -230,6 +272,10 @@ pub enum Form {
     Structured,
     /// CloudEvents batched mode: the body is an array of events.
     Batch,
+    /// CloudEvents structured mode in the Protobuf format.
+    StructuredProtobuf,
+    /// CloudEvents batched mode in the Protobuf format.
+    BatchProtobuf,
     /// One JSON document.
     Json,
     /// Kafka REST v2, records as JSON (`application/vnd.kafka.json.v2+json`).
@@ -238,10 +284,10 @@ pub enum Form {
     KafkaV2Binary,
     /// Kafka REST v3, one record or a stream of them (`application/json`).
     KafkaV3,
-    /// Pub/Sub over gRPC.
-    PubSubGrpc,
     /// Pub/Sub over HTTP JSON.
     PubSubRest,
+    /// Messages of gRPC, in frames.
+    Grpc(Codec),
 }
 
 /// Why a call could not be read as events.
@@ -298,6 +344,20 @@ impl EventTime<'_> {
             Ok(at) => Ok(EventTime { text, at }),
             Err(error) => Err(malformed(format!("the time `{}` is {error}", shown(&text)))),
         }
+    }
+}
+
+/// A text that is there twice.
+fn repeated(texts: Vec<&str>) -> Option<&str> {
+    let mut keys: Vec<_> = texts.iter().enumerate().map(|(index, text)| (Cow::Borrowed(*text), index)).collect();
+    texts.get(second_of_two(&mut keys)?).copied()
+}
+
+/// A text without its first bytes, whole characters.
+fn without_start(text: Cow<'_, str>, start: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(start..).unwrap_or_default()),
+        Cow::Owned(text) => Cow::Owned(text.get(start..).unwrap_or_default().to_owned()),
     }
 }
 

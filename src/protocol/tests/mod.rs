@@ -3,8 +3,11 @@
 mod cloudevents;
 mod content;
 mod envelope;
+mod grpc;
 mod kafka_rest;
+mod protobuf_events;
 mod pubsub;
+mod service;
 
 use super::*;
 use crate::json::Pointer;
@@ -37,6 +40,20 @@ fn read(protocol: &Protocol, headers: &[(&str, &str)], body: &[u8]) -> Result<Ve
     Ok(events.into_iter().map(Event::into_owned).collect())
 }
 
+/// A length-prefixed message of gRPC.
+fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    [&[flag], length.as_slice(), message].concat()
+}
+
+/// A field of a message that is length-delimited.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut encoded = vec![number << 3 | 2];
+    prost::encode_length_delimiter(content.len(), &mut encoded).unwrap();
+    encoded.extend_from_slice(content);
+    encoded
+}
+
 fn is_malformed<T>(result: &Result<T, ProtocolError>) -> bool {
     matches!(result, Err(ProtocolError::Malformed(_)))
 }
@@ -57,8 +74,11 @@ fn a_form_of_another_protocol_is_no_form() {
             Form::KafkaV2Json,
             Form::KafkaV2Binary,
             Form::KafkaV3,
-            Form::PubSubGrpc,
+            Form::StructuredProtobuf,
+            Form::BatchProtobuf,
             Form::PubSubRest,
+            Form::Grpc(Codec::Proto),
+            Form::Grpc(Codec::Json),
         ];
         for form in forms {
             assert!(protocol.events(form, &head, b"", None, &BUDGET).is_err(), "{} {form:?}", protocol.name());

@@ -53,11 +53,6 @@ fn request(messages: Vec<PubsubMessage>) -> Vec<u8> {
     PublishRequest { topic: TOPIC.to_owned(), messages }.encode_to_vec()
 }
 
-fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
-    [&[flag], length.as_slice(), message].concat()
-}
-
 fn call(headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<Event<'static>>, ProtocolError> {
     let headers: Vec<_> = [("content-type", "application/grpc")].iter().chain(headers).copied().collect();
     read(&Protocol::PubSub, &headers, body)
@@ -74,11 +69,12 @@ fn one(message: PubsubMessage) -> Result<Event<'static>, ProtocolError> {
 #[test]
 fn grpc_and_json_are_the_content_types() {
     for (text, expected) in [
-        ("application/grpc", Some(Form::PubSubGrpc)),
-        ("Application/gRPC+proto", Some(Form::PubSubGrpc)),
+        ("application/grpc", Some(Form::Grpc(Codec::Proto))),
+        ("Application/gRPC+proto", Some(Form::Grpc(Codec::Proto))),
         ("application/json; charset=utf-8", Some(Form::PubSubRest)),
         ("application/json; charset=utf-16", None),
-        ("application/grpc+json", None),
+        ("application/grpc+json", Some(Form::Grpc(Codec::Json))),
+        ("application/grpc+json; charset=utf-16", None),
         ("application/grpc-web", None),
         ("application/grpcx", None),
         ("application/x-protobuf", None),
@@ -153,14 +149,6 @@ fn attributes_that_could_be_read_in_two_ways_are_refused() {
     assert!(is_malformed(&one(bound(&[("content-type", "a/b"), ("Content-Type", "a/b")], b""))));
     let contradicting = bound(&[("content-type", "a/b"), ("ce-datacontenttype", "a/c")], b"");
     assert_eq!(one(contradicting), Err(mismatch("ce-datacontenttype")));
-}
-
-/// A field that is length-delimited.
-fn field(number: u8, content: &[u8]) -> Vec<u8> {
-    let mut encoded = vec![number << 3 | 2];
-    prost::encode_length_delimiter(content.len(), &mut encoded).unwrap();
-    encoded.extend_from_slice(content);
-    encoded
 }
 
 #[test]
@@ -256,7 +244,7 @@ fn a_body_is_exactly_one_frame() {
     assert!(is_malformed(&call(&[], &[whole.clone(), vec![0]].concat())), "a surplus byte");
     assert!(is_malformed(&call(&[], &[whole.clone(), whole.clone()].concat())), "a second message");
     assert!(is_malformed(&call(&[], &[whole, frame(0, b"")].concat())), "a second, empty message");
-    assert!(is_malformed(&call(&[], &[0, 0xff, 0xff, 0xff, 0xff])));
+    assert_eq!(call(&[], &[0, 0xff, 0xff, 0xff, 0xff]), Err(ProtocolError::TooLarge { limit: BUDGET.body }));
     for flag in [2, 0x80, 0xff] {
         assert!(is_malformed(&call(&[("grpc-encoding", "gzip")], &frame(flag, &request))));
     }
