@@ -18,10 +18,21 @@ pub struct Route {
     pub matcher: Matcher,
     /// How they carry events.
     pub protocol: Protocol,
+    /// How many messages a call may have, where it is one of gRPC.
+    pub messages: Messages,
     /// What names the topic of events that do not name one themselves.
     pub topic: Option<TopicTemplate>,
     /// Whether calls need a token.
     pub access: Access,
+}
+
+/// How many messages a gRPC call may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Messages {
+    /// One.
+    One,
+    /// Any number (client streaming); each is judged by itself.
+    Many,
 }
 
 /// Whether a call needs a token.
@@ -249,7 +260,8 @@ mod tests {
 
     fn route(name: &str, matcher: Matcher) -> Route {
         let topic = matcher.path.as_ref().and_then(TopicTemplate::of_path);
-        Route { name: name.into(), matcher, protocol: Protocol::CloudEvents, topic, access: Access::Token }
+        let (protocol, messages) = (Protocol::CloudEvents, Messages::One);
+        Route { name: name.into(), matcher, protocol, messages, topic, access: Access::Token }
     }
 
     fn matcher(methods: &[&str], hosts: &[&str], path: Option<&str>, route_name: Option<&str>) -> Matcher {

@@ -3,6 +3,7 @@
 
 mod audit;
 mod identity;
+mod protocol;
 mod route;
 mod rule;
 mod signature;

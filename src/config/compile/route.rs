@@ -1,26 +1,27 @@
-//! Routes: which calls, which protocol, which topic.
+//! Routes: which calls, which topic.
 
-use super::{Names, Place, Problem, Problems, Seen, is_token, raw, required_text, text, texts};
+use super::{Names, Place, Problem, Problems, Seen, is_token, protocol, raw, required_text, text, texts};
 use crate::call::cut;
-use crate::json::Pointer;
 use crate::policy::path::{PathTemplate, TopicTemplate};
 use crate::policy::route::HostPattern;
 use crate::policy::{Access, Matcher, Route, Routes};
-use crate::protocol::Protocol;
-use crate::protocol::json::Envelope;
 
 pub(super) fn route(raw: raw::Route, place: &Place, problems: &mut Problems) -> Option<Route> {
-    let raw::Route { name, matches, protocol, topic, json, anonymous } = raw;
+    let raw::Route { name, matches, protocol, topic, json, grpc, anonymous } = raw;
     let name = required_text(name, place, "name", problems);
+    let method = matches.as_ref().and_then(|matches| matches.grpc.clone());
     let matcher = problems.required(place, "match", matches).and_then(|raw| matcher(raw, &place.key("match"), problems));
-    let protocol = problems.required(place, "protocol", protocol).and_then(|raw| self::protocol(raw, json, place, problems));
+    let settings = protocol::Settings { json, grpc, method: method.as_deref() };
+    let protocol = problems.required(place, "protocol", protocol);
+    let protocol = protocol.and_then(|raw| protocol::protocol(raw, settings, place, problems));
     let matcher = matcher?;
     let topic = match topic {
         Some(topic) => Some(problems.ok(&place.key("topic"), TopicTemplate::parse(&topic, matcher.path.as_ref()))?),
         None => matcher.path.as_ref().and_then(TopicTemplate::of_path),
     };
     let access = if anonymous == Some(true) { Access::Anonymous } else { Access::Token };
-    Some(Route { name: name?.into(), matcher, protocol: protocol?, topic, access })
+    let (protocol, messages) = protocol?;
+    Some(Route { name: name?.into(), matcher, protocol, messages, topic, access })
 }
 
 fn matcher(raw: raw::Match, place: &Place, problems: &mut Problems) -> Option<Matcher> {
@@ -45,31 +46,6 @@ fn matcher(raw: raw::Match, place: &Place, problems: &mut Problems) -> Option<Ma
     };
     let route_name = text(route_name, &place.key("routeName"), problems);
     Some(Matcher { methods, hosts: hosts.into_iter().collect::<Option<_>>()?, path, route_name })
-}
-
-fn protocol(raw: raw::Protocol, json: Option<raw::Envelope>, place: &Place, problems: &mut Problems) -> Option<Protocol> {
-    if json.is_some() && raw != raw::Protocol::Json {
-        problems.add(&place.key("json"), Problem::Contradiction("it means something only with the protocol `json`"));
-    }
-    match raw {
-        raw::Protocol::CloudEvents => Some(Protocol::CloudEvents),
-        raw::Protocol::KafkaRest => Some(Protocol::KafkaRest),
-        raw::Protocol::PubSub => Some(Protocol::PubSub),
-        raw::Protocol::Json => {
-            let raw = problems.required(place, "json", json)?;
-            envelope(raw, &place.key("json"), problems).map(Protocol::Json)
-        }
-    }
-}
-
-fn envelope(raw: raw::Envelope, place: &Place, problems: &mut Problems) -> Option<Envelope> {
-    let raw::Envelope { event_type, id, source, time, subject, data } = raw;
-    let event_type = problems.required(place, "type", event_type);
-    let mut pointer = |text: Option<String>, key: &str| text.and_then(|text| problems.ok(&place.key(key), Pointer::parse(&text)));
-    let event_type = pointer(event_type, "type");
-    let (id, source, time) = (pointer(id, "id"), pointer(source, "source"), pointer(time, "time"));
-    let (subject, data) = (pointer(subject, "subject"), pointer(data, "data"));
-    Some(Envelope { event_type: event_type?, id, source, time, subject, data })
 }
 
 /// What no call reaches was not meant to be written, and may be what was meant to be stricter.

@@ -4,6 +4,7 @@
 
 mod audit;
 mod identity;
+mod protocol;
 mod route;
 mod rule;
 mod signature;
@@ -13,7 +14,8 @@ use serde_json::Value;
 
 pub use audit::{Audit, Batch, Queue, Sink, WhenFull};
 pub use identity::{Issuer, Jwks, KeySet, Token};
-pub use route::{Envelope, Match, Protocol, Route};
+pub use protocol::{Envelope, Grpc, UnknownFields};
+pub use route::{Match, Protocol, Route};
 pub use rule::{Event, Publisher, Scheme, SignatureRule};
 pub use signature::{Dsse, DsseMode, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
 

@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-#[cfg(feature = "cli")]
-use crate::config::schema;
+use super::protocol::{Envelope, Grpc};
 
 /// A kind of publish call.
 #[derive(Debug, Deserialize)]
@@ -26,6 +25,9 @@ pub struct Route {
     pub topic: Option<String>,
     /// Where the document keeps what an event says of itself; with the protocol `json`, and only there.
     pub json: Option<Envelope>,
+    /// What the messages of gRPC calls are: with the protocol `grpc`; and with `cloudevents`, where the message is not just a
+    /// CloudEvent. Such a route takes gRPC calls alone.
+    pub grpc: Option<Grpc>,
     /// Whether no token is asked for: false. The publisher is then the signer's, where there is a signature.
     pub anonymous: Option<bool>,
 }
@@ -64,30 +66,6 @@ pub enum Protocol {
     /// Google Pub/Sub, gRPC and REST.
     #[serde(rename = "pubsub")]
     PubSub,
-}
-
-/// Where a JSON document keeps what an event says of itself: JSON Pointers (RFC 6901).
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "a map")]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct Envelope {
-    /// The event type.
-    #[serde(rename = "type")]
-    #[cfg_attr(feature = "cli", schemars(required, with = "schema::Pointer"))]
-    pub event_type: Option<String>,
-    /// The id.
-    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Pointer>"))]
-    pub id: Option<String>,
-    /// The source.
-    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Pointer>"))]
-    pub source: Option<String>,
-    /// The time.
-    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Pointer>"))]
-    pub time: Option<String>,
-    /// The subject.
-    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Pointer>"))]
-    pub subject: Option<String>,
-    /// The data; without this key the whole document.
-    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Pointer>"))]
-    pub data: Option<String>,
+    /// gRPC calls of a service that `grpc` describes.
+    Grpc,
 }
