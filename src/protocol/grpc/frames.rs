@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::{Framing, framing};
 use crate::budget::Budget;
 use crate::call::Head;
 use crate::protocol::content::Encoding;
@@ -41,8 +42,17 @@ impl Frames {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::Encoding`] where `grpc-encoding` names another one than identity and gzip, [`ProtocolError::Header`].
+    /// [`ProtocolError::Encoding`] where `grpc-encoding` names another one than identity and gzip, [`ProtocolError::Header`],
+    /// [`ProtocolError::Malformed`] where the frames are in base64 (gRPC-Web in text), whose calls have one message.
     pub fn of(head: &Head, messages: Option<u64>, budget: &Budget) -> Result<Self, ProtocolError> {
+        match framing(head)? {
+            Framing::Binary => Self::within(head, messages, budget),
+            Framing::Text => Err(malformed("a call of gRPC-Web in text is read whole")),
+        }
+    }
+
+    /// Of frames as they are, whatever the head says of base64.
+    pub(super) fn within(head: &Head, messages: Option<u64>, budget: &Budget) -> Result<Self, ProtocolError> {
         Ok(Self { encoding: encoding(head)?, limit: budget.body, left: messages })
     }
 

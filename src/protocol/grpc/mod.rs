@@ -5,6 +5,9 @@ mod frames;
 
 use std::borrow::Cow;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::budget::Budget;
 use crate::call::Head;
 use crate::json::Document;
@@ -30,15 +33,40 @@ pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
     codec(media, head)?.map(Form::Grpc).ok_or_else(|| unsupported(text))
 }
 
+/// How the frames of a call are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// As they are: gRPC, and gRPC-Web in binary.
+    Binary,
+    /// In base64 (gRPC-Web in text), whole: browsers do not stream.
+    Text,
+}
+
+const SUBTYPES: [(&str, Framing, Codec); 9] = [
+    ("grpc", Framing::Binary, Codec::Proto),
+    ("grpc+proto", Framing::Binary, Codec::Proto),
+    ("grpc+json", Framing::Binary, Codec::Json),
+    ("grpc-web", Framing::Binary, Codec::Proto),
+    ("grpc-web+proto", Framing::Binary, Codec::Proto),
+    ("grpc-web+json", Framing::Binary, Codec::Json),
+    ("grpc-web-text", Framing::Text, Codec::Proto),
+    ("grpc-web-text+proto", Framing::Text, Codec::Proto),
+    ("grpc-web-text+json", Framing::Text, Codec::Json),
+];
+
+fn subtype(media: MediaType<'_>) -> Option<(Framing, Codec)> {
+    let (_, framing, codec) = *SUBTYPES.iter().find(|(subtype, ..)| media.is_application(subtype))?;
+    (codec == Codec::Proto || media.is_utf8()).then_some((framing, codec))
+}
+
+fn framing(head: &Head) -> Result<Framing, ProtocolError> {
+    let media = MediaType::of(head)?.and_then(|(media, _)| subtype(media));
+    Ok(media.map_or(Framing::Binary, |(framing, _)| framing))
+}
+
 /// What a content type says of a gRPC call; `None` where it is none of gRPC's.
 pub(super) fn codec(media: MediaType<'_>, head: &Head) -> Result<Option<Codec>, ProtocolError> {
-    let codec = if media.is_application("grpc") || media.is_application("grpc+proto") {
-        Codec::Proto
-    } else if media.is_application("grpc+json") && media.is_utf8() {
-        Codec::Json
-    } else {
-        return Ok(None);
-    };
+    let Some((_, codec)) = subtype(media) else { return Ok(None) };
     // What cannot be decompressed is refused before the body is there.
     frames::encoding(head)?;
     Ok(Some(codec))
@@ -46,11 +74,32 @@ pub(super) fn codec(media: MediaType<'_>, head: &Head) -> Result<Option<Codec>, 
 
 /// The message of a body that is exactly one frame. The budget bounds it also while it is decompressed.
 pub(super) fn message<'a>(head: &Head, body: &'a [u8], budget: &Budget) -> Result<Cow<'a, [u8]>, ProtocolError> {
-    let mut frames = Frames::of(head, Some(1), budget)?;
+    match framing(head)? {
+        Framing::Binary => one_frame(head, body, budget),
+        Framing::Text => Ok(Cow::Owned(one_frame(head, &decode_text(body)?, budget)?.into_owned())),
+    }
+}
+
+fn one_frame<'a>(head: &Head, body: &'a [u8], budget: &Budget) -> Result<Cow<'a, [u8]>, ProtocolError> {
+    let mut frames = Frames::within(head, Some(1), budget)?;
     let Some(Frame { message, consumed }) = frames.next(body)? else {
         return Err(malformed("a gRPC frame is cut"));
     };
     if consumed == body.len() { Ok(message) } else { Err(malformed("the body is not exactly one gRPC frame")) }
+}
+
+/// The base64 of gRPC-Web: padded whenever the sender wrote a part out, so padding may stand in the middle.
+fn decode_text(text: &[u8]) -> Result<Vec<u8>, ProtocolError> {
+    const GROUP: usize = 4;
+    let wrong = || malformed("the body is not base64");
+    let (mut decoded, mut rest) = (Vec::with_capacity(text.len() / GROUP * 3), text);
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == b'=').map_or(rest.len(), |at| (at / GROUP + 1) * GROUP);
+        let (part, behind) = rest.split_at_checked(end).ok_or_else(wrong)?;
+        STANDARD.decode_vec(part, &mut decoded).map_err(|_| wrong())?;
+        rest = behind;
+    }
+    Ok(decoded)
 }
 
 /// Reads a message of the type `root`.

@@ -89,6 +89,18 @@ fn a_flag_that_no_request_has_is_refused() {
 }
 
 #[test]
+fn a_stream_is_not_of_text() {
+    for (content_type, streams) in [
+        ("application/grpc", true),
+        ("application/grpc-web+json", true),
+        ("application/grpc-web-text", false),
+        ("application/grpc-web-text+proto", false),
+    ] {
+        assert_eq!(Frames::of(&head(&[("content-type", content_type)]), None, &BUDGET).is_ok(), streams, "{content_type}");
+    }
+}
+
+#[test]
 fn encodings_are_compared_as_they_are() {
     for (name, read) in
         [("identity", true), ("gzip", true), ("GZIP", false), ("deflate", false), ("gzip, identity", false), ("", false)]

@@ -75,7 +75,11 @@ fn grpc_and_json_are_the_content_types() {
         ("application/json; charset=utf-16", None),
         ("application/grpc+json", Some(Form::Grpc(Codec::Json))),
         ("application/grpc+json; charset=utf-16", None),
-        ("application/grpc-web", None),
+        ("application/grpc-web", Some(Form::Grpc(Codec::Proto))),
+        ("application/grpc-web+proto", Some(Form::Grpc(Codec::Proto))),
+        ("Application/gRPC-Web-Text", Some(Form::Grpc(Codec::Proto))),
+        ("application/grpc-web+json", Some(Form::Grpc(Codec::Json))),
+        ("application/grpc-web+thrift", None),
         ("application/grpcx", None),
         ("application/x-protobuf", None),
     ] {
@@ -267,6 +271,43 @@ fn a_compressed_message_is_judged_where_its_encoding_is_named() {
         let head = head(&[("content-type", "application/grpc"), ("grpc-encoding", name)]);
         assert!(matches!(Protocol::PubSub.form(&head), Err(ProtocolError::Encoding { .. })), "{name}");
     }
+}
+
+#[test]
+fn grpc_web_is_read_as_grpc_is() {
+    let body = frame(0, &request(vec![bound(&[], b"data")]));
+    let web = |content_type, body: &[u8]| read(&Protocol::PubSub, &[("content-type", content_type)], body);
+    let expected = call(&[], &body);
+    for content_type in ["application/grpc-web", "application/grpc-web+proto"] {
+        assert_eq!(web(content_type, &body), expected, "{content_type}");
+        let trailers = [body.clone(), frame(0x80, b"grpc-status:0\r\n")].concat();
+        assert!(is_malformed(&web(content_type, &trailers)), "trailers behind the message");
+        assert!(is_malformed(&web(content_type, &frame(0x80, b""))));
+    }
+    let text = |text: &str| web("application/grpc-web-text", text.as_bytes());
+    let whole = STANDARD.encode(&body);
+    assert_eq!(text(&whole), expected);
+    for middle in 1..body.len() {
+        // Each part is written out by itself, so padding stands in the middle.
+        let parts = [STANDARD.encode(&body[..middle]), STANDARD.encode(&body[middle..])].concat();
+        assert_eq!(text(&parts), expected, "{middle}");
+    }
+    for broken in ["=", "A===", "AA=A", "AAA", "????", &format!("{whole}AA"), &format!("{whole}\n"), "AB=="] {
+        assert!(is_malformed(&text(broken)), "{broken}");
+    }
+    assert!(is_malformed(&text(&STANDARD.encode([body.clone(), frame(0x80, b"")].concat()))), "trailers in base64");
+    assert!(is_malformed(&web("application/grpc-web", whole.as_bytes())), "text that is said to be binary");
+    let json = frame(0, br#"{"topic":"projects/shop/topics/orders","messages":[{"attributes":{"ce-specversion":"1.0","ce-id":"1","ce-source":"/s","ce-type":"t"},"data":"ZGF0YQ=="}]}"#);
+    assert_eq!(web("application/grpc-web+json", &json), expected);
+}
+
+#[test]
+fn the_json_mapping_over_grpc_is_read_alike() {
+    let json = |topic: &str| format!(r#"{{"topic":"{topic}","messages":[{{"data":"ZGF0YQ==",{ATTRIBUTES}}}]}}"#);
+    let call = |text: &str| read(&Protocol::PubSub, &[("content-type", "application/grpc+json")], &frame(0, text.as_bytes()));
+    assert_eq!(call(&json(TOPIC)), publish(&request(vec![bound(&[], b"data")])));
+    assert_eq!(call(&json("projects\\/shop/topics/orders")), publish(&request(vec![bound(&[], b"data")])), "escaped");
+    assert!(is_malformed(&call(&json("orders"))));
 }
 
 fn rest_on(topic: Option<&str>, body: &str) -> Result<Vec<Event<'static>>, ProtocolError> {
