@@ -229,7 +229,7 @@ fn every_error_names_its_place() {
         ("/routes/0/match/path", json!("/one/v{n}"), "routes[0].match.path: `v{n}` is no variable: a variable is a whole segment, `{name}`"),
         ("/routes/0/match/grpc", json!("a.B/C"), "routes[0].match: `grpc` is a path: only one of `path` and `grpc` can be there"),
         ("/routes/0/match/routeName", json!(""), "routes[0].match.routeName: is empty"),
-        ("/routes/0/protocol", json!("nats"), "routes[0].protocol: `nats` is not one of `cloudevents`, `json`, `kafka-rest`, `pubsub`, `grpc`"),
+        ("/routes/0/protocol", json!("nats"), "routes[0].protocol: `nats` is not one of `cloudevents`, `json`, `kafka-rest`, `pubsub`, `dapr`, `grpc`"),
         ("/routes/0/protocol", Value::Null, "routes[0].protocol: is missing"),
         ("/routes/0/topic", json!("{tenant}"), "routes[0].topic: the path has no variable `tenant`"),
         ("/routes/0/topic", json!(""), "routes[0].topic: a topic is not empty"),

@@ -76,7 +76,7 @@ impl<'a> Binding<'a> {
 
     /// A name that is there twice.
     pub(super) fn repeated(&self) -> Option<&str> {
-        repeated(self.attributes.iter().map(|(name, _)| name.as_ref()).collect())
+        repeated(&mut self.attributes.iter().map(|(name, _)| name.as_ref()))
     }
 
     /// Where the attributes of the event are.

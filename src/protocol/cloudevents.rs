@@ -121,10 +121,18 @@ pub(super) fn grpc<'a>(
 }
 
 /// Attributes in headers could not be those of every event.
-fn refuse_attributes(head: &Head) -> Result<(), ProtocolError> {
+pub(super) fn refuse_attributes(head: &Head) -> Result<(), ProtocolError> {
     match head.headers().find(|(name, _)| name.starts_with(PREFIX)) {
         Some((name, _)) => Err(ProtocolError::HeaderMismatch(shown(name))),
         None => Ok(()),
+    }
+}
+
+/// The event that the data of a message is.
+pub(super) fn event_of_bytes<'a>(data: Cow<'a, [u8]>, budget: &Budget) -> Result<Event<'a>, ProtocolError> {
+    match data {
+        Cow::Borrowed(data) => event(Document::parse(data, budget.depth)?.root(), None, budget),
+        Cow::Owned(data) => event_of_text(&data, None, budget),
     }
 }
 
@@ -238,7 +246,7 @@ fn unquote(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// `None` where a `%` has no two digits behind it or the bytes are not UTF-8, which overlong encodings are not either.
-fn percent_decode(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+pub(super) fn percent_decode(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(text);
     }

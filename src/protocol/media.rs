@@ -58,6 +58,11 @@ impl<'a> MediaType<'a> {
         self.kind.eq_ignore_ascii_case("application") && self.subtype.eq_ignore_ascii_case(subtype)
     }
 
+    /// Whether this is `text/` and whatever.
+    pub(super) fn is_text(self) -> bool {
+        self.kind.eq_ignore_ascii_case("text")
+    }
+
     /// Whether this names an event format of CloudEvents, known here or not (HTTP binding section 3).
     pub(super) fn is_cloudevents(self) -> bool {
         let starts = self.subtype.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("cloudevents"));

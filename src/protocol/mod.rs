@@ -6,12 +6,13 @@ mod binding;
 mod cloudevents;
 mod cloudevents_proto;
 mod content;
+pub mod dapr;
 pub mod grpc;
 pub mod json;
 mod kafka_rest;
 mod media;
 mod protobuf;
-mod pubsub;
+pub mod pubsub;
 pub mod service;
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,9 @@ pub enum Protocol {
     /// Kafka REST, v2 and v3.
     KafkaRest,
     /// Google Pub/Sub, gRPC and REST.
-    PubSub,
+    PubSub(pubsub::Attributes),
+    /// Dapr's publish calls, HTTP and gRPC.
+    Dapr(dapr::Components),
     /// gRPC calls of a service that the policy describes.
     Grpc(Box<Service>),
 }
@@ -51,7 +54,8 @@ impl Protocol {
             Self::CloudEvents => "cloudevents",
             Self::Json(_) => "json",
             Self::KafkaRest => "kafka-rest",
-            Self::PubSub => "pubsub",
+            Self::PubSub(_) => "pubsub",
+            Self::Dapr(_) => "dapr",
             Self::Grpc(service) => match service.reading() {
                 Reading::CloudEvent => "cloudevents",
                 Reading::Fields(_) => "grpc",
@@ -70,7 +74,8 @@ impl Protocol {
             Self::CloudEvents => cloudevents::form(head),
             Self::Json(_) => json::form(head),
             Self::KafkaRest => kafka_rest::form(head),
-            Self::PubSub => pubsub::form(head),
+            Self::PubSub(_) => pubsub::form(head),
+            Self::Dapr(_) => dapr::form(head),
             Self::Grpc(_) => grpc::form(head),
         }
     }
@@ -100,7 +105,9 @@ impl Protocol {
             (Self::KafkaRest, Form::KafkaV2Json) => kafka_rest::v2_json(content, topic, budget),
             (Self::KafkaRest, Form::KafkaV2Binary) => kafka_rest::v2_binary(content, topic, budget),
             (Self::KafkaRest, Form::KafkaV3) => kafka_rest::v3(content, topic, budget),
-            (Self::PubSub, Form::PubSubRest) => pubsub::rest(content, topic, budget),
+            (Self::PubSub(attributes), Form::PubSubRest) => pubsub::rest(attributes, content, topic, budget),
+            (Self::Dapr(components), Form::DaprPublish) => dapr::publish(components, head, content, budget),
+            (Self::Dapr(components), Form::DaprBulk) => dapr::bulk(components, head, content, budget),
             (_, Form::Grpc(codec)) => match grpc::message(head, content, budget)? {
                 Cow::Borrowed(message) => self.message_events(codec, head, message, topic, budget),
                 Cow::Owned(message) => {
@@ -108,7 +115,7 @@ impl Protocol {
                     Ok(events.into_iter().map(Event::into_owned).collect())
                 }
             },
-            (Self::CloudEvents | Self::Json(_) | Self::KafkaRest | Self::PubSub | Self::Grpc(_), _) => {
+            (Self::CloudEvents | Self::Json(_) | Self::KafkaRest | Self::PubSub(_) | Self::Dapr(_) | Self::Grpc(_), _) => {
                 Err(malformed("a body of another protocol"))
             }
         }
@@ -130,7 +137,8 @@ impl Protocol {
     ) -> Result<Vec<Event<'a>>, ProtocolError> {
         match self {
             Self::CloudEvents => cloudevents::grpc(codec, head, message, topic, budget),
-            Self::PubSub => pubsub::grpc(codec, message, budget),
+            Self::PubSub(attributes) => pubsub::grpc(attributes, codec, message, budget),
+            Self::Dapr(components) => dapr::grpc(components, codec, head, message, budget),
             Self::Grpc(service) => service.events(codec, message, topic, budget),
             Self::Json(_) | Self::KafkaRest => Err(malformed("a message of another protocol")),
         }
@@ -286,6 +294,10 @@ pub enum Form {
     KafkaV3,
     /// Pub/Sub over HTTP JSON.
     PubSubRest,
+    /// Dapr over HTTP, one event of any content type.
+    DaprPublish,
+    /// Dapr over HTTP, a JSON array of events.
+    DaprBulk,
     /// Messages of gRPC, in frames.
     Grpc(Codec),
 }
@@ -348,7 +360,8 @@ impl EventTime<'_> {
 }
 
 /// A text that is there twice.
-fn repeated(texts: Vec<&str>) -> Option<&str> {
+fn repeated<'t>(all: &mut dyn Iterator<Item = &'t str>) -> Option<&'t str> {
+    let texts: Vec<&str> = all.collect();
     let mut keys: Vec<_> = texts.iter().enumerate().map(|(index, text)| (Cow::Borrowed(*text), index)).collect();
     texts.get(second_of_two(&mut keys)?).copied()
 }
@@ -370,14 +383,22 @@ fn shown(text: &str) -> String {
     cut(text, 64).escape_debug().to_string()
 }
 
-/// Collects events, as many as a call may have.
+/// Collects events, as many as a call may have, at least one. One event more is read, and no further.
 fn collect<'a>(
-    events: impl Iterator<Item = Result<Event<'a>, ProtocolError>>,
+    mut events: impl Iterator<Item = Result<Event<'a>, ProtocolError>>,
+    budget: &Budget,
+) -> Result<Vec<Event<'a>>, ProtocolError> {
+    collect_from(&mut events, budget)
+}
+
+/// Compiled once, whatever the events come from.
+fn collect_from<'a>(
+    events: &mut dyn Iterator<Item = Result<Event<'a>, ProtocolError>>,
     budget: &Budget,
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
     let mut all = Vec::new();
     for event in events {
-        if all.len() >= budget.events {
+        if all.len() == budget.events {
             return Err(ProtocolError::TooMany { limit: budget.events });
         }
         all.push(event?);

@@ -6,16 +6,40 @@ use std::borrow::Cow;
 
 use crate::budget::Budget;
 use crate::call::Head;
-use crate::json::Document;
 
-use super::binding::{Binding, Mode};
-use super::cloudevents::{event, event_of_text};
+use super::attributes::check_text;
+use super::binding::{Binding, Mode, Pair};
+use super::cloudevents::event_of_bytes;
 use super::grpc::{self, Codec};
 use super::media::{MediaType, unsupported};
 use super::protobuf::{Message, Value, known};
-use super::{Data, Event, Form, ProtocolError, collect, malformed, shown, without_start};
+use super::{Data, Event, EventTime, Form, ProtocolError, collect, malformed, shown, without_start};
 
 const PREFIX: &str = "ce-";
+
+/// Where a message keeps the attributes of its event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attributes {
+    /// As the CloudEvents binding has it: in `ce-` attributes, or in the data.
+    CloudEvents,
+    /// In attributes that the policy names; the data is the event's.
+    Named(Box<Names>),
+}
+
+/// The names of the Pub/Sub attributes that say what an event is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Which one is the event type.
+    pub event_type: String,
+    /// Which one is the id.
+    pub id: Option<String>,
+    /// Which one is the source.
+    pub source: Option<String>,
+    /// Which one is the time.
+    pub time: Option<String>,
+    /// Which one is the subject.
+    pub subject: Option<String>,
+}
 
 /// gRPC or REST.
 pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
@@ -30,18 +54,28 @@ pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
 }
 
 /// The events of a `google.pubsub.v1.PublishRequest`.
-pub(super) fn grpc<'a>(codec: Codec, request: &'a [u8], budget: &Budget) -> Result<Vec<Event<'a>>, ProtocolError> {
+pub(super) fn grpc<'a>(
+    attributes: &Attributes,
+    codec: Codec,
+    request: &'a [u8],
+    budget: &Budget,
+) -> Result<Vec<Event<'a>>, ProtocolError> {
     let request = grpc::decode(codec, request, known::SCHEMA, known::PUBLISH_REQUEST, budget)?;
     let topic = topic_name(request.text(TOPIC).unwrap_or_default())?;
-    events(&request, &topic, budget)
+    events(attributes, &request, &topic, budget)
 }
 
 /// The events of a REST call: the same message, but for the topic, which stands in the path.
-pub(super) fn rest<'a>(content: &'a [u8], topic: Option<&'a str>, budget: &Budget) -> Result<Vec<Event<'a>>, ProtocolError> {
+pub(super) fn rest<'a>(
+    attributes: &Attributes,
+    content: &'a [u8],
+    topic: Option<&'a str>,
+    budget: &Budget,
+) -> Result<Vec<Event<'a>>, ProtocolError> {
     let topic = rest_topic(topic)?;
     let request = grpc::decode(Codec::Json, content, known::SCHEMA, known::PUBLISH_REQUEST, budget)?;
     match request.get(TOPIC) {
-        None => events(&request, &Cow::Borrowed(topic), budget),
+        None => events(attributes, &request, &Cow::Borrowed(topic), budget),
         Some(_) => Err(malformed("the path and the body name a topic")),
     }
 }
@@ -53,29 +87,77 @@ const MESSAGES: u32 = 2;
 const DATA: u32 = 1;
 const ATTRIBUTES: u32 = 2;
 
-fn events<'a>(request: &Message<'a>, topic: &Cow<'a, str>, budget: &Budget) -> Result<Vec<Event<'a>>, ProtocolError> {
+fn events<'a>(
+    attributes: &Attributes,
+    request: &Message<'a>,
+    topic: &Cow<'a, str>,
+    budget: &Budget,
+) -> Result<Vec<Event<'a>>, ProtocolError> {
     let events = request.messages(MESSAGES).map(|message| {
-        let event = message_event(message, budget)?;
+        let event = match attributes {
+            Attributes::CloudEvents => cloud_event(message, budget)?,
+            Attributes::Named(names) => names.event(message)?,
+        };
         Ok(Event { topic: Some(topic.clone()), ..event })
     });
     collect(events, budget)
 }
 
-fn message_event<'a>(message: &Message<'a>, budget: &Budget) -> Result<Event<'a>, ProtocolError> {
-    let data = message.bytes(DATA);
-    let pairs = message.entries(ATTRIBUTES);
-    let pairs = pairs.map(|(name, value)| Ok((name, value.and_then(Value::text).unwrap_or_default())));
-    let binding = Binding::from_pairs(PREFIX, pairs, budget)?;
+fn pairs<'a>(message: &Message<'a>) -> impl Iterator<Item = Pair<'a>> {
+    message.entries(ATTRIBUTES).map(|(name, value)| (name, value.and_then(Value::text).unwrap_or_default()))
+}
+
+fn cloud_event<'a>(message: &Message<'a>, budget: &Budget) -> Result<Event<'a>, ProtocolError> {
+    let binding = Binding::from_pairs(PREFIX, pairs(message).map(Ok), budget)?;
     if binding.mode()? == Mode::Structured {
-        let event = match data {
-            Cow::Borrowed(data) => event(Document::parse(data, budget.depth)?.root(), None, budget)?,
-            Cow::Owned(data) => event_of_text(&data, None, budget)?,
-        };
+        let event = event_of_bytes(message.bytes(DATA), budget)?;
         binding.agree_with(&event)?;
         return Ok(event);
     }
-    let data = if data.is_empty() { Data::Absent } else { Data::Binary(data) };
-    binding.event(data, None, budget)
+    binding.event(data(message), None, budget)
+}
+
+fn data<'a>(message: &Message<'a>) -> Data<'a> {
+    let data = message.bytes(DATA);
+    if data.is_empty() { Data::Absent } else { Data::Binary(data) }
+}
+
+impl Names {
+    /// A message that is a CloudEvent besides, or whose attributes differ from ours by case only, could be read as another event.
+    fn event<'a>(&self, message: &Message<'a>) -> Result<Event<'a>, ProtocolError> {
+        let Self { event_type, id, source, time, subject } = self;
+        let ours = [Some(event_type), id.as_ref(), source.as_ref(), time.as_ref(), subject.as_ref()];
+        let mut values = [const { None }; 5];
+        for (name, value) in pairs(message) {
+            if let Some((_, slot)) = ours.iter().zip(&mut values).find(|(ours, _)| ours.is_some_and(|ours| *ours == name)) {
+                *slot = Some(value).filter(|value| !value.is_empty());
+                continue;
+            }
+            let starts = |start: &str| name.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
+            let of_a_cloud_event =
+                starts(PREFIX) || (starts("content-type") && MediaType::parse(&value).is_none_or(MediaType::is_cloudevents));
+            if of_a_cloud_event || ours.iter().flatten().any(|ours| ours.eq_ignore_ascii_case(&name)) {
+                return Err(malformed(format!("the attribute `{}` beside those that the policy names", shown(&name))));
+            }
+        }
+        for (name, value) in ["type", "id", "source", "time", "subject"].into_iter().zip(&values) {
+            value.as_deref().map_or(Ok(()), |value| check_text(name, value))?;
+        }
+        let [event_type, id, source, time, subject] = values;
+        Ok(Event {
+            event_type: event_type.ok_or(ProtocolError::MissingAttribute("type"))?,
+            id,
+            source,
+            time: time.map(EventTime::read).transpose()?,
+            subject,
+            topic: None,
+            data_content_type: None,
+            data_schema: None,
+            spec_version: None,
+            extensions: Vec::new(),
+            data: data(message),
+        })
+    }
 }
 
 /// `projects/PROJECT/topics/TOPIC`, of the characters that the names of resources have.

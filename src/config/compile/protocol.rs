@@ -3,17 +3,20 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Place, Problem, Problems, raw};
+use super::{Place, Problem, Problems, raw, required_text, text, texts};
 use crate::json::Pointer;
 use crate::policy::Messages;
+use crate::protocol::dapr::Components;
 use crate::protocol::json::Envelope;
 use crate::protocol::service::{Fields, Layout, Service, Wanted};
-use crate::protocol::{Descriptors, Protocol, UnknownFields};
+use crate::protocol::{Descriptors, Protocol, UnknownFields, pubsub};
 
 /// What a route says of its protocol besides the name.
 pub(super) struct Settings<'a> {
     pub json: Option<raw::Envelope>,
     pub grpc: Option<raw::Grpc>,
+    pub pubsub: Option<raw::Envelope>,
+    pub components: Option<Vec<String>>,
     /// The gRPC method that the route matches.
     pub method: Option<&'a str>,
 }
@@ -24,18 +27,31 @@ pub(super) fn protocol(
     place: &Place,
     problems: &mut Problems,
 ) -> Option<(Protocol, Messages)> {
-    let Settings { json, grpc, method } = settings;
-    if json.is_some() && raw != raw::Protocol::Json {
-        problems.add(&place.key("json"), Problem::Contradiction("it means something only with the protocol `json`"));
-    }
-    if grpc.is_some() && !matches!(raw, raw::Protocol::Grpc | raw::Protocol::CloudEvents) {
-        let problem = "it means something only with the protocols `grpc` and `cloudevents`";
-        problems.add(&place.key("grpc"), Problem::Contradiction(problem));
+    let Settings { json, grpc, pubsub, components, method } = settings;
+    let is = |protocol| raw == protocol;
+    for (key, is_there, fits, problem) in [
+        ("json", json.is_some(), is(raw::Protocol::Json), "it means something only with the protocol `json`"),
+        ("pubsub", pubsub.is_some(), is(raw::Protocol::PubSub), "it means something only with the protocol `pubsub`"),
+        ("components", components.is_some(), is(raw::Protocol::Dapr), "it means something only with the protocol `dapr`"),
+        (
+            "grpc",
+            grpc.is_some(),
+            is(raw::Protocol::Grpc) || is(raw::Protocol::CloudEvents),
+            "it means something only with the protocols `grpc` and `cloudevents`",
+        ),
+    ] {
+        if is_there && !fits {
+            problems.add(&place.key(key), Problem::Contradiction(problem));
+        }
     }
     let protocol = match (raw, grpc) {
         (raw::Protocol::CloudEvents, None) => Protocol::CloudEvents,
         (raw::Protocol::KafkaRest, _) => Protocol::KafkaRest,
-        (raw::Protocol::PubSub, _) => Protocol::PubSub,
+        (raw::Protocol::PubSub, _) => Protocol::PubSub(pubsub_attributes(pubsub, &place.key("pubsub"), problems)?),
+        (raw::Protocol::Dapr, _) => Protocol::Dapr(match texts(components, &place.key("components"), problems) {
+            Some(names) => Components::Named(names),
+            None => Components::Any,
+        }),
         (raw::Protocol::Json, _) => {
             let raw = problems.required(place, "json", json)?;
             Protocol::Json(envelope(raw, &place.key("json"), problems)?)
@@ -47,6 +63,19 @@ pub(super) fn protocol(
         }
     };
     Some((protocol, Messages::One))
+}
+
+fn pubsub_attributes(raw: Option<raw::Envelope>, place: &Place, problems: &mut Problems) -> Option<pubsub::Attributes> {
+    let Some(raw::Envelope { event_type, id, source, time, subject, data }) = raw else {
+        return Some(pubsub::Attributes::CloudEvents);
+    };
+    if data.is_some() {
+        problems.add(&place.key("data"), Problem::UnknownKey);
+    }
+    let mut name = |name, key: &str| text(name, &place.key(key), problems);
+    let (id, source, time, subject) = (name(id, "id"), name(source, "source"), name(time, "time"), name(subject, "subject"));
+    let event_type = required_text(event_type, place, "type", problems)?;
+    Some(pubsub::Attributes::Named(Box::new(pubsub::Names { event_type, id, source, time, subject })))
 }
 
 fn envelope(raw: raw::Envelope, place: &Place, problems: &mut Problems) -> Option<Envelope> {

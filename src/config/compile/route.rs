@@ -7,11 +7,11 @@ use crate::policy::route::HostPattern;
 use crate::policy::{Access, Matcher, Route, Routes};
 
 pub(super) fn route(raw: raw::Route, place: &Place, problems: &mut Problems) -> Option<Route> {
-    let raw::Route { name, matches, protocol, topic, json, grpc, anonymous } = raw;
+    let raw::Route { name, matches, protocol, topic, json, grpc, pubsub, components, anonymous } = raw;
     let name = required_text(name, place, "name", problems);
     let method = matches.as_ref().and_then(|matches| matches.grpc.clone());
     let matcher = problems.required(place, "match", matches).and_then(|raw| matcher(raw, &place.key("match"), problems));
-    let settings = protocol::Settings { json, grpc, method: method.as_deref() };
+    let settings = protocol::Settings { json, grpc, pubsub, components, method: method.as_deref() };
     let protocol = problems.required(place, "protocol", protocol);
     let protocol = protocol.and_then(|raw| protocol::protocol(raw, settings, place, problems));
     let matcher = matcher?;

@@ -78,3 +78,29 @@ pub enum UnknownFields {
     /// It goes on.
     Keep,
 }
+
+/// Which Pub/Sub attributes say what an event is. A message that is a CloudEvent besides is refused.
+///
+/// For the JSON Schema alone: it is read as an [`Envelope`], so that no second type like that is compiled into the module.
+#[cfg(feature = "cli")]
+#[derive(Debug, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "a shape, of which there is no value")]
+pub struct Pubsub {
+    /// The name of the attribute with the event type.
+    #[schemars(rename = "type")]
+    #[schemars(length(min = 1))]
+    pub event_type: String,
+    /// The name of the attribute with the id.
+    #[schemars(length(min = 1))]
+    pub id: Option<String>,
+    /// The name of the attribute with the source.
+    #[schemars(length(min = 1))]
+    pub source: Option<String>,
+    /// The name of the attribute with the time (RFC 3339).
+    #[schemars(length(min = 1))]
+    pub time: Option<String>,
+    /// The name of the attribute with the subject.
+    #[schemars(length(min = 1))]
+    pub subject: Option<String>,
+}

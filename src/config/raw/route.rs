@@ -28,6 +28,14 @@ pub struct Route {
     /// What the messages of gRPC calls are: with the protocol `grpc`; and with `cloudevents`, where the message is not just a
     /// CloudEvent. Such a route takes gRPC calls alone.
     pub grpc: Option<Grpc>,
+    /// Which Pub/Sub attributes say what an event is; with the protocol `pubsub`, and only there. Without this key they are those of the
+    /// CloudEvents binding.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::protocol::Pubsub>"))]
+    pub pubsub: Option<Envelope>,
+    /// Which of Dapr's pub/sub components the calls may go to; with the protocol `dapr`, and only there. Without this key it is any:
+    /// topics of the same name are taken for the same.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub components: Option<Vec<String>>,
     /// Whether no token is asked for: false. The publisher is then the signer's, where there is a signature.
     pub anonymous: Option<bool>,
 }
@@ -66,6 +74,8 @@ pub enum Protocol {
     /// Google Pub/Sub, gRPC and REST.
     #[serde(rename = "pubsub")]
     PubSub,
+    /// Dapr's publish calls, HTTP and gRPC.
+    Dapr,
     /// gRPC calls of a service that `grpc` describes.
     Grpc,
 }

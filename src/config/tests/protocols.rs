@@ -140,3 +140,26 @@ fn what_does_not_fit_the_messages_is_an_error_with_its_place() {
     let many = route("grpc", publish, shop(json!({"type": "a", "id": "b", "source": "c"})));
     assert_eq!(errors(many).len(), 3, "all at once");
 }
+
+fn route_with(protocol: &str, key: &str, value: Value) -> Value {
+    with("/routes/-", json!({"name": "three", "match": {"hosts": ["bus"]}, "protocol": protocol, key: value}))
+}
+
+#[test]
+fn pubsub_attributes_and_dapr_components_may_be_named() {
+    let names = json!({"type": "eventType", "id": "eventId"});
+    assert_eq!(compiled(route_with("pubsub", "pubsub", names)).routes.get(2).unwrap().protocol.name(), "pubsub");
+    assert_eq!(compiled(route_with("dapr", "components", json!(["bus"]))).routes.get(2).unwrap().protocol.name(), "dapr");
+    for (protocol, key, value, expected) in [
+        ("pubsub", "pubsub", json!({"id": "a"}), "routes[2].pubsub.type: is missing"),
+        ("pubsub", "pubsub", json!({"type": ""}), "routes[2].pubsub.type: is empty"),
+        ("pubsub", "pubsub", json!({"type": "a", "data": "b"}), "routes[2].pubsub.data: there is no such key"),
+        ("pubsub", "pubsub", json!({"type": "a", "topic": "b"}), "routes[2].pubsub.topic: there is no such key"),
+        ("dapr", "components", json!([]), "routes[2].components: is empty"),
+        ("dapr", "components", json!(["a", "a"]), "routes[2].components[1]: `a` is there already, at routes[2].components[0]"),
+        ("dapr", "pubsub", json!({"type": "a"}), "routes[2].pubsub: it means something only with the protocol `pubsub`"),
+        ("pubsub", "components", json!(["a"]), "routes[2].components: it means something only with the protocol `dapr`"),
+    ] {
+        assert_eq!(errors(route_with(protocol, key, value)), [expected]);
+    }
+}

@@ -79,7 +79,10 @@ impl Descriptors {
             let package = file.text(PACKAGE).unwrap_or_default();
             file.messages(FILE_MESSAGE).for_each(|message| gather(&package, message, &mut found));
         }
-        let types = found.iter().map(|(name, message)| message_type(name, message, &found)).collect::<Result<Vec<_>, _>>()?;
+        let mut types = Vec::with_capacity(found.len());
+        for (name, message) in &found {
+            types.push(message_type(name, message, &found)?);
+        }
         let methods = methods(&set, &found)?;
         Ok(Self { types: Cow::Owned(types), methods })
     }

@@ -109,10 +109,12 @@ fn integer(kind: Kind, text: &str) -> Option<Value<'static>> {
     }
     match kind {
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 | Kind::Enum => {
-            text.parse::<i32>().ok().map(|value| Value::Signed(value.into()))
+            text.parse().ok().filter(|value: &i64| i32::try_from(*value).is_ok()).map(Value::Signed)
         }
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => text.parse().ok().map(Value::Signed),
-        Kind::Uint32 | Kind::Fixed32 => text.parse::<u32>().ok().map(|value| Value::Unsigned(value.into())),
+        Kind::Uint32 | Kind::Fixed32 => {
+            text.parse().ok().filter(|value: &u64| u32::try_from(*value).is_ok()).map(Value::Unsigned)
+        }
         Kind::Uint64 | Kind::Fixed64 => text.parse().ok().map(Value::Unsigned),
         Kind::Bool | Kind::Float | Kind::Double | Kind::String | Kind::Bytes | Kind::Message(_) => None,
     }

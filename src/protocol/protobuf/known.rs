@@ -1,5 +1,5 @@
 //! The messages that are known here, as their definitions have them: `google/pubsub/v1/pubsub.proto`, CloudEvents'
-//! `cloudevents.proto`, and of `google/protobuf/descriptor.proto` what is read of it.
+//! `cloudevents.proto`, `dapr/proto/runtime/v1/pubsub.proto`, and of `google/protobuf/descriptor.proto` what is read of it.
 
 use std::borrow::Cow;
 
@@ -25,8 +25,11 @@ const MESSAGE_OPTIONS: usize = 12;
 const FIELD: usize = 13;
 const SERVICE: usize = 14;
 const METHOD: usize = 15;
+pub(in crate::protocol) const DAPR_PUBLISH: usize = 16;
+pub(in crate::protocol) const DAPR_BULK_PUBLISH: usize = 17;
+const DAPR_BULK_ENTRY: usize = 18;
 
-static TYPES: [MessageType; 16] = [
+static TYPES: [MessageType; 19] = [
     message("google.pubsub.v1.PublishRequest", &PUBLISH_REQUEST_FIELDS),
     message("google.pubsub.v1.PubsubMessage", &PUBSUB_MESSAGE_FIELDS),
     message("map<string, string>", &STRING_ENTRY_FIELDS),
@@ -43,6 +46,9 @@ static TYPES: [MessageType; 16] = [
     message("google.protobuf.FieldDescriptorProto", &FIELD_FIELDS),
     message("google.protobuf.ServiceDescriptorProto", &SERVICE_FIELDS),
     message("google.protobuf.MethodDescriptorProto", &METHOD_FIELDS),
+    message("dapr.proto.runtime.v1.PublishEventRequest", &DAPR_PUBLISH_FIELDS),
+    message("dapr.proto.runtime.v1.BulkPublishRequest", &DAPR_BULK_PUBLISH_FIELDS),
+    message("dapr.proto.runtime.v1.BulkPublishRequestEntry", &DAPR_BULK_ENTRY_FIELDS),
 ];
 
 static PUBLISH_REQUEST_FIELDS: [Field; 2] = [
@@ -137,6 +143,28 @@ static METHOD_FIELDS: [Field; 3] = [
     one(1, "name", "name", Kind::String),
     one(2, "input_type", "inputType", Kind::String),
     one(5, "client_streaming", "clientStreaming", Kind::Bool),
+];
+
+static DAPR_PUBLISH_FIELDS: [Field; 5] = [
+    one(1, "pubsub_name", "pubsubName", Kind::String),
+    one(2, "topic", "topic", Kind::String),
+    one(3, "data", "data", Kind::Bytes),
+    one(4, "data_content_type", "dataContentType", Kind::String),
+    map(5, "metadata", STRING_ENTRY),
+];
+
+static DAPR_BULK_PUBLISH_FIELDS: [Field; 4] = [
+    one(1, "pubsub_name", "pubsubName", Kind::String),
+    one(2, "topic", "topic", Kind::String),
+    many(3, "entries", "entries", DAPR_BULK_ENTRY),
+    map(4, "metadata", STRING_ENTRY),
+];
+
+static DAPR_BULK_ENTRY_FIELDS: [Field; 4] = [
+    one(1, "entry_id", "entryId", Kind::String),
+    one(2, "event", "event", Kind::Bytes),
+    one(3, "content_type", "contentType", Kind::String),
+    map(4, "metadata", STRING_ENTRY),
 ];
 
 const fn message(name: &'static str, fields: &'static [Field]) -> MessageType {

@@ -21,7 +21,7 @@ pub use schema::UnknownFields;
 pub(super) use schema::{Field, JsonForm, Kind, Label, MessageType, Schema};
 
 /// A message as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Message<'a> {
     source: Source<'a>,
     /// Numbers and values, each of the kind that the descriptor says, in the order in which they stood. Repeated numbers are left
@@ -30,14 +30,14 @@ pub(super) struct Message<'a> {
 }
 
 /// The bytes that a message was written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Source<'a> {
     Wire(&'a [u8]),
     Json(&'a str),
 }
 
 /// The value of a field, or of one item of a repeated field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Value<'a> {
     Bool(bool),
     Signed(i64),
@@ -67,7 +67,7 @@ impl<'a> Message<'a> {
 
     /// A truth value, false where it is absent.
     pub(super) fn is(&self, number: u32) -> bool {
-        self.get(number) == Some(&Value::Bool(true))
+        matches!(self.get(number), Some(Value::Bool(true)))
     }
 
     /// An integer with a sign.
@@ -154,7 +154,7 @@ fn check_keys<'a>(fields: &[(u32, Value<'a>)], message: &MessageType) -> Result<
         let entries = fields.iter().filter(|(number, _)| *number == map.number).map(|(_, entry)| entry);
         let key = |entry: &Value<'a>| if let Value::Message(entry) = entry { entry.text(1) } else { None };
         let keys: Vec<Cow<'_, str>> = entries.map(|entry| key(entry).unwrap_or_default()).collect();
-        if repeated(keys.iter().map(AsRef::as_ref).collect()).is_some() {
+        if repeated(&mut keys.iter().map(AsRef::as_ref)).is_some() {
             return Err(malformed(format!("a key of `{}` is there twice", map.name)));
         }
     }

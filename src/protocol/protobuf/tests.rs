@@ -6,6 +6,8 @@ fn the_places_of_known_messages_are_those_of_their_names() {
         (known::PUBLISH_REQUEST, "google.pubsub.v1.PublishRequest"),
         (known::CLOUD_EVENT, "io.cloudevents.v1.CloudEvent"),
         (known::CLOUD_EVENT_BATCH, "io.cloudevents.v1.CloudEventBatch"),
+        (known::DAPR_PUBLISH, "dapr.proto.runtime.v1.PublishEventRequest"),
+        (known::DAPR_BULK_PUBLISH, "dapr.proto.runtime.v1.BulkPublishRequest"),
         (known::FILE_SET, "google.protobuf.FileDescriptorSet"),
     ] {
         assert_eq!(known::SCHEMA.get(place).unwrap().name, name);

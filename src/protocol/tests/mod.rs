@@ -2,6 +2,7 @@
 
 mod cloudevents;
 mod content;
+mod dapr;
 mod envelope;
 mod grpc;
 mod kafka_rest;
@@ -13,6 +14,8 @@ use super::*;
 use crate::json::Pointer;
 
 const BUDGET: Budget = Budget { body: 1 << 16, events: 4, depth: 8, attributes: 12 };
+
+const PUBSUB: Protocol = Protocol::PubSub(crate::protocol::pubsub::Attributes::CloudEvents);
 
 fn head(headers: &[(&str, &str)]) -> Head {
     let pseudo = [(":method", "POST"), (":authority", "bus"), (":path", "/e")];
@@ -65,7 +68,9 @@ fn mismatch(header: &str) -> ProtocolError {
 #[test]
 fn a_form_of_another_protocol_is_no_form() {
     let head = head(&[]);
-    for protocol in [Protocol::CloudEvents, json(), Protocol::KafkaRest, Protocol::PubSub] {
+    for protocol in
+        [Protocol::CloudEvents, json(), Protocol::KafkaRest, PUBSUB, Protocol::Dapr(crate::protocol::dapr::Components::Any)]
+    {
         let forms = [
             Form::Binary,
             Form::Structured,
@@ -77,6 +82,8 @@ fn a_form_of_another_protocol_is_no_form() {
             Form::StructuredProtobuf,
             Form::BatchProtobuf,
             Form::PubSubRest,
+            Form::DaprPublish,
+            Form::DaprBulk,
             Form::Grpc(Codec::Proto),
             Form::Grpc(Codec::Json),
         ];
@@ -121,7 +128,7 @@ fn each_protocol_has_its_content_types() {
 
 #[test]
 fn without_a_content_type_only_headers_make_an_event() {
-    for protocol in [Protocol::CloudEvents, json(), Protocol::KafkaRest, Protocol::PubSub] {
+    for protocol in [Protocol::CloudEvents, json(), Protocol::KafkaRest, PUBSUB] {
         assert_eq!(protocol.form(&head(&[])), Err(ProtocolError::ContentType { found: String::new() }));
     }
     assert_eq!(Protocol::CloudEvents.form(&head(&[("ce-type", "t")])), Ok(Form::Binary));

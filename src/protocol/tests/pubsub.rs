@@ -5,6 +5,7 @@ use prost::Message;
 
 use super::content::gzip;
 use super::*;
+use crate::protocol::pubsub::{Attributes, Names};
 
 /// google.pubsub.v1.PublishRequest, as a decoder in use has it.
 #[derive(Clone, PartialEq, Message)]
@@ -55,7 +56,7 @@ fn request(messages: Vec<PubsubMessage>) -> Vec<u8> {
 
 fn call(headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<Event<'static>>, ProtocolError> {
     let headers: Vec<_> = [("content-type", "application/grpc")].iter().chain(headers).copied().collect();
-    read(&Protocol::PubSub, &headers, body)
+    read(&PUBSUB, &headers, body)
 }
 
 fn publish(request: &[u8]) -> Result<Vec<Event<'static>>, ProtocolError> {
@@ -83,7 +84,7 @@ fn grpc_and_json_are_the_content_types() {
         ("application/grpcx", None),
         ("application/x-protobuf", None),
     ] {
-        assert_eq!(Protocol::PubSub.form(&head(&[("content-type", text)])).ok(), expected, "{text}");
+        assert_eq!(PUBSUB.form(&head(&[("content-type", text)])).ok(), expected, "{text}");
     }
 }
 
@@ -269,14 +270,14 @@ fn a_compressed_message_is_judged_where_its_encoding_is_named() {
     assert_eq!(call(&gzipped, &bomb), Err(ProtocolError::TooLarge { limit: BUDGET.body }));
     for name in ["deflate", "snappy", "GZIP", "x-gzip", "gzip,gzip", ""] {
         let head = head(&[("content-type", "application/grpc"), ("grpc-encoding", name)]);
-        assert!(matches!(Protocol::PubSub.form(&head), Err(ProtocolError::Encoding { .. })), "{name}");
+        assert!(matches!(PUBSUB.form(&head), Err(ProtocolError::Encoding { .. })), "{name}");
     }
 }
 
 #[test]
 fn grpc_web_is_read_as_grpc_is() {
     let body = frame(0, &request(vec![bound(&[], b"data")]));
-    let web = |content_type, body: &[u8]| read(&Protocol::PubSub, &[("content-type", content_type)], body);
+    let web = |content_type, body: &[u8]| read(&PUBSUB, &[("content-type", content_type)], body);
     let expected = call(&[], &body);
     for content_type in ["application/grpc-web", "application/grpc-web+proto"] {
         assert_eq!(web(content_type, &body), expected, "{content_type}");
@@ -304,7 +305,7 @@ fn grpc_web_is_read_as_grpc_is() {
 #[test]
 fn the_json_mapping_over_grpc_is_read_alike() {
     let json = |topic: &str| format!(r#"{{"topic":"{topic}","messages":[{{"data":"ZGF0YQ==",{ATTRIBUTES}}}]}}"#);
-    let call = |text: &str| read(&Protocol::PubSub, &[("content-type", "application/grpc+json")], &frame(0, text.as_bytes()));
+    let call = |text: &str| read(&PUBSUB, &[("content-type", "application/grpc+json")], &frame(0, text.as_bytes()));
     assert_eq!(call(&json(TOPIC)), publish(&request(vec![bound(&[], b"data")])));
     assert_eq!(call(&json("projects\\/shop/topics/orders")), publish(&request(vec![bound(&[], b"data")])), "escaped");
     assert!(is_malformed(&call(&json("orders"))));
@@ -312,8 +313,8 @@ fn the_json_mapping_over_grpc_is_read_alike() {
 
 fn rest_on(topic: Option<&str>, body: &str) -> Result<Vec<Event<'static>>, ProtocolError> {
     let head = head(&[("content-type", "application/json")]);
-    assert_eq!(Protocol::PubSub.form(&head), Ok(Form::PubSubRest));
-    let events = Protocol::PubSub.events(Form::PubSubRest, &head, body.as_bytes(), topic, &BUDGET)?;
+    assert_eq!(PUBSUB.form(&head), Ok(Form::PubSubRest));
+    let events = PUBSUB.events(Form::PubSubRest, &head, body.as_bytes(), topic, &BUDGET)?;
     Ok(events.into_iter().map(Event::into_owned).collect())
 }
 
@@ -372,6 +373,61 @@ fn the_topic_of_a_rest_call_is_the_routes() {
     assert!(is_malformed(&topic(Some("orders:setIamPolicy"))));
     assert!(is_malformed(&topic(Some("orders:publish:publish"))));
     assert!(is_malformed(&topic(None)));
+}
+
+/// Which attributes say what an event is, where the policy says it.
+fn named() -> Protocol {
+    let name = |name: &str| Some(name.to_owned());
+    Protocol::PubSub(Attributes::Named(Box::new(Names {
+        event_type: "eventType".to_owned(),
+        id: name("eventId"),
+        source: name("origin"),
+        time: name("at"),
+        subject: name("about"),
+    })))
+}
+
+#[test]
+fn attributes_that_the_policy_names_make_an_event() {
+    let all =
+        [("eventType", "t"), ("eventId", "1"), ("origin", "/s"), ("at", "2026-11-23T08:00:00Z"), ("about", "x"), ("other", "y")];
+    let call =
+        |message: PubsubMessage| read(&named(), &[("content-type", "application/grpc")], &frame(0, &request(vec![message])));
+    let event = call(message(&all, b"data")).unwrap().remove(0);
+    for (name, expected) in [("type", "t"), ("id", "1"), ("source", "/s"), ("time", "2026-11-23T08:00:00Z"), ("subject", "x")] {
+        assert_eq!(event.attribute(name), Some(expected), "{name}");
+    }
+    assert_eq!((event.topic.as_deref(), event.data.bytes()), (Some("orders"), b"data".as_slice()));
+    assert_eq!(event.spec_version, None);
+    let least = call(message(&[("eventType", "t"), ("eventId", "")], b"")).unwrap().remove(0);
+    assert_eq!((least.id, least.source, least.data), (None, None, Data::Absent), "empty is as absent");
+    for absent in [message(&all[1..], b""), message(&[("eventType", "")], b"")] {
+        assert_eq!(call(absent), Err(ProtocolError::MissingAttribute("type")));
+    }
+    assert!(call(message(&[all[0], ("content-type", "application/json")], b"{}")).is_ok());
+    for (name, value) in [
+        ("ce-type", "u"),
+        ("CE-Type", "u"),
+        ("EVENTTYPE", "u"),
+        ("eventtype", "t"),
+        ("Origin", "/s"),
+        ("content-type", "application/cloudevents+json"),
+        ("Content-Type", "application/cloudevents+avro"),
+        ("content-type", "?"),
+        ("at", "now"),
+        ("about", "a\nb"),
+    ] {
+        assert!(is_malformed(&call(message(&[all[0], (name, value)], b"{}"))), "{name}: {value}");
+    }
+}
+
+#[test]
+fn attributes_that_the_policy_names_are_read_over_rest() {
+    let head = head(&[("content-type", "application/json")]);
+    let body = br#"{"messages":[{"attributes":{"eventType":"t","\u0065ventId":"1"},"data":"e30="}]}"#;
+    let events = named().events(Form::PubSubRest, &head, body, Some("orders:publish"), &BUDGET).unwrap();
+    assert_eq!((events[0].attribute("type"), events[0].attribute("id")), (Some("t"), Some("1")));
+    assert_eq!((events[0].topic.as_deref(), events[0].data.bytes()), (Some("orders"), b"{}".as_slice()));
 }
 
 fn messages() -> impl Strategy<Value = Vec<PubsubMessage>> {
