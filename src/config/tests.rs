@@ -480,6 +480,18 @@ fn a_plugin_configuration_is_json_or_a_protobuf_struct() {
 }
 
 #[test]
+fn a_double_without_a_fraction_is_an_integer() {
+    for integer in [0, 1, 2, 3, 20, 4096, 65_535, 1_i64 << 31, 1 << 52, (1 << 53) - 1, 1_795_420_800] {
+        let double: f64 = format!("{integer}").parse().unwrap();
+        assert_eq!(to_integer(double), Some(Number::from(integer)), "{integer}");
+        assert_eq!(to_integer(-double), Some(Number::from(-integer)), "-{integer}");
+    }
+    for double in [0.5, -0.1, 1.5, 9_007_199_254_740_992.0, -9_007_199_254_740_992.0, 1e300, f64::INFINITY, f64::NAN, 5e-324] {
+        assert_eq!(to_integer(double), None, "{double}");
+    }
+}
+
+#[test]
 fn nesting_without_end_is_refused_in_every_form() {
     let nested = |levels: usize| (1..levels).fold(json!([]), |inner, _| json!([inner]));
     let too_deep = "nested deeper than 32 levels";

@@ -102,6 +102,41 @@ impl<'a> Attributes<'a> {
     }
 }
 
+/// What was found of an event that is no CloudEvent.
+#[derive(Debug, Default)]
+pub(super) struct Found<'a> {
+    pub event_type: Option<Cow<'a, str>>,
+    pub id: Option<Cow<'a, str>>,
+    pub source: Option<Cow<'a, str>>,
+    pub time: Option<Cow<'a, str>>,
+    pub subject: Option<Cow<'a, str>>,
+    pub topic: Option<Cow<'a, str>>,
+}
+
+impl<'a> Found<'a> {
+    /// The event. It has a type, and what is there keeps what is asked of a CloudEvent's attribute.
+    pub(super) fn event(self, data: Data<'a>) -> Result<Event<'a>, ProtocolError> {
+        let Self { event_type, id, source, time, subject, topic } = self;
+        let all = [("type", &event_type), ("id", &id), ("source", &source), ("subject", &subject), ("topic", &topic)];
+        for (name, value) in all {
+            value.as_deref().map_or(Ok(()), |value| check_text(name, value))?;
+        }
+        Ok(Event {
+            event_type: event_type.ok_or(ProtocolError::MissingAttribute("type"))?,
+            id,
+            source,
+            time: time.map(EventTime::read).transpose()?,
+            subject,
+            topic,
+            data_content_type: None,
+            data_schema: None,
+            spec_version: None,
+            extensions: Vec::new(),
+            data,
+        })
+    }
+}
+
 /// Whether the specification itself defines this attribute.
 pub(super) fn is_core(name: &str) -> bool {
     matches!(name, "specversion" | "id" | "source" | "type" | "subject" | "time" | "datacontenttype" | "dataschema")

@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use crate::budget::Budget;
 use crate::call::Head;
 
-use super::attributes::check_text;
+use super::attributes::Found;
 use super::binding::{Binding, Mode, Pair};
 use super::cloudevents::event_of_bytes;
 use super::grpc::{self, Codec};
 use super::media::{MediaType, unsupported};
 use super::protobuf::{Message, Value, known};
-use super::{Data, Event, EventTime, Form, ProtocolError, collect, malformed, shown, without_start};
+use super::{Data, Event, Form, ProtocolError, collect, malformed, shown, without_start};
 
 const PREFIX: &str = "ce-";
 
@@ -140,23 +140,8 @@ impl Names {
                 return Err(malformed(format!("the attribute `{}` beside those that the policy names", shown(&name))));
             }
         }
-        for (name, value) in ["type", "id", "source", "time", "subject"].into_iter().zip(&values) {
-            value.as_deref().map_or(Ok(()), |value| check_text(name, value))?;
-        }
         let [event_type, id, source, time, subject] = values;
-        Ok(Event {
-            event_type: event_type.ok_or(ProtocolError::MissingAttribute("type"))?,
-            id,
-            source,
-            time: time.map(EventTime::read).transpose()?,
-            subject,
-            topic: None,
-            data_content_type: None,
-            data_schema: None,
-            spec_version: None,
-            extensions: Vec::new(),
-            data: data(message),
-        })
+        Found { event_type, id, source, time, subject, topic: None }.event(data(message))
     }
 }
 

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 
 use crate::budget::Budget;
 
-use super::attributes::check_text;
+use super::attributes::Found;
 use super::grpc::{self, Codec};
 use super::protobuf::{DescriptorError, Descriptors, Field, Kind, Label, Message, Numbers, Schema, UnknownFields, Value};
-use super::{Data, Event, EventTime, ProtocolError, cloudevents_proto, collect, malformed};
+use super::{Data, Event, ProtocolError, cloudevents_proto, collect, malformed};
 
 /// How the messages of a service carry events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,35 +208,24 @@ impl Service {
 impl Fields {
     fn event<'a>(&self, message: &Message<'a>, event: &Message<'a>, topic: Option<&'a str>) -> Result<Event<'a>, ProtocolError> {
         let value = |path: Option<&FieldPath>| path.and_then(|path| path.value(message, event));
-        let text = |name: &str, path| checked(name, value(path).and_then(Value::text));
-        let time = match value(self.time.as_ref()) {
-            Some(Value::Message(time)) => Some(time.time_text()?),
-            time => time.and_then(Value::text).filter(|text| !text.is_empty()),
-        };
-        Ok(Event {
-            event_type: text("type", Some(&self.event_type))?.ok_or(ProtocolError::MissingAttribute("type"))?,
-            id: text("id", self.id.as_ref())?,
-            source: text("source", self.source.as_ref())?,
-            time: time.map(EventTime::read).transpose()?,
-            subject: text("subject", self.subject.as_ref())?,
-            topic: text("topic", self.topic.as_ref())?.or(topic.map(Cow::Borrowed)),
-            data_content_type: None,
-            data_schema: None,
-            spec_version: None,
-            extensions: Vec::new(),
-            data: match &self.data {
-                None => event.data(),
-                Some(path) => path.value(message, event).map_or(Data::Absent, Value::data),
+        // Empty is as absent: without `optional` both are the same on the wire.
+        let text = |path| value(path).and_then(Value::text).filter(|text| !text.is_empty());
+        let found = Found {
+            event_type: text(Some(&self.event_type)),
+            id: text(self.id.as_ref()),
+            source: text(self.source.as_ref()),
+            time: match value(self.time.as_ref()) {
+                Some(Value::Message(time)) => Some(time.time_text()?),
+                _ => text(self.time.as_ref()),
             },
+            subject: text(self.subject.as_ref()),
+            topic: text(self.topic.as_ref()).or(topic.map(Cow::Borrowed)),
+        };
+        found.event(match &self.data {
+            None => event.data(),
+            Some(path) => value(Some(path)).map_or(Data::Absent, Value::data),
         })
     }
-}
-
-/// Empty is as absent; what is there keeps what is asked of a CloudEvent's attribute `name`.
-fn checked<'a>(name: &str, text: Option<Cow<'a, str>>) -> Result<Option<Cow<'a, str>>, ProtocolError> {
-    let text = text.filter(|text| !text.is_empty());
-    text.as_deref().map_or(Ok(()), |text| check_text(name, text))?;
-    Ok(text)
 }
 
 impl FieldPath {

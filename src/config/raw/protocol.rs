@@ -79,9 +79,8 @@ pub enum UnknownFields {
     Keep,
 }
 
+// For the JSON Schema alone: it is read as an `Envelope`, so that no second type like that is compiled into the module.
 /// Which Pub/Sub attributes say what an event is. A message that is a CloudEvent besides is refused.
-///
-/// For the JSON Schema alone: it is read as an [`Envelope`], so that no second type like that is compiled into the module.
 #[cfg(feature = "cli")]
 #[derive(Debug, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]

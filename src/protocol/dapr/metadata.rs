@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::{Message, WRAPPED};
 use crate::budget::Budget;
 use crate::json;
-use crate::protocol::attributes::check_text;
+use crate::protocol::attributes::Found;
 use crate::protocol::cloudevents::percent_decode;
 use crate::protocol::protobuf::Value;
 use crate::protocol::{Data, Event, ProtocolError, malformed, repeated, shown};
@@ -94,7 +94,6 @@ impl<'a> Metadata<'a> {
             if key != lower || value.is_empty() {
                 return Err(wrong());
             }
-            check_text(name, &value)?;
             match (ATTRIBUTES.iter().zip(&mut self.attributes).find(|(known, _)| **known == name), name) {
                 (Some((_, slot)), _) => *slot = Some(value),
                 (None, "traceid" | "tracestate" | "traceparent") => {}
@@ -130,19 +129,9 @@ impl<'a> Metadata<'a> {
             return Err(malformed("a raw payload that is no CloudEvent"));
         }
         let [event_type, id, source, subject] = self.attributes.clone();
-        Ok(Event {
-            event_type: event_type.unwrap_or(Cow::Borrowed(WRAPPED)),
-            id,
-            source,
-            time: None,
-            subject,
-            topic: None,
-            data_content_type: content_type,
-            data_schema: None,
-            spec_version: None,
-            extensions: Vec::new(),
-            data,
-        })
+        let event_type = event_type.or(Some(Cow::Borrowed(WRAPPED)));
+        let event = Found { event_type, id, source, subject, ..Found::default() }.event(data)?;
+        Ok(Event { data_content_type: content_type, ..event })
     }
 }
 
