@@ -37,7 +37,19 @@ fn the_reference_policy_compiles_and_is_the_same_in_yaml_and_json() {
     assert_eq!(signed, Some(&SignatureRule::Required { schemes: None }));
     assert_eq!(
         yaml.routes.iter().map(|route| &*route.name).collect::<Vec<_>>(),
-        ["cloudevents", "envelope", "kafka-rest", "pubsub"]
+        [
+            "cloudevents",
+            "envelope",
+            "kafka-rest",
+            "pubsub",
+            "events-grpc",
+            "bus-grpc",
+            "dapr",
+            "dapr-bulk",
+            "dapr-grpc",
+            "dapr-grpc-bulk",
+            "pubsub-rest"
+        ]
     );
     assert!(yaml.signers.find("shipping-hmac").is_some());
     assert_eq!(yaml.audit.cluster, None);
