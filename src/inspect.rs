@@ -6,8 +6,9 @@ use crate::call::{Head, Peer, cut};
 use crate::crypto::{Crypto, sha256};
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::identity::{self, CacheUse, Publisher, TokenCache};
-use crate::policy::{Access, Hints, Policy, Route, Unmatched};
-use crate::protocol::{self, Event, Form};
+use crate::policy::{Access, Hints, Messages, Policy, Route, Unmatched};
+use crate::protocol::grpc::Frames;
+use crate::protocol::{self, Event, Form, ProtocolError};
 use crate::rules::{self, Mode, Rule, Violation};
 use crate::signature::{self, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
@@ -37,6 +38,8 @@ pub struct Opened {
     mode: Mode,
     publisher: Option<Publisher>,
     cache: Option<CacheUse>,
+    /// Of a call that may have many messages.
+    frames: Option<Frames>,
 }
 
 impl Opened {
@@ -64,6 +67,13 @@ impl Opened {
         let route = policy.routes.get(self.route);
         let refused = Refused { mode: self.mode, route, peer: self.peer.as_ref() }.with(refusal);
         Outcome { publisher: self.publisher.clone(), ..refused }
+    }
+
+    /// The frames of a gRPC call that may have many messages: each is judged as it comes, with [`message`]. `None` for a call whose
+    /// body is judged whole.
+    #[must_use]
+    pub fn frames(&self) -> Option<&Frames> {
+        self.frames.as_ref()
     }
 
     /// Whether the token was known already; `None` where there was none to verify.
@@ -97,8 +107,8 @@ pub fn head(
     let route = matched.route;
     let refused = Refused { mode, route: Some(route), peer: peer.as_ref() };
     match admit_head(policy, route, &head, now, tokens, crypto) {
-        Ok(Admitted { form, publisher, cache }) => {
-            Opening::Judge(Box::new(Opened { head, peer, route: index, topic, form, mode, publisher, cache }))
+        Ok(Admitted { form, frames, publisher, cache }) => {
+            Opening::Judge(Box::new(Opened { head, peer, route: index, topic, form, mode, publisher, cache, frames }))
         }
         Err(refusal) => Opening::Decided(Box::new(refused.with(refusal))),
     }
@@ -106,6 +116,7 @@ pub fn head(
 
 struct Admitted {
     form: Form,
+    frames: Option<Frames>,
     publisher: Option<Publisher>,
     cache: Option<CacheUse>,
 }
@@ -119,7 +130,13 @@ fn admit_head(
     crypto: &dyn Crypto,
 ) -> Result<Admitted, Refusal> {
     let form = route.protocol.form(head)?;
-    protocol::declared(head, &policy.budget)?;
+    let frames = match (form, route.messages) {
+        (Form::Grpc(_), Messages::Many) => Some(Frames::of(head, None, &policy.budget)?),
+        _ => {
+            protocol::declared(head, &policy.budget)?;
+            None
+        }
+    };
     let (publisher, cache) = match route.access {
         Access::Anonymous => (None, None),
         Access::Token => {
@@ -128,7 +145,7 @@ fn admit_head(
             (Some(publisher?), Some(cache))
         }
     };
-    Ok(Admitted { form, publisher, cache })
+    Ok(Admitted { form, frames, publisher, cache })
 }
 
 /// The outcome of a call that could not even be looked at.
@@ -167,15 +184,24 @@ pub fn body(policy: &Policy, opened: &Opened, body: &[u8], now: Timestamp, crypt
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
     let call = CallStage { policy, route, opened, now, crypto };
-    let judged = protocol::content(&opened.head, body, &policy.budget).and_then(|content| {
-        let topic = opened.topic.as_deref();
-        let events = route.protocol.events(opened.form, &opened.head, &content, topic, &policy.budget)?;
-        Ok(call.judge(body, &events))
-    });
-    match judged {
-        Ok(judged) => call.sum_up(judged),
-        Err(error) => opened.refuse(policy, error.into()),
+    let judged = match &opened.frames {
+        Some(frames) => call.every_message(body, frames.clone()),
+        None => call.whole(body),
+    };
+    call.conclude(judged)
+}
+
+/// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it.
+#[must_use]
+pub fn message(policy: &Policy, opened: &Opened, message: &[u8], now: Timestamp, crypto: &dyn Crypto) -> Outcome {
+    let Some(route) = policy.routes.get(opened.route) else {
+        return opened.refuse(policy, Refusal::UnmatchedRoute);
+    };
+    if let Some(Err(error)) = opened.publisher.as_ref().map(|publisher| identity::check_times(publisher, &policy.issuers, now)) {
+        return opened.refuse(policy, error.into());
     }
+    let call = CallStage { policy, route, opened, now, crypto };
+    call.conclude(call.message(message))
 }
 
 /// A call on its way from its events to its outcome.
@@ -194,6 +220,41 @@ struct Found {
 }
 
 impl CallStage<'_> {
+    fn conclude(&self, judged: Result<Vec<Found>, ProtocolError>) -> Outcome {
+        match judged {
+            Ok(judged) => self.sum_up(judged),
+            Err(error) => self.opened.refuse(self.policy, error.into()),
+        }
+    }
+
+    fn whole(&self, body: &[u8]) -> Result<Vec<Found>, ProtocolError> {
+        let Opened { head, form, topic, .. } = self.opened;
+        let content = protocol::content(head, body, &self.policy.budget)?;
+        let events = self.route.protocol.events(*form, head, &content, topic.as_deref(), &self.policy.budget)?;
+        Ok(self.judge(body, &events))
+    }
+
+    /// All messages of a call that is there as a whole, up to the first that is refused.
+    fn every_message(&self, body: &[u8], mut frames: Frames) -> Result<Vec<Found>, ProtocolError> {
+        let (mut found, mut rest) = (Vec::new(), body);
+        while let Some(frame) = frames.next(rest)? {
+            found.extend(self.message(&frame.message)?);
+            if found.iter().any(|found: &Found| found.event.verdict == Verdict::Refuse) {
+                return Ok(found);
+            }
+            rest = rest.get(frame.consumed..).unwrap_or_default();
+        }
+        frames.end(rest)?;
+        if found.is_empty() { Err(ProtocolError::Malformed("a call without a message".to_owned())) } else { Ok(found) }
+    }
+
+    fn message(&self, message: &[u8]) -> Result<Vec<Found>, ProtocolError> {
+        let Opened { head, form, topic, .. } = self.opened;
+        let Form::Grpc(codec) = *form else { return Err(ProtocolError::Malformed("a call without messages".to_owned())) };
+        let events = self.route.protocol.message_events(codec, head, message, topic.as_deref(), &self.policy.budget)?;
+        Ok(self.judge(message, &events))
+    }
+
     /// The signature first, on the whole call and on each event, then the rules, each event by itself.
     fn judge(&self, body: &[u8], events: &[Event<'_>]) -> Vec<Found> {
         let signed = signature::verify_call(

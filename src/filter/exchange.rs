@@ -7,6 +7,7 @@ use crate::call::{Head, HeaderMap, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{Outcome, Refusal, Verdict};
 use crate::filter::reply::{Caller, Reply};
+use crate::filter::stream::{Bytes, Judged, Part, Stream};
 use crate::identity::{CacheUse, Forward, TokenCache};
 use crate::inspect::{self, Opened, Opening};
 use crate::policy::{Hints, Hold, Policy};
@@ -35,6 +36,8 @@ pub enum Command {
     Remove(String),
     /// Set a request header.
     Set(&'static str, String),
+    /// Let these bytes of the body go on instead of those that the proxy holds.
+    Body(Vec<u8>),
     /// Answer in the upstream's stead.
     Reply(Reply),
 }
@@ -45,7 +48,7 @@ impl Command {
     pub fn reply(&self) -> Option<&Reply> {
         match self {
             Self::Reply(reply) => Some(reply),
-            Self::Remove(_) | Self::Set(..) => None,
+            Self::Remove(_) | Self::Set(..) | Self::Body(_) => None,
         }
     }
 }
@@ -57,15 +60,15 @@ pub struct Step {
     pub flow: Flow,
     /// What else to do, in this order, before the callback returns.
     pub commands: Vec<Command>,
-    /// What was decided, where this step decided: to be recorded.
-    pub outcome: Option<Box<Outcome>>,
+    /// What was decided, where this step decided: to be recorded. One for each message of a stream, else one at most.
+    pub outcomes: Vec<Outcome>,
     /// Whether the token was known already, where this step verified one.
     pub cache: Option<CacheUse>,
 }
 
 impl Step {
-    fn quiet(flow: Flow) -> Self {
-        Self { flow, commands: Vec::new(), outcome: None, cache: None }
+    const fn quiet(flow: Flow) -> Self {
+        Self { flow, commands: Vec::new(), outcomes: Vec::new(), cache: None }
     }
 }
 
@@ -115,6 +118,8 @@ enum State {
     New,
     /// The head was in order; the body decides.
     Holding(Box<Opened>),
+    /// The head was in order; each message is judged as it comes.
+    Streaming(Stream),
     /// The call goes on.
     Passed,
     /// The call was answered.
@@ -134,10 +139,28 @@ impl Exchange {
         &self.caller
     }
 
-    /// Whether the body is waited for.
+    /// Whether the body is waited for, of which nothing was judged yet.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Holding(_))
+        self.undecided().is_some()
+    }
+
+    /// A call of which nothing was judged but its head.
+    fn undecided(&self) -> Option<&Opened> {
+        match &self.state {
+            State::Holding(opened) => Some(opened),
+            State::Streaming(stream) if !stream.has_begun() => Some(stream.opened()),
+            State::Streaming(_) | State::New | State::Passed | State::Refused => None,
+        }
+    }
+
+    /// The call's messages, where it may have many.
+    #[must_use]
+    pub fn stream(&self) -> Option<&Stream> {
+        match &self.state {
+            State::Streaming(stream) => Some(stream),
+            State::Holding(_) | State::New | State::Passed | State::Refused => None,
+        }
     }
 
     /// The most bytes of body that the policy reads.
@@ -160,7 +183,7 @@ impl Exchange {
         match inspect::head(&self.policy, head, &hints, peer, with.now, with.tokens, with.crypto) {
             Opening::Unguarded => {
                 self.state = State::Passed;
-                Step { flow: Flow::Continue, commands, outcome: None, cache: None }
+                Step { commands, ..Step::quiet(Flow::Continue) }
             }
             Opening::Decided(outcome) => {
                 self.remove_token(&mut commands);
@@ -174,12 +197,15 @@ impl Exchange {
                     let outcome = inspect::body(&self.policy, &opened, &[], with.now, with.crypto);
                     return Step { cache, ..self.decide_with_headers(outcome, commands) };
                 }
-                self.state = State::Holding(opened);
+                self.state = match opened.frames().cloned() {
+                    Some(frames) => State::Streaming(Stream::new(opened, frames)),
+                    None => State::Holding(opened),
+                };
                 let flow = match self.policy.hold {
                     Hold::Headers => Flow::Pause,
                     Hold::Body => Flow::Continue,
                 };
-                Step { flow, commands, outcome: None, cache }
+                Step { commands, cache, ..Step::quiet(flow) }
             }
         }
     }
@@ -191,9 +217,37 @@ impl Exchange {
                 let outcome = opened.refuse(&self.policy, ProtocolError::TooLarge { limit: self.policy.budget.body }.into());
                 self.decide_after_body(outcome)
             }
-            State::Holding(_) | State::Refused | State::New => Step::quiet(Flow::Pause),
+            State::Holding(_) | State::Streaming(_) | State::Refused | State::New => Step::quiet(Flow::Pause),
             State::Passed => Step::quiet(Flow::Continue),
         }
+    }
+
+    /// A part of a stream's body, or its end. `held` is what the proxy holds; `None` where it does not hand it over.
+    pub fn stream_part(&mut self, held: Option<&[u8]>, part: Part, with: &Surroundings<'_>) -> Step {
+        let State::Streaming(stream) = &mut self.state else {
+            return Step::quiet(if matches!(self.state, State::Passed) { Flow::Continue } else { Flow::Pause });
+        };
+        let Some(held) = held else {
+            let outcome = stream.opened().refuse(&self.policy, Refusal::Unreadable);
+            return self.decide(outcome, Vec::new());
+        };
+        let Judged { mut outcomes, bytes, lost } = stream.judge(&self.policy, held, part, with);
+        if outcomes.last().is_some_and(|last| last.verdict == Verdict::Refuse)
+            && let Some(last) = outcomes.pop()
+        {
+            let end = self.decide(last, Vec::new());
+            outcomes.extend(end.outcomes);
+            return Step { outcomes, ..end };
+        }
+        if lost || part == Part::Last {
+            self.state = State::Passed;
+        }
+        let (flow, commands) = match bytes {
+            Bytes::Hold => (Flow::Pause, Vec::new()),
+            Bytes::Pass => (Flow::Continue, Vec::new()),
+            Bytes::Replace(bytes) => (Flow::Continue, vec![Command::Body(bytes)]),
+        };
+        Step { commands, outcomes, ..Step::quiet(flow) }
     }
 
     /// The end of the body: its last part, or the trailers behind it. `buffered` asks the proxy for the body, once.
@@ -201,7 +255,7 @@ impl Exchange {
         let opened = match &self.state {
             State::Holding(opened) => opened,
             State::Passed => return Step::quiet(Flow::Continue),
-            State::Refused | State::New => return Step::quiet(Flow::Pause),
+            State::Streaming(_) | State::Refused | State::New => return Step::quiet(Flow::Pause),
         };
         let outcome = match buffered() {
             Buffered { upstream_reached: true, .. } => opened.refuse(&self.policy, Refusal::HoldMissing),
@@ -213,35 +267,33 @@ impl Exchange {
 
     /// The proxy holds the call as it should not: the body never comes, though the head was held back for it.
     pub fn hold_failed(&mut self) -> Step {
-        match &self.state {
-            State::Holding(opened) => {
+        match self.undecided() {
+            Some(opened) => {
                 let outcome = opened.refuse(&self.policy, Refusal::HoldMissing);
                 self.decide(outcome, Vec::new())
             }
-            State::New | State::Passed | State::Refused => Step::quiet(Flow::Pause),
+            None => Step::quiet(Flow::Pause),
         }
     }
 
     /// The call has ended. Where nothing was decided, that it was broken off is what is recorded.
     pub fn broken_off(&mut self) -> Step {
-        match &self.state {
-            State::Holding(opened) => {
+        match self.undecided() {
+            Some(opened) => {
                 let outcome = opened.refuse(&self.policy, Refusal::BrokenOff);
                 self.state = State::Refused;
-                Step { outcome: Some(Box::new(outcome)), ..Step::quiet(Flow::Pause) }
+                Step { outcomes: vec![outcome], ..Step::quiet(Flow::Pause) }
             }
-            State::New | State::Passed | State::Refused => Step::quiet(Flow::Pause),
+            None => Step::quiet(Flow::Pause),
         }
     }
 
     /// The proxy did not let the headers be changed: the token, or forged headers of ours, would go on with the call. It does not,
     /// whatever was decided before (`outcome`) and whatever the mode.
-    pub fn head_is_gone(&mut self, outcome: Option<Box<Outcome>>) -> Step {
-        let outcome = match (outcome, &self.state) {
-            (Some(outcome), _) => *outcome,
-            (None, State::Holding(opened)) => opened.refuse(&self.policy, Refusal::HoldMissing),
-            (None, State::New | State::Passed | State::Refused) => inspect::refuse(self.policy.mode, None, Refusal::HoldMissing),
-        };
+    pub fn head_is_gone(&mut self, outcome: Option<Outcome>) -> Step {
+        let opened = || Some(self.undecided()?.refuse(&self.policy, Refusal::HoldMissing));
+        let nobody = || inspect::refuse(self.policy.mode, None, Refusal::HoldMissing);
+        let outcome = outcome.or_else(opened).unwrap_or_else(nobody);
         let refused = Outcome { verdict: Verdict::Refuse, refusal: Some(Refusal::HoldMissing), ..outcome };
         self.decide(refused, Vec::new())
     }
@@ -272,7 +324,7 @@ impl Exchange {
         }
         self.state = if refused { State::Refused } else { State::Passed };
         let flow = if refused { Flow::Pause } else { Flow::Continue };
-        Step { flow, commands, outcome: Some(Box::new(outcome)), cache: None }
+        Step { commands, outcomes: vec![outcome], ..Step::quiet(flow) }
     }
 
     fn remove_token(&self, commands: &mut Vec<Command>) {

@@ -33,6 +33,7 @@ mod abi {
     unsafe extern "C" {
         pub fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
         pub fn proxy_get_buffer_bytes(kind: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+        pub fn proxy_set_buffer_bytes(kind: u32, start: usize, max: usize, data: *const u8, size: usize) -> u32;
         pub fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, size: *mut usize) -> u32;
         pub fn proxy_get_header_map_value(
             kind: u32,
@@ -112,24 +113,38 @@ pub fn log(level: Level, message: &str) {
     unsafe { abi::proxy_log(level, message.as_ptr(), message.len()) };
 }
 
-fn buffer(kind: u32) -> Found {
+/// More than any buffer holds.
+const ALL: usize = usize::MAX >> 1;
+
+fn buffer(kind: u32, max: usize) -> Found {
     // SAFETY: the host writes to the two out-pointers only, before it returns.
-    returned(|data, size| unsafe { abi::proxy_get_buffer_bytes(kind, 0, usize::MAX >> 1, data, size) })
+    returned(|data, size| unsafe { abi::proxy_get_buffer_bytes(kind, 0, max, data, size) })
 }
 
 /// The part of the request's body that the proxy holds.
 pub fn request_body() -> Found {
-    buffer(REQUEST_BODY)
+    buffer(REQUEST_BODY, ALL)
+}
+
+/// Its first bytes.
+pub fn request_body_start(bytes: usize) -> Found {
+    buffer(REQUEST_BODY, bytes)
+}
+
+/// Puts these bytes in the place of those of the request's body that the proxy holds.
+pub fn replace_request_body(bytes: &[u8]) -> Result<(), HostError> {
+    // SAFETY: pointer and length are those of a live slice.
+    done(unsafe { abi::proxy_set_buffer_bytes(REQUEST_BODY, 0, ALL, bytes.as_ptr(), bytes.len()) })
 }
 
 /// The body of the answer to a call of ours.
 pub fn call_response_body() -> Found {
-    buffer(HTTP_CALL_RESPONSE_BODY)
+    buffer(HTTP_CALL_RESPONSE_BODY, ALL)
 }
 
 /// The plugin's configuration, as it came.
 pub fn plugin_configuration() -> Found {
-    buffer(PLUGIN_CONFIGURATION)
+    buffer(PLUGIN_CONFIGURATION, ALL)
 }
 
 /// The request's headers with the pseudo-headers, in their order.

@@ -12,6 +12,7 @@ use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
 use super::reply::Reply;
 use super::root::{Shared, Waiting};
+use super::stream::{Part, START, Stream};
 use crate::call::Peer;
 use crate::decision::Refusal;
 use crate::policy::{Hints, Hold};
@@ -58,6 +59,23 @@ impl Call {
         carry_out(&self.shared, &self.exchange, step, timing)
     }
 
+    /// A part of a stream, or its end. What is not yet a whole message is not read again and again.
+    fn stream_part(&self, size: usize, part: Part) -> Action {
+        let timing = self.begin();
+        let enough = |stream: &Stream| {
+            part == Part::Last || stream.is_enough(size, &host::request_body_start(START).ok().flatten().unwrap_or_default())
+        };
+        if !self.exchange.borrow().stream().is_some_and(enough) {
+            return Action::Pause;
+        }
+        let held = host::request_body().ok().map(Option::unwrap_or_default);
+        let mut tokens = self.shared.tokens.borrow_mut();
+        let with = Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto };
+        let step = self.exchange.borrow_mut().stream_part(held.as_deref(), part, &with);
+        drop(tokens);
+        carry_out(&self.shared, &self.exchange, step, timing)
+    }
+
     fn wait(&self, since: Timestamp) {
         if self.shared.policy.hold == Hold::Headers && !self.shared.hold_works.get() {
             let waiting = Waiting { exchange: Rc::clone(&self.exchange), since, received: received() };
@@ -85,7 +103,7 @@ impl Context for Call {
     /// buffers may be smaller than the policy's limit.
     fn on_done(&mut self) -> bool {
         let step = self.exchange.borrow_mut().broken_off();
-        if let Some(outcome) = &step.outcome {
+        for outcome in &step.outcomes {
             self.shared.record(outcome, &self.exchange.borrow(), self.begin());
         }
         true
@@ -124,6 +142,9 @@ impl HttpContext for Call {
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.hold_works();
+        if self.exchange.borrow().stream().is_some() {
+            return self.stream_part(size, if end_of_stream { Part::Last } else { Part::Open });
+        }
         let limit = self.exchange.borrow().body_limit();
         if end_of_stream && size <= limit {
             return self.end_of_body();
@@ -133,7 +154,10 @@ impl HttpContext for Call {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        let action = self.end_of_body();
+        let action = match self.exchange.borrow().stream().is_some() {
+            true => self.stream_part(0, Part::Last),
+            false => self.end_of_body(),
+        };
         // Some servers take trailers for headers (CVE-2013-5704).
         if action == Action::Continue
             && let Err(error) = host::remove_request_trailers(is_ours)
@@ -158,14 +182,14 @@ pub fn received() -> Option<u64> {
     Some(u64::from_le_bytes(bytes.try_into().ok()?))
 }
 
-/// Does what a step commands. A head that cannot be changed keeps the call from going on.
+/// Does what a step commands. A call that cannot be changed does not go on.
 pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, timing: Timing) -> Action {
-    if let Some(error) = step.commands.iter().find_map(|command| change_head(command).err()) {
-        host::log(Level::Error, &format!("eventguard: {error} to a change of the headers; the call is refused"));
-        let refusal = exchange.borrow_mut().head_is_gone(step.outcome);
+    if let Some(error) = step.commands.iter().find_map(|command| change(command).err()) {
+        host::log(Level::Error, &format!("eventguard: {error} to a change of the call; it is refused"));
+        let refusal = exchange.borrow_mut().head_is_gone(step.outcomes.into_iter().next_back());
         return carry_out(shared, exchange, refusal, timing);
     }
-    if let Some(outcome) = &step.outcome {
+    for outcome in &step.outcomes {
         if outcome.refusal == Some(Refusal::HoldMissing) {
             host::log(Level::Error, missing_hold(shared.policy.hold));
         }
@@ -180,10 +204,11 @@ pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, timi
     }
 }
 
-fn change_head(command: &Command) -> Result<(), host::HostError> {
+fn change(command: &Command) -> Result<(), host::HostError> {
     match command {
         Command::Remove(name) => host::remove_request_header(name),
         Command::Set(name, value) => host::set_request_header(name, value.as_bytes()),
+        Command::Body(bytes) => host::replace_request_body(bytes),
         Command::Reply(_) => Ok(()),
     }
 }

@@ -1,10 +1,16 @@
 //! A refusal into the answer that the caller gets: the code, and nothing of the token, the key or the data.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use prost::Message as _;
 use serde::Serialize;
 
 use crate::call::{Head, cut};
 use crate::decision::{Code, JudgedEvent, Outcome, Verdict};
 use crate::identity::TokenSettings;
+
+/// Who says it, in a gRPC refusal's `ErrorInfo`.
+const DOMAIN: &str = "eventguard";
 
 /// What is kept of a caller for the answer and the records. Bounded, and never trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,7 +21,31 @@ pub struct Caller {
     pub traceparent: Option<String>,
     /// The authority of the call.
     pub authority: String,
-    grpc: bool,
+    language: Language,
+}
+
+/// What a caller understands as an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Language {
+    /// A status and Problem Details.
+    #[default]
+    Http,
+    /// A status in trailers, which the proxy writes.
+    Grpc,
+    /// The same in headers (gRPC-Web, "Trailers-Only").
+    GrpcWeb,
+}
+
+impl Language {
+    /// By the content type, whose names compare without case.
+    fn of(content_type: &[u8]) -> Self {
+        let starts = |with: &[u8]| content_type.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+        match (starts(b"application/grpc-web"), starts(b"application/grpc")) {
+            (true, _) => Self::GrpcWeb,
+            (false, true) => Self::Grpc,
+            (false, false) => Self::Http,
+        }
+    }
 }
 
 impl Caller {
@@ -23,14 +53,51 @@ impl Caller {
     #[must_use]
     pub fn of(head: &Head) -> Self {
         let text = |name| head.text(name).ok().flatten().map(|text| cut(text, 128).to_owned());
-        let grpc = head.values("content-type").any(|value| value.starts_with(b"application/grpc"));
+        let language = head.values("content-type").next().map(Language::of).unwrap_or_default();
         Self {
             request_id: text("x-request-id"),
             traceparent: text("traceparent"),
             authority: cut(head.authority(), 256).to_owned(),
-            grpc,
+            language,
         }
     }
+}
+
+/// `google.rpc.Status` (`google/rpc/status.proto`), in the header `grpc-status-details-bin`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Status {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+/// `google.protobuf.Any`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+/// `google.rpc.ErrorInfo` (`google/rpc/error_details.proto`).
+#[derive(Clone, PartialEq, prost::Message)]
+struct ErrorInfo {
+    #[prost(string, tag = "1")]
+    reason: String,
+    #[prost(string, tag = "2")]
+    domain: String,
+}
+
+/// What a gRPC caller gets: the code as the reason of an `ErrorInfo`, in base64 without padding as gRPC writes binary headers.
+fn status_details(code: Code, message: &str) -> String {
+    let info = ErrorInfo { reason: code.as_str().to_owned(), domain: DOMAIN.to_owned() };
+    let any = Any { type_url: "type.googleapis.com/google.rpc.ErrorInfo".to_owned(), value: info.encode_to_vec() };
+    let status = Status { code: i32::from(code.grpc_status()), message: message.to_owned(), details: vec![any] };
+    STANDARD_NO_PAD.encode(status.encode_to_vec())
 }
 
 /// An answer in the upstream's stead.
@@ -73,9 +140,8 @@ impl Reply {
     #[must_use]
     pub fn to(caller: &Caller, outcome: &Outcome, token: &TokenSettings) -> Option<Self> {
         let code = outcome.refusal.as_ref()?.code();
-        if caller.grpc {
-            let body = format!("{}: {}", code.as_str(), code.when());
-            return Some(Self { status: 200, grpc_status: Some(code.grpc_status()), code, headers: Vec::new(), body });
+        if caller.language != Language::Http {
+            return Some(Self::to_grpc(caller.language, code));
         }
         let problem = Problem {
             r#type: format!("urn:eventguard:{}", code.as_str()),
@@ -91,6 +157,18 @@ impl Reply {
         }
         let body = serde_json::to_string(&problem).unwrap_or_default();
         Some(Self { status: code.http_status(), grpc_status: None, code, headers, body })
+    }
+
+    fn to_grpc(language: Language, code: Code) -> Self {
+        let message = format!("{}: {}", code.as_str(), code.when());
+        let mut headers = vec![("grpc-status-details-bin", status_details(code, &message))];
+        if language == Language::Grpc {
+            return Self { status: 200, grpc_status: Some(code.grpc_status()), code, headers, body: message };
+        }
+        headers.push(("content-type", "application/grpc-web+proto".to_owned()));
+        headers.push(("grpc-status", code.grpc_status().to_string()));
+        headers.push(("grpc-message", message));
+        Self { status: 200, grpc_status: None, code, headers, body: String::new() }
     }
 }
 

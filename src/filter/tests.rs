@@ -56,7 +56,7 @@ fn body_end(exchange: &mut Exchange, body: &[u8]) -> Step {
 }
 
 fn code(step: &Step) -> Option<Code> {
-    Some(step.outcome.as_ref()?.refusal.as_ref()?.code())
+    Some(step.outcomes.last()?.refusal.as_ref()?.code())
 }
 
 fn replied(step: &Step) -> bool {
@@ -142,11 +142,11 @@ fn a_call_that_is_broken_off_is_told_once_and_answered_never() {
     head(&mut held, "/open/carts", &[], false);
     let step = held.broken_off();
     assert_eq!((code(&step), replied(&step)), (Some(Code::CALL_MALFORMED), false));
-    assert!(held.broken_off().outcome.is_none());
+    assert!(held.broken_off().outcomes.is_empty());
     let mut decided = exchange("");
     head(&mut decided, "/open/carts", &[], false);
     body_end(&mut decided, BODY);
-    assert!(decided.broken_off().outcome.is_none());
+    assert!(decided.broken_off().outcomes.is_empty());
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_call_whose_head_cannot_be_changed_is_refused_in_every_mode() {
         let mut exchange = exchange(settings);
         let step = head(&mut exchange, if settings.contains("pass") { "/elsewhere" } else { "/open/carts" }, &[], false);
         assert_eq!(step.flow, Flow::Continue);
-        let gone = exchange.head_is_gone(step.outcome);
+        let gone = exchange.head_is_gone(step.outcomes.into_iter().next_back());
         assert_eq!((gone.flow, code(&gone), replied(&gone)), (Flow::Pause, Some(Code::HOLD_MISSING), true), "{settings}");
     }
 }
@@ -181,7 +181,7 @@ fn observe_mode_refuses_nothing_and_says_what_it_would_have_done() {
     head(&mut exchange, "/open/carts", &[], false);
     let step = body_end(&mut exchange, BODY);
     assert_eq!((step.flow, replied(&step), code(&step)), (Flow::Continue, false, Some(Code::RULE_PUBLISHER)));
-    assert_eq!(step.outcome.as_ref().map(|outcome| outcome.verdict), Some(Verdict::Observe));
+    assert_eq!(step.outcomes.last().map(|outcome| outcome.verdict), Some(Verdict::Observe));
     assert!(step.commands.contains(&Command::Set("x-eventguard-verdict", "observe".to_owned())));
 }
 
@@ -223,4 +223,139 @@ fn a_grpc_caller_is_answered_in_its_own_way() {
     let step = with(|with| exchange.head(arrival, with));
     let Some(Command::Reply(reply)) = step.commands.last() else { panic!("{:?}", step.commands) };
     assert_eq!((reply.status, reply.grpc_status), (200, Some(Code::CALL_CONTENT_TYPE.grpc_status())));
+}
+
+#[test]
+fn a_grpc_refusal_has_its_code_as_the_reason_of_an_error_info() {
+    use base64::Engine as _;
+    for (content_type, status) in [
+        ("application/grpc", Some(16)),
+        ("Application/GRPC+proto", Some(16)),
+        ("application/grpc-web", None),
+        ("application/grpc-web-text+proto", None),
+    ] {
+        let map = map("/events/carts", &[]);
+        let map = map.iter().map(|(name, value)| (name, if name == "content-type" { content_type.as_bytes() } else { value }));
+        let arrival = Arrival { map: Some(map.collect()), hints: Hints::default(), peer: None, end_of_stream: false };
+        let step = with(|with| exchange("").head(arrival, with));
+        let Some(Command::Reply(reply)) = step.commands.last() else { panic!("{:?}", step.commands) };
+        assert_eq!((reply.status, reply.grpc_status), (200, status), "{content_type}");
+        let header = |wanted| reply.headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
+        assert_eq!(header("grpc-status"), if status.is_some() { None } else { Some("16") }, "{content_type}");
+        let details =
+            base64::engine::general_purpose::STANDARD_NO_PAD.decode(header("grpc-status-details-bin").unwrap()).unwrap();
+        let text = String::from_utf8_lossy(&details);
+        assert!(text.contains("type.googleapis.com/google.rpc.ErrorInfo") && text.contains("token.missing"), "{text}");
+    }
+}
+
+mod streams {
+    use super::*;
+    use crate::filter::stream::Part;
+
+    /// A frame around a CloudEvent in JSON, or in protobuf where it is short: `id` 1, `source` 2, `spec_version` 3, `type` 4.
+    fn frame(event_type: &str) -> Vec<u8> {
+        let field = |number: u8, text: &str| [&[number << 3 | 2, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+        let message = [field(1, "1"), field(2, "/cart"), field(3, "1.0"), field(4, event_type)].concat();
+        [&[0, 0, 0, 0, u8::try_from(message.len()).unwrap()], message.as_slice()].concat()
+    }
+
+    /// A stream on a route that anybody may use and whose rule observes or enforces.
+    fn stream(settings: &str) -> Exchange {
+        let text = format!(
+            r#"{{"version": 1, {settings}
+                "routes": [{{"name": "stream", "match": {{"grpc": "bus.Bus/Publish"}}, "protocol": "cloudevents", "anonymous": true,
+                    "topic": "carts", "grpc": {{"stream": true}}}}],
+                "events": [{{"type": "com.shop.*", "topics": ["carts"], "publishers": [{{"peer": "spiffe://shop/cart"}}]}}],
+                "limits": {{"body": 200}}}}"#
+        );
+        let policy = config::from_json(text.as_bytes(), &|_| None).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let mut exchange = Exchange::new(Rc::new(policy));
+        let map =
+            [(":method", "POST"), (":authority", "bus"), (":path", "/bus.Bus/Publish"), ("content-type", "application/grpc")];
+        let peer = crate::call::Peer::from_uri("spiffe://shop/cart".to_owned());
+        let arrival = Arrival { map: Some(map.into_iter().collect()), hints: Hints::default(), peer, end_of_stream: false };
+        let step = with(|with| exchange.head(arrival, with));
+        assert!(exchange.stream().is_some() && step.outcomes.is_empty(), "{step:?}");
+        exchange
+    }
+
+    fn part(exchange: &mut Exchange, held: &[u8], part: Part) -> (Flow, Vec<Option<Code>>, Option<Vec<u8>>) {
+        let step = with(|with| exchange.stream_part(Some(held), part, with));
+        let codes = step.outcomes.iter().map(|outcome| outcome.refusal.as_ref().map(crate::decision::Refusal::code)).collect();
+        let body = step.commands.iter().find_map(|command| match command {
+            Command::Body(bytes) => Some(bytes.clone()),
+            Command::Remove(_) | Command::Set(..) | Command::Reply(_) => None,
+        });
+        (step.flow, codes, body)
+    }
+
+    #[test]
+    fn whole_messages_go_on_at_once_and_the_start_of_the_next_waits() {
+        let mut exchange = stream("");
+        let (one, two) = (frame("com.shop.A"), frame("com.shop.BB"));
+        let cut = [one.as_slice(), &two[..9]].concat();
+        assert_eq!(part(&mut exchange, &cut, Part::Open), (Flow::Continue, vec![None], Some(one.clone())));
+        assert_eq!(part(&mut exchange, &two[9..12], Part::Open), (Flow::Pause, vec![], None), "what the proxy holds, it holds");
+        assert_eq!(part(&mut exchange, &two[9..], Part::Open), (Flow::Continue, vec![None], Some(two.clone())));
+        assert_eq!(part(&mut exchange, &one, Part::Open), (Flow::Continue, vec![None], None), "as it came");
+        assert_eq!(part(&mut exchange, &[], Part::Last), (Flow::Continue, vec![], None));
+        assert!(exchange.broken_off().outcomes.is_empty());
+    }
+
+    #[test]
+    fn a_refused_message_ends_the_stream_and_takes_those_along_that_came_with_it() {
+        let mut exchange = stream("");
+        let bad = [frame("com.shop.A"), frame("com.evil"), frame("com.shop.A")].concat();
+        let unknown = Some(Code::RULE_UNKNOWN_TYPE);
+        assert_eq!(part(&mut exchange, &bad, Part::Open), (Flow::Pause, vec![unknown, unknown], None));
+        assert_eq!(part(&mut exchange, &frame("com.shop.A"), Part::Open), (Flow::Pause, vec![], None), "nothing behind it");
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_or_has_no_message_is_refused() {
+        for (held, code) in [
+            (frame("com.shop.A")[..7].to_vec(), Code::EVENT_MALFORMED),
+            (Vec::new(), Code::EVENT_MALFORMED),
+            ([vec![0, 0, 1, 0, 0], vec![0; 300]].concat(), Code::CALL_TOO_LARGE),
+            (vec![1, 0, 0, 0, 1, 0], Code::EVENT_MALFORMED),
+        ] {
+            assert_eq!(part(&mut stream(""), &held, Part::Last), (Flow::Pause, vec![Some(code)], None), "{held:?}");
+        }
+        let mut later = stream("");
+        part(&mut later, &[frame("com.shop.A").as_slice(), &[0, 0]].concat(), Part::Open);
+        assert_eq!(part(&mut later, &[], Part::Last), (Flow::Pause, vec![Some(Code::EVENT_MALFORMED)], None));
+    }
+
+    #[test]
+    fn a_stream_that_is_only_observed_goes_on_whatever_it_holds() {
+        let mut exchange = stream(r#""mode": "observe","#);
+        let evil = frame("com.evil");
+        assert_eq!(part(&mut exchange, &evil, Part::Open), (Flow::Continue, vec![Some(Code::RULE_UNKNOWN_TYPE)], None));
+        let broken = [&evil[..6], &[]].concat();
+        assert_eq!(part(&mut exchange, &broken, Part::Open).0, Flow::Pause);
+        assert_eq!(part(&mut exchange, &broken, Part::Last), (Flow::Continue, vec![Some(Code::EVENT_MALFORMED)], None));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn however_a_stream_is_split_the_same_bytes_go_on(cuts in proptest::collection::vec(0_usize..200, 0..12)) {
+            let messages: Vec<u8> = ["com.shop.A", "com.shop.BB", "com.shop.C", "com.shop.DDDD"].map(frame).concat();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(messages.len())).chain([messages.len()]).collect();
+            cuts.sort_unstable();
+            let (mut exchange, mut at, mut held, mut passed, mut judged) = (stream(""), 0, Vec::new(), Vec::new(), 0);
+            for cut in cuts {
+                // As the proxy does: it shows all that it holds, and hands it on as a whole.
+                held.extend_from_slice(&messages[at..cut]);
+                at = cut;
+                let (flow, codes, body) = part(&mut exchange, &held, Part::Open);
+                judged += codes.len();
+                if flow == Flow::Continue {
+                    passed.extend(body.unwrap_or_else(|| held.clone()));
+                    held.clear();
+                }
+            }
+            proptest::prop_assert_eq!((judged, passed), (4, messages));
+        }
+    }
 }

@@ -105,6 +105,17 @@ fn verify_token(token: &str, issuers: &[Issuer], now: Timestamp, crypto: &dyn Cr
     Ok(verified)
 }
 
+/// Whether a publisher's token is still good: a stream may outlive it.
+///
+/// # Errors
+///
+/// [`TokenError::Expired`], [`TokenError::NotYetValid`], [`TokenError::TooOld`].
+pub fn check_times(publisher: &Publisher, issuers: &[Issuer], now: Timestamp) -> Result<(), TokenError> {
+    let Some(token) = publisher.token() else { return Ok(()) };
+    let issuer = claims::find(issuers, token.issuer()).ok_or_else(|| TokenError::Issuer { found: token.issuer().to_owned() })?;
+    token.check_times(issuer, now)
+}
+
 /// Who publishes. Cloning it copies no text.
 #[derive(Debug, Clone)]
 pub struct Publisher {

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 import clients
-from conftest import STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, split, written
+from conftest import STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy, split, written
 
 LIMIT = 64 * 1024
 

@@ -42,9 +42,14 @@ impl Frames {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::Encoding`] where `grpc-encoding` names another one than identity and gzip, [`ProtocolError::Header`],
+    /// [`ProtocolError::Encoding`] where `grpc-encoding` names another one than identity and gzip, or `content-encoding` any,
+    /// [`ProtocolError::Header`],
     /// [`ProtocolError::Malformed`] where the frames are in base64 (gRPC-Web in text), whose calls have one message.
     pub fn of(head: &Head, messages: Option<u64>, budget: &Budget) -> Result<Self, ProtocolError> {
+        // gRPC compresses messages; what is compressed as a whole could only be read as a whole.
+        if let Some(coding) = head.text("content-encoding")?.filter(|coding| !coding.eq_ignore_ascii_case("identity")) {
+            return Err(ProtocolError::Encoding { found: shown(coding) });
+        }
         match framing(head)? {
             Framing::Binary => Self::within(head, messages, budget),
             Framing::Text => Err(malformed("a call of gRPC-Web in text is read whole")),
@@ -76,6 +81,14 @@ impl Frames {
         let Some((message, _)) = behind.split_at_checked(length) else { return Ok(None) };
         self.left = self.left.map(|left| left.saturating_sub(1));
         Ok(Some(Frame { message: encoding.decode(message, self.limit)?, consumed: PREFIX + length }))
+    }
+
+    /// How many bytes the message that `buffered` starts with takes, as far as that is known; none where it is refused without them.
+    #[must_use]
+    pub fn needs(&self, buffered: &[u8]) -> usize {
+        let Some(([_, length @ ..], _)) = buffered.split_first_chunk::<PREFIX>() else { return PREFIX };
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok().filter(|length| *length <= self.limit);
+        length.map_or(0, |length| length.saturating_add(PREFIX))
     }
 
     /// What is left at the end of the call must be nothing.
