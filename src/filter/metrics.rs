@@ -111,9 +111,9 @@ mod tests {
         }
         let name = "verdict=.=admit;.;code=.=none;.;route=.=a_._b_c;.;type=.=com.shop.*;.;eventguard_events_total";
         assert_eq!(names, [name, names::TIME]);
-        let mut other = |_: &str| Some(8);
-        assert_eq!(defined.event_id(&EventCount { event_type: "other", ..count }, &mut other), Some(8));
-        assert_eq!(defined.event_id(&EventCount { route: "b", ..count }, &mut other), Some(8));
-        assert_eq!(defined.event_id(&EventCount { verdict: Verdict::Observe, ..count }, &mut other), Some(8));
+        let other = |_: &str| Some(8);
+        assert_eq!(defined.event_id(&EventCount { event_type: "other", ..count }, other), Some(8));
+        assert_eq!(defined.event_id(&EventCount { route: "b", ..count }, other), Some(8));
+        assert_eq!(defined.event_id(&EventCount { verdict: Verdict::Observe, ..count }, other), Some(8));
     }
 }
