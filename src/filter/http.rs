@@ -59,6 +59,11 @@ impl Call {
         carry_out(&self.shared, &self.exchange, step, timing)
     }
 
+    /// A borrow of its own: one that lasts through a `match` meets the one that changes the exchange, and that is a panic.
+    fn is_stream(&self) -> bool {
+        self.exchange.borrow().stream().is_some()
+    }
+
     /// A part of a stream, or its end. What is not yet a whole message is not read again and again.
     fn stream_part(&self, size: usize, part: Part) -> Action {
         let timing = self.begin();
@@ -142,7 +147,7 @@ impl HttpContext for Call {
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.hold_works();
-        if self.exchange.borrow().stream().is_some() {
+        if self.is_stream() {
             return self.stream_part(size, if end_of_stream { Part::Last } else { Part::Open });
         }
         let limit = self.exchange.borrow().body_limit();
@@ -154,10 +159,7 @@ impl HttpContext for Call {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        let action = match self.exchange.borrow().stream().is_some() {
-            true => self.stream_part(0, Part::Last),
-            false => self.end_of_body(),
-        };
+        let action = if self.is_stream() { self.stream_part(0, Part::Last) } else { self.end_of_body() };
         // Some servers take trailers for headers (CVE-2013-5704).
         if action == Action::Continue
             && let Err(error) = host::remove_request_trailers(is_ours)
