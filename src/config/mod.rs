@@ -66,8 +66,7 @@ pub fn from_plugin_configuration(bytes: &[u8], env: &dyn Fn(&str) -> Option<Stri
     let text = bytes.trim_ascii_start();
     match text.first() {
         None => Err(vec![ConfigError { place: Place::default(), problem: Problem::NoDocument }]),
-        // A message cannot start like this: `{` is the tag of a field that `Struct` does not have, of a type that is no longer used.
-        Some(b'{') => from_json(text, env),
+        Some(b'{') if !bytes.contains(&protostruct::VALUE_TAG) => from_json(text, env),
         Some(_) => {
             let message = protostruct::Struct::decode(bytes)
                 .map_err(|_| no_document("neither JSON nor a google.protobuf.Struct".to_owned()))?;

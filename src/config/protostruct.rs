@@ -5,6 +5,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Number};
 
+/// The tag before the value of a map's entry: what tells a message from JSON, which never has this control character. How it starts
+/// does not: a line feed is the tag of an entry, and `{` may be that entry's length.
+pub(super) const VALUE_TAG: u8 = 0x12;
+
 /// A map.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Struct {

@@ -492,6 +492,18 @@ fn a_double_without_a_fraction_is_an_integer() {
 }
 
 #[test]
+fn a_message_that_starts_like_json_is_a_message() {
+    // The entry that comes first is of every length around 123, which is `{`; the rest of the message stands behind it.
+    for length in 0..128 {
+        let audit = json!({"cluster": "c".repeat(length + 1)});
+        let first = encode(&json!({"audit": audit}));
+        let policy = from_plugin_configuration(&[first, encode(&good())].concat(), &env);
+        let policy = policy.unwrap_or_else(|errors| panic!("{length}: {errors:?}"));
+        assert_eq!(policy.digest, compiled(with("/audit", audit)).digest, "{length}");
+    }
+}
+
+#[test]
 fn nesting_without_end_is_refused_in_every_form() {
     let nested = |levels: usize| (1..levels).fold(json!([]), |inner, _| json!([inner]));
     let too_deep = "nested deeper than 32 levels";
