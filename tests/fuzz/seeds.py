@@ -1,0 +1,256 @@
+"""What the fuzzers start from, for `make fuzz`: writes corpus/TARGET out of tests/cases and of what no case has, and a dictionary for
+each target. What a fuzzer added to its corpus before stays."""
+
+import base64
+import gzip
+import json
+import struct
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CASES = HERE.parent / "cases"
+# The longest input that `make fuzz` allows.
+LONGEST = 8192
+
+EVENT = {
+    "specversion": "1.0",
+    "id": "1",
+    "source": "/cart",
+    "type": "com.shop.cart.ItemAdded",
+    "time": "2026-11-23T07:59:58.5+01:00",
+    "subject": "s",
+    "datacontenttype": "text/plain",
+    "dataschema": "urn:s",
+    "sequence": 0,
+    "most": 2147483647,
+    "sampled": True,
+    "partition": None,
+}
+
+
+def text(value):
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def encode(data):
+    return base64.b64encode(data).decode()
+
+
+def decode_url(part):
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def body(call):
+    return base64.b64decode(call["bodyBase64"]) if "bodyBase64" in call else call.get("body", "").encode()
+
+
+def call_text(method, authority, path, headers, body):
+    """The form that src/call.rs reads."""
+    lines = [f"{method} {authority} {path}", *(f"{name}: {value}" for name, value in headers)]
+    return "\n".join(lines).encode() + b"\n\n" + body
+
+
+def post(path, content_type, body, *headers):
+    return call_text("POST", "bus.shop.example", path, [("content-type", content_type), *headers], body)
+
+
+def pairs(call):
+    """The form of the ABI: a count, sizes, then names and values with a NUL behind each."""
+    pseudo = [(":method", call["method"]), (":authority", call["authority"]), (":path", call["path"]), (":scheme", "https")]
+    parts = [(name.encode(), value.encode()) for name, value in pseudo + call["headers"]]
+    sizes = b"".join(struct.pack("<II", len(name), len(value)) for name, value in parts)
+    return struct.pack("<I", len(parts)) + sizes + b"".join(name + b"\0" + value + b"\0" for name, value in parts)
+
+
+def field(number, content):
+    """A length-delimited field of Protocol Buffers."""
+    length, size = b"", len(content)
+    while size > 0x7F:
+        length, size = length + bytes([size & 0x7F | 0x80]), size >> 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+
+def value_message(value):
+    """A `google.protobuf.Value`."""
+    if isinstance(value, bool):
+        return b"\x20" + bytes([value])
+    if isinstance(value, (int, float)):
+        return b"\x11" + struct.pack("<d", value)
+    if isinstance(value, str):
+        return field(3, value.encode())
+    if isinstance(value, list):
+        return field(6, b"".join(field(1, value_message(item)) for item in value))
+    return field(5, struct_message(value))
+
+
+def struct_message(members):
+    """A `google.protobuf.Struct`."""
+    return b"".join(field(1, field(1, key.encode()) + field(2, value_message(value))) for key, value in members.items())
+
+
+def pubsub_message(data, attributes):
+    entries = (field(2, field(1, key.encode()) + field(2, value.encode())) for key, value in attributes.items())
+    return field(1, data) + b"".join(entries)
+
+
+def frame(flag, message):
+    """A message of gRPC."""
+    return bytes([flag]) + struct.pack(">I", len(message)) + message
+
+
+def of_cases(seeds):
+    for file in sorted(CASES.glob("[0-9]*.json")):
+        name, call = file.stem, json.loads(file.read_text())["call"]
+        headers = call["headers"] = [(name.lower(), value) for name, value in call["headers"]]
+        start, content = (call["method"], call["authority"], call["path"]), body(call)
+        plain = [header for header in headers if header[0] not in ("authorization", "signature", "signature-input")]
+        seeds["head"][name] = pairs(call)
+        peer = [("x-peer", call["peer"])] if "peer" in call else []
+        seeds["inspect"][name] = call_text(*start, headers + peer, content)
+        seeds["signatures"][name] = call_text(*start, [header for header in headers if header[0] != "authorization"], content)
+        target = {"events": "cloudevents", "topics": "kafka_rest", "google.pubsub.v1.Publisher": "pubsub"}
+        if target := target.get(call["path"].split("/")[1]):
+            seeds[target][name] = call_text(*start, plain, content)
+        if content.startswith((b"{", b"[")):
+            seeds["json"][name] = content
+            seeds["dsse"][name] = content + b"\n\n" + content
+            seeds["envelope"][name] = b"/eventType\n/payload\n" + content
+        for token in (value.removeprefix("Bearer ") for header, value in headers if header == "authorization"):
+            seeds["token"][name] = token.encode()
+            if token.count(".") == 2:
+                seeds["token"][name + "-parts"] = b"\n".join(decode_url(part) for part in token.split("."))
+
+
+def of_protocols(seeds):
+    data = EVENT | {"data": "a text"}
+    binary = EVENT | {"data_base64": encode(b"\0\1")}
+    for name, event in {"text": data, "binary": binary}.items():
+        seeds["cloudevents"][name] = post("/events/carts", "application/cloudevents+json", text(event), ("ce-id", "1"))
+        seeds["dsse"][name] = text(event | {"partition": "7"}) + b"\n\n" + text(event | {"partition": "7"})
+        seeds["json"][name] = text(event)
+        seeds["envelope"][name] = b"/type\n/0/a~1b\n" + text(event)
+    seeds["cloudevents"]["batch"] = post("/", "application/cloudevents-batch+json; charset=utf-8", text([data, binary]))
+    quoted = [("ce-specversion", "1.0"), ("ce-id", '"a\\"b"'), ("ce-source", "/%C3%A9"), ("ce-type", "t"), ("ce-x", "%41")]
+    seeds["cloudevents"]["quoted"] = post("/", "text/plain", b"data", *quoted)
+    for name, content in {"gzip": text(data), "gzip-bomb": text(data) + b" " * LONGEST}.items():
+        zipped = gzip.compress(content, mtime=0)
+        seeds["cloudevents"][name] = post("/", "application/cloudevents+json", zipped, ("content-encoding", "gzip"))
+    seeds["envelope"]["array"] = b"/a/0\n/a/1/~0\n" + text({"a": ["T", {"~": 1}]})
+    seeds["envelope"]["all"] = b"/eventType\n\n" + text(
+        {"eventType": "T", "timestamp": EVENT["time"], "subject": "s", "meta": {"id": "1", "0": "/s"}, "payload": [1]}
+    )
+    seeds["json"]["numbers"] = b'[0,-0,1.5e-3,1E+2,18446744073709551616,1e308,-1e-400,"\\ud83d\\ude00\\u0041\\n"]'
+    seeds["json"]["sequence"] = b'{"a":1}{"a":{}} {"b":[[]]}\n{}'
+
+    v2 = "application/vnd.kafka.binary.v2+json"
+    seeds["kafka_rest"]["v2-binary"] = post("/topics/carts", v2, text({"records": [{"value": encode(text(data)), "partition": 1}]}))
+    headers = {name: EVENT[name] for name in ("specversion", "id", "source", "type")}
+    headers = [{"name": f"ce_{name}", "value": encode(value.encode())} for name, value in headers.items()]
+    headers.append({"name": "content-type", "value": encode(b"application/json")})
+    for form, value in {"JSON": {"a": [1.50]}, "STRING": "a text", "BINARY": encode(b"\0\1")}.items():
+        record = {"partition_id": 1, "headers": headers, "key": None, "value": {"type": form, "data": value}}
+        seeds["kafka_rest"][f"v3-{form}"] = post("/topics/carts", "application/json", text(record) + b"\n" + text(record))
+    for form, value in {"JSON": data, "STRING": text(data).decode(), "BINARY": encode(text(data))}.items():
+        record = {"headers": [headers[1]], "value": {"type": form, "data": value}}
+        structured = {"headers": [{"name": "content-type", "value": encode(b"application/cloudevents+json")}, headers[1]]}
+        seeds["kafka_rest"][f"v3-{form}-structured"] = post("/topics/carts", "application/json", text(record | structured))
+        del record["headers"]
+        seeds["kafka_rest"][f"v3-{form}-alone"] = post("/topics/carts", "application/json", text(record))
+
+    attributes = {f"ce-{name}": EVENT[name] for name in ("specversion", "id", "source", "type")} | {"Content-Type": "text/plain"}
+    structured = {"content-type": "application/cloudevents+json", "ce-id": "1", "other": "x"}
+    for name, (payload, said) in {"binary": (b"data", attributes), "structured": (text(data), structured)}.items():
+        request = field(1, b"projects/shop/topics/carts") + field(2, pubsub_message(payload, said) + field(3, b"id") + field(5, b"key"))
+        seeds["pubsub"][f"grpc-{name}"] = post("/", "application/grpc", frame(0, request))
+        zipped = frame(1, gzip.compress(request, mtime=0))
+        seeds["pubsub"][f"grpc-{name}-gzip"] = post("/", "application/grpc+proto", zipped, ("grpc-encoding", "gzip"))
+        message = {"data": encode(payload), "attributes": said, "orderingKey": "k"}
+        seeds["pubsub"][f"rest-{name}"] = post("/", "application/json", text({"messages": [message, message]}))
+
+
+def of_streams(seeds):
+    """Eight places to split at, then frames."""
+    def event(event_type):
+        return b"".join(field(number, text.encode()) for number, text in ((1, "c-1"), (2, "/shop/cart"), (3, "1.0"), (4, event_type)))
+
+    messages = [frame(0, event("com.shop.A")), frame(0, event("com.shop.BB")), frame(1, gzip.compress(event("com.shop.C"))), frame(0, event("com.evil"))]
+    for count in range(len(messages) + 1):
+        seeds["stream"][f"of-{count}"] = bytes([3, 5, 9, 40, 41, 60, 90, 255]) + b"".join(messages[:count])
+
+
+def of_signatures(seeds):
+    content, now = b'{"eventType":"T"}', 1_795_420_800
+    signature = encode(bytes(64))
+    webhook = [("webhook-id", "m"), ("webhook-timestamp", str(now)), ("webhook-signature", f"v1a,{signature} v2,x")]
+    seeds["signatures"]["webhook-v1a"] = post("/", "application/json", content, *webhook)
+    for name, header in {"": {}, "-b64": {"b64": False, "crit": ["b64"]}}.items():
+        protected = base64.urlsafe_b64encode(text({"alg": "EdDSA", "kid": "shipping-ed"} | header)).decode().rstrip("=")
+        jws = ("x-jws-signature", f"{protected}..{base64.urlsafe_b64encode(bytes(64)).decode().rstrip('=')}")
+        seeds["signatures"][f"jws{name}"] = post("/", "application/json", content, jws)
+
+
+def of_policies(seeds):
+    policy = json.loads((CASES / "policy.json").read_text())
+    small = {
+        "audit": {"cluster": "logs", "batch": {"interval": "1s"}, "queue": {"bytes": "4MiB"}, "whenFull": "drop-newest"},
+        "version": 1,
+        "mode": "observe",
+        "routes": [{"name": "r", "match": {"hosts": ["*.shop"], "path": "/e/{t}"}, "protocol": "cloudevents", "topic": "{t}", "anonymous": True}],
+        "events": [{"type": "a.*", "publishers": [{"subject": "s", "claims": {"/a/0": [1, True, "x"]}}], "signature": {"required": True}}],
+        "signers": [{"keyId": "k", "publisher": "s", "secret": {"value": "a secret of 16 bytes"}}],
+        "signatures": {"jws": {}, "dsse": {"mode": "passthrough", "allowUnsigned": ["x"]}},
+    }
+    for name, document in {"cases": policy, "small": small}.items():
+        seeds["policy"][name] = text(document)
+        seeds["policy"][f"{name}-struct"] = struct_message(document)
+
+
+JSON = ["{", "}", "[", "]", ",", ":", '""', "null", "true", "false", "-0", "1e400", "\\u0041", "\\ud83d\\ude00", "\\"]
+ATTRIBUTES = ["specversion", "1.0", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "data", "data_base64"]
+MEDIA_TYPES = ["application/", "cloudevents+json", "cloudevents-batch+json", "json", "grpc", "+json", "; charset=utf-8", "text/plain"]
+CALL = ["content-type: ", "content-encoding: ", "gzip", "identity", "\n", "\n ", "\n\n", *MEDIA_TYPES]
+CLOUDEVENT = JSON + ATTRIBUTES + ["2026-11-23T08:00:00Z", "+01:00", "application/json"]
+SIGNATURE = ["signature: ", "signature-input: ", "content-digest: ", "sig1=", "sha-256=:", "sha-512=:", '"@method"', '"@authority"', '"@path"',
+             '"@query-param";name="a"', '"@target-uri"', '"content-digest"', ";created=", ";expires=", ";keyid=", ";alg=", ";tag=", ";nonce=",
+             "webhook-id: ", "webhook-timestamp: ", "webhook-signature: ", "v1a,", "v1,", "x-jws-signature: ", "..", "shipping-ed",
+             "shipping-ec", "cart-ed", "1795420800"]
+TOKEN = ["alg", "kid", "typ", "crit", "b64", "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "JWT", "at+jwt", "EdDSA", "Ed25519", "RS256", "ES256",
+         "none", "HS256", "rsa-1", "ec-1", "ed-1", "event-bus", "https://idp.shop.example/realms/shop", "1795420800"]
+POLICY = ["version", "mode", "issuers", "token", "signers", "signatures", "routes", "unmatched", "events", "limits", "hold", "audit", "name",
+          "match", "methods", "hosts", "path", "grpc", "routeName", "protocol", "topic", "anonymous", "publishers", "topics", "sources", "claims",
+          "publisher", "publicKey", "secret", "value", "env", "SECRET", "whsec_", "keyId", "notBefore", "notAfter", "kty", "crv", "inline", "keys"]
+
+DICTIONARIES = {
+    "head": [":method", ":scheme", ":authority", ":path", "content-type", "content-length", "content-encoding", "\0"],
+    "json": JSON,
+    "cloudevents": CLOUDEVENT + CALL + ["ce-" + name for name in ATTRIBUTES[2:]] + ["%", "%41"],
+    "envelope": JSON + ["/eventType", "/payload", "/meta/0", "~0", "~1", "/-", "/0", "\n"],
+    "kafka_rest": CLOUDEVENT + CALL + ["records", "key", "partition", "value", "partition_id", "timestamp", "headers", "name", "JSON", "STRING",
+                                       "BINARY", "ce_", "vnd.kafka.json.v2+json", "vnd.kafka.binary.v2+json"],
+    "pubsub": CLOUDEVENT + CALL + ["messages", "attributes", "messageId", "publishTime", "orderingKey", "ce-", "grpc-encoding: ", ":publish"],
+    "token": JSON + TOKEN + ["."],
+    "signatures": CALL + SIGNATURE,
+    "dsse": CLOUDEVENT + ["dssematerial", "\n\n"],
+    "stream": ["com.shop.A", "/cart", "1.0", "\0\0\0\0"],
+    "policy": JSON + POLICY,
+    "inspect": CLOUDEVENT + CALL + SIGNATURE + TOKEN + ["authorization: Bearer ", "x-peer: ", "traceparent: "],
+}
+
+
+def main():
+    seeds = {target: {} for target in DICTIONARIES}
+    for write in (of_cases, of_protocols, of_streams, of_signatures, of_policies):
+        write(seeds)
+    (HERE / "dictionaries").mkdir(exist_ok=True)
+    for target, words in DICTIONARIES.items():
+        escaped = ("".join(f"\\x{byte:02x}" for byte in word.encode()) for word in dict.fromkeys(words))
+        (HERE / "dictionaries" / target).write_text("".join(f'"{word}"\n' for word in escaped))
+        corpus = HERE / "corpus" / target
+        corpus.mkdir(parents=True, exist_ok=True)
+        for name, seed in seeds[target].items():
+            if len(seed) <= LONGEST:
+                (corpus / name).write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main()
