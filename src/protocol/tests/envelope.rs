@@ -1,4 +1,5 @@
 use super::*;
+use crate::time::Timestamp;
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
