@@ -232,12 +232,8 @@ impl Exchange {
             return self.decide(outcome, Vec::new());
         };
         let Judged { mut outcomes, bytes, lost } = stream.judge(&self.policy, held, part, with);
-        if outcomes.last().is_some_and(|last| last.verdict == Verdict::Refuse)
-            && let Some(last) = outcomes.pop()
-        {
-            let end = self.decide(last, Vec::new());
-            outcomes.extend(end.outcomes);
-            return Step { outcomes, ..end };
+        if let Some(last) = outcomes.pop_if(|last| last.verdict == Verdict::Refuse) {
+            return self.end(outcomes, last);
         }
         if lost || part == Part::Last {
             self.state = State::Passed;
@@ -289,13 +285,20 @@ impl Exchange {
     }
 
     /// The proxy did not let the headers be changed: the token, or forged headers of ours, would go on with the call. It does not,
-    /// whatever was decided before (`outcome`) and whatever the mode.
-    pub fn head_is_gone(&mut self, outcome: Option<Outcome>) -> Step {
+    /// whatever was decided before (`outcomes`) and whatever the mode.
+    pub fn head_is_gone(&mut self, mut outcomes: Vec<Outcome>) -> Step {
         let opened = || Some(self.undecided()?.refuse(&self.policy, Refusal::HoldMissing));
         let nobody = || inspect::refuse(self.policy.mode, None, Refusal::HoldMissing);
-        let outcome = outcome.or_else(opened).unwrap_or_else(nobody);
-        let refused = Outcome { verdict: Verdict::Refuse, refusal: Some(Refusal::HoldMissing), ..outcome };
-        self.decide(refused, Vec::new())
+        let last = outcomes.pop().or_else(opened).unwrap_or_else(nobody);
+        let refused = |outcome| Outcome { verdict: Verdict::Refuse, refusal: Some(Refusal::HoldMissing), ..outcome };
+        self.end(outcomes.into_iter().map(refused).collect(), refused(last))
+    }
+
+    /// Ends the call with its last outcome, a refusal; the others are of messages that came with it.
+    fn end(&mut self, mut outcomes: Vec<Outcome>, last: Outcome) -> Step {
+        let end = self.decide(last, Vec::new());
+        outcomes.extend(end.outcomes);
+        Step { outcomes, ..end }
     }
 
     /// Headers can be changed behind the body only where they were held back for it.

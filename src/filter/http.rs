@@ -165,7 +165,7 @@ impl HttpContext for Call {
             && let Err(error) = host::remove_request_trailers(is_ours)
         {
             host::log(Level::Error, &format!("eventguard: {error} to a change of the trailers; the call is refused"));
-            let refusal = self.exchange.borrow_mut().head_is_gone(None);
+            let refusal = self.exchange.borrow_mut().head_is_gone(Vec::new());
             return carry_out(&self.shared, &self.exchange, refusal, self.begin());
         }
         action
@@ -188,7 +188,7 @@ pub fn received() -> Option<u64> {
 pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, timing: Timing) -> Action {
     if let Some(error) = step.commands.iter().find_map(|command| change(command).err()) {
         host::log(Level::Error, &format!("eventguard: {error} to a change of the call; it is refused"));
-        let refusal = exchange.borrow_mut().head_is_gone(step.outcomes.into_iter().next_back());
+        let refusal = exchange.borrow_mut().head_is_gone(step.outcomes);
         return carry_out(shared, exchange, refusal, timing);
     }
     for outcome in &step.outcomes {

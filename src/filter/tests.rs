@@ -155,7 +155,7 @@ fn a_call_whose_head_cannot_be_changed_is_refused_in_every_mode() {
         let mut exchange = exchange(settings);
         let step = head(&mut exchange, if settings.contains("pass") { "/elsewhere" } else { "/open/carts" }, &[], false);
         assert_eq!(step.flow, Flow::Continue);
-        let gone = exchange.head_is_gone(step.outcomes.into_iter().next_back());
+        let gone = exchange.head_is_gone(step.outcomes);
         assert_eq!((gone.flow, code(&gone), replied(&gone)), (Flow::Pause, Some(Code::HOLD_MISSING), true), "{settings}");
     }
 }
