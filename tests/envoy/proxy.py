@@ -12,11 +12,12 @@ TAGS = ["verdict", "code", "route", "type"]
 
 class Proxy(local.Envoy):
     """Listens on `port` in cleartext (HTTP/1.1 and HTTP/2) and on `tls_port` with TLS, where a client certificate is asked for but
-    not required. `manager` is what else the HTTP connection manager is told."""
+    not required. `manager` is what else the HTTP connection manager is told, `http2` whether the upstream is spoken to in HTTP/2, and
+    `room` how many bytes of a call the proxy holds."""
 
     def __init__(self, binary, directory, policy, *, upstream, logs=None, pki=None, hold="body", flag=None, buffer=None, filters=None,
                  routes=None, tags=True, concurrency=1, dynamic=False, access_log=True, configuration=None, module=local.MODULE, vm_id="eventguard",
-                 manager=None):
+                 manager=None, http2=False, room=1 << 20):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.policy = {**policy, "hold": hold}
@@ -27,7 +28,7 @@ class Proxy(local.Envoy):
         buffered = hold == "body" if buffer is None else buffer
         self.port, self.tls_port, admin = local.free_port(), local.free_port() if pki else None, local.free_port()
         self.access_log = self.directory / "access.log" if access_log else None
-        self.manager = manager or {}
+        self.manager, self.room = manager or {}, room
         self.dynamic = self.directory / "ecds.yaml" if dynamic else None
         if dynamic:
             self.write_dynamic(self.wasm(configuration))
@@ -35,7 +36,7 @@ class Proxy(local.Envoy):
         if filters is not None:
             chain = list(filters)
         if buffered and filters is None:
-            chain.append({"name": "envoy.filters.http.buffer", "typed_config": typed("filters.http.buffer.v3.Buffer", max_request_bytes=1 << 20)})
+            chain.append({"name": "envoy.filters.http.buffer", "typed_config": typed("filters.http.buffer.v3.Buffer", max_request_bytes=room)})
         chain.append({"name": "envoy.filters.http.router", "typed_config": typed("filters.http.router.v3.Router")})
         routes = routes or [{"name": "bus", "match": {"prefix": "/"}, "route": {"cluster": "upstream"}}]
         listeners = [self._listener("plain", self.port, chain, routes, None)]
@@ -46,7 +47,7 @@ class Proxy(local.Envoy):
             "admin": {"address": address(admin)},
             "static_resources": {
                 "listeners": listeners,
-                "clusters": [cluster("upstream", upstream.port)] + ([cluster("logs", logs.port)] if logs else []),
+                "clusters": [cluster("upstream", upstream.port, http2)] + ([cluster("logs", logs.port)] if logs else []),
             },
         }
         if tags:
@@ -95,7 +96,7 @@ class Proxy(local.Envoy):
                     "alpn_protocols": ["h2", "http/1.1"],
                     "tls_certificates": [{"certificate_chain": {"filename": pki.server}, "private_key": {"filename": pki.server}}],
                     "validation_context": {"trusted_ca": {"filename": pki.authority}}})}
-        return {"name": name, "address": address(port), "filter_chains": [filter_chain]}
+        return {"name": name, "address": address(port), "filter_chains": [filter_chain], "per_connection_buffer_limit_bytes": self.room}
 
     def logged(self, request_id, seconds=3):
         """The filter state of one call as the access log has it."""
@@ -120,9 +121,10 @@ def address(port):
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def cluster(name, port):
-    """Over HTTP/1.1, with trailers where there are any."""
-    options = typed("upstreams.http.v3.HttpProtocolOptions", explicit_http_config={"http_protocol_options": {"enable_trailers": True}})
+def cluster(name, port, http2=False):
+    """Over HTTP/1.1, with trailers where there are any, or over HTTP/2 without TLS."""
+    protocol = {"http2_protocol_options": {}} if http2 else {"http_protocol_options": {"enable_trailers": True}}
+    options = typed("upstreams.http.v3.HttpProtocolOptions", explicit_http_config=protocol)
     return {"name": name, "connect_timeout": "1s", "type": "STATIC",
             "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
             "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(port)}}]}]}}

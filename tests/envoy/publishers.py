@@ -1,0 +1,134 @@
+"""Publishers as they are in the field: the clients of their registries, unchanged, each told nothing but where to publish and what
+metadata its calls carry. A publisher is called with (port, metadata, events...) and raises what its library raises; `expected` says the
+method and the message that must reach the upstream."""
+
+import dataclasses
+import json
+import uuid
+
+import grpc
+from dapr.clients import DaprClient
+from dapr.clients.grpc.interceptors import DaprClientInterceptor
+from dapr.proto import api_v1
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud import pubsub_v1
+from google.pubsub_v1 import PublishRequest as PubSubRequest
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+
+from messages import CloudEvent, CloudEventBatch, PublishRequest, Receipt
+
+TIMEOUT = 15
+
+
+@dataclasses.dataclass
+class Event:
+    """By default one that `cart-service` may publish. What is None is left out."""
+    type: str = "com.shop.cart.ItemAdded"
+    topic: str = "carts"
+    source: str = "/shop/cart"
+    data: bytes = b'{"quantity":1}'
+    id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+
+    def attributes(self):
+        found = {"specversion": "1.0", "id": self.id, "source": self.source, "type": self.type}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def cloud_event(self):
+        """As `io.cloudevents.v1.CloudEvent`."""
+        return CloudEvent(spec_version="1.0", id=self.id, source=self.source, type=self.type, binary_data=self.data)
+
+    def json(self):
+        """As a structured CloudEvent."""
+        return json.dumps({**self.attributes(), "data": self.data.decode()})
+
+
+class Grpcio:
+    """The stub of a service of the user's own."""
+
+    def __init__(self, expected, compression=None):
+        self.expected, self.compression = expected, compression
+
+    def __call__(self, port, metadata, *events):
+        method, message = self.expected(*events)
+        with grpc.insecure_channel(f"127.0.0.1:{port}", compression=self.compression) as channel:
+            call = channel.unary_unary(method, type(message).SerializeToString, Receipt.FromString)
+            call(message, metadata=metadata, timeout=TIMEOUT)
+
+
+def cloud_events(*events):
+    """A CloudEvent as the message; the topic is the method's."""
+    if len(events) > 1:
+        return "/shop.v1.Events/PublishBatch", CloudEventBatch(events=[event.cloud_event() for event in events])
+    return f"/shop.v1.Events/{'Publish' if events[0].topic == 'carts' else 'Return'}", events[0].cloud_event()
+
+
+def items(*events):
+    """The message of a service that the policy describes."""
+    request = PublishRequest(topic=events[0].topic)
+    for event in events:
+        request.items.add(kind=event.type, id=event.id, origin=event.source, body=event.data)
+    return "/shop.v1.Bus/Publish", request
+
+
+class PubSub:
+    def __call__(self, port, metadata, *events):
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            self.publish(PublisherGrpcTransport(channel=grpc.intercept_channel(channel, DaprClientInterceptor(metadata))), *events)
+
+    def publish(self, transport, *events, **options):
+        """One `publish()` for each event; the client makes one request of them."""
+        settings = pubsub_v1.types.BatchSettings(max_messages=len(events), max_latency=TIMEOUT)
+        client = pubsub_v1.PublisherClient(settings, **({"transport": transport} if transport else {}))
+        futures = [client.publish(self.topic(event), event.data, retry=None, **self.attributes(event)) for event in events]
+        try:
+            for future in futures:
+                future.result(TIMEOUT)
+        finally:
+            client.stop()
+
+    @staticmethod
+    def topic(event):
+        return f"projects/shop/topics/{event.topic}"
+
+    @staticmethod
+    def attributes(event):
+        return {f"ce-{name}": value for name, value in event.attributes().items()}
+
+    def expected(self, *events):
+        messages = [{"data": event.data, "attributes": self.attributes(event)} for event in events]
+        return "/google.pubsub.v1.Publisher/Publish", PubSubRequest.pb(PubSubRequest(topic=self.topic(events[0]), messages=messages))
+
+
+class Dapr:
+    """Asks for its sidecar's health at `dapr.conf.settings.DAPR_HTTP_ENDPOINT` before anything else."""
+
+    def __call__(self, port, metadata, *events):
+        with DaprClient(f"127.0.0.1:{port}", interceptors=[DaprClientInterceptor(metadata)]) as client:
+            data, content_type = [event.json() for event in events], "application/cloudevents+json"
+            if len(events) > 1:
+                client.publish_events("bus", events[0].topic, data, data_content_type=content_type)
+            else:
+                client.publish_event("bus", events[0].topic, data[0], data_content_type=content_type)
+
+    @staticmethod
+    def expected(*events):
+        [event] = events
+        return "/dapr.proto.runtime.v1.Dapr/PublishEvent", api_v1.PublishEventRequest(
+            pubsub_name="bus", topic=event.topic, data=event.json().encode(), data_content_type="application/cloudevents+json")
+
+
+def refusal(error):
+    """The gRPC status and the details of what a client raised."""
+    if isinstance(error, GoogleAPICallError):
+        return error.grpc_status_code, error.message
+    return error.code(), error.details()
+
+
+PUBLISHERS = {
+    "grpcio-cloudevents": Grpcio(cloud_events),
+    "grpcio-cloudevents-gzip": Grpcio(cloud_events, grpc.Compression.Gzip),
+    "grpcio-described": Grpcio(items),
+    "grpcio-described-gzip": Grpcio(items, grpc.Compression.Gzip),
+    "google-cloud-pubsub": PubSub(),
+    "dapr": Dapr(),
+}
