@@ -7,7 +7,7 @@ import json
 import uuid
 
 import grpc
-from dapr.clients import DaprClient
+from dapr.clients import BulkPublishEntry, DaprClient
 from dapr.clients.grpc.interceptors import DaprClientInterceptor
 from dapr.proto import api_v1
 from google.api_core.exceptions import GoogleAPICallError
@@ -49,10 +49,13 @@ class Grpcio:
         self.expected, self.compression = expected, compression
 
     def __call__(self, port, metadata, *events):
-        method, message = self.expected(*events)
         with grpc.insecure_channel(f"127.0.0.1:{port}", compression=self.compression) as channel:
-            call = channel.unary_unary(method, type(message).SerializeToString, Receipt.FromString)
-            call(message, metadata=metadata, timeout=TIMEOUT)
+            self.send(channel, metadata, *events)
+
+    def send(self, channel, metadata, *events):
+        method, message = self.expected(*events)
+        call = channel.unary_unary(method, type(message).SerializeToString, Receipt.FromString)
+        call(message, metadata=metadata, timeout=TIMEOUT)
 
 
 def cloud_events(*events):
@@ -75,16 +78,14 @@ class PubSub:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             self.publish(PublisherGrpcTransport(channel=grpc.intercept_channel(channel, DaprClientInterceptor(metadata))), *events)
 
-    def publish(self, transport, *events, **options):
+    def publish(self, transport, *events):
         """One `publish()` for each event; the client makes one request of them."""
-        settings = pubsub_v1.types.BatchSettings(max_messages=len(events), max_latency=TIMEOUT)
+        settings = pubsub_v1.types.BatchSettings(max_latency=0.2)
         client = pubsub_v1.PublisherClient(settings, **({"transport": transport} if transport else {}))
         futures = [client.publish(self.topic(event), event.data, retry=None, **self.attributes(event)) for event in events]
-        try:
-            for future in futures:
-                future.result(TIMEOUT)
-        finally:
-            client.stop()
+        client.stop()
+        for future in futures:
+            future.result(TIMEOUT)
 
     @staticmethod
     def topic(event):
@@ -102,19 +103,23 @@ class PubSub:
 class Dapr:
     """Asks for its sidecar's health at `dapr.conf.settings.DAPR_HTTP_ENDPOINT` before anything else."""
 
-    def __call__(self, port, metadata, *events):
-        with DaprClient(f"127.0.0.1:{port}", interceptors=[DaprClientInterceptor(metadata)]) as client:
-            data, content_type = [event.json() for event in events], "application/cloudevents+json"
-            if len(events) > 1:
-                client.publish_events("bus", events[0].topic, data, data_content_type=content_type)
-            else:
-                client.publish_event("bus", events[0].topic, data[0], data_content_type=content_type)
+    content_type = "application/cloudevents+json"
 
-    @staticmethod
-    def expected(*events):
-        [event] = events
-        return "/dapr.proto.runtime.v1.Dapr/PublishEvent", api_v1.PublishEventRequest(
-            pubsub_name="bus", topic=event.topic, data=event.json().encode(), data_content_type="application/cloudevents+json")
+    def __call__(self, port, metadata, *events, component="bus"):
+        with DaprClient(f"127.0.0.1:{port}", interceptors=[DaprClientInterceptor(metadata)]) as client:
+            if len(events) > 1:
+                entries = [BulkPublishEntry(event.json(), content_type=self.content_type, entry_id=event.id) for event in events]
+                client.publish_events(component, events[0].topic, entries)
+            else:
+                client.publish_event(component, events[0].topic, events[0].json(), data_content_type=self.content_type)
+
+    def expected(self, *events):
+        where = {"pubsub_name": "bus", "topic": events[0].topic}
+        if len(events) > 1:
+            entries = [{"entry_id": event.id, "event": event.json().encode(), "content_type": self.content_type} for event in events]
+            return "/dapr.proto.runtime.v1.Dapr/BulkPublishEvent", api_v1.BulkPublishRequest(entries=entries, **where)
+        data = events[0].json().encode()
+        return "/dapr.proto.runtime.v1.Dapr/PublishEvent", api_v1.PublishEventRequest(data=data, data_content_type=self.content_type, **where)
 
 
 def refusal(error):
