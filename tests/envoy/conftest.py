@@ -21,6 +21,7 @@ import clients  # noqa: E402
 import keys  # noqa: E402
 import local  # noqa: E402
 from fresh import Fresh, body_of  # noqa: E402
+from grpc_upstream import GrpcUpstream  # noqa: E402
 from pki import Pki  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from sink import Sink  # noqa: E402
@@ -56,6 +57,11 @@ def reference_policy():
     return keys.with_our_keys(load(policy_for(CASES)))
 
 
+def recording_at_once(policy):
+    """The policy with a log cluster that records do not wait to fill a batch for: they leave with the next tick."""
+    return {**policy, "audit": {"cluster": "logs", "batch": {"records": 1}}}
+
+
 def pytest_configure():
     for path in (local.MODULE, local.COMMAND, HOST_CRYPTO, TRAP):
         if not path.exists():
@@ -80,6 +86,13 @@ def pki(tmp_path_factory):
 @pytest.fixture(scope="session")
 def upstream():
     with_end = Upstream()
+    yield with_end
+    with_end.close()
+
+
+@pytest.fixture(scope="module")
+def grpc_upstream():
+    with_end = GrpcUpstream()
     yield with_end
     with_end.close()
 

@@ -17,8 +17,8 @@ class Received:
     method: str
     metadata: list
     messages: list = dataclasses.field(default_factory=list)
-    # How it ended: "complete" where the client said that there is no more, "broken" where it went away, None where it has not yet.
-    end: str = None
+    # Whether no message can follow. How it ended grpcio's servers cannot tell for certain: the proxy's statistics do.
+    ended: bool = False
 
     def values(self, name):
         """Every value of the metadata `name`."""
@@ -60,16 +60,17 @@ class GrpcUpstream(grpc.GenericRpcHandler):
 
     @staticmethod
     def _serve(received, messages):
+        bidirectional = received.method in BIDIRECTIONAL
         try:
             for message in messages:
                 received.messages.append(message)
-                if received.method in BIDIRECTIONAL:
+                if bidirectional:
                     yield Receipt(count=len(received.messages)).SerializeToString()
         except Exception:  # What grpcio raises where the client has gone is a plain one.
-            received.end = "broken"
             return
-        received.end = "complete"
-        if received.method not in BIDIRECTIONAL:
+        finally:
+            received.ended = True
+        if not bidirectional:
             answer = ANSWERS.get(received.method, lambda messages: Receipt(count=len(messages)).SerializeToString())
             yield answer(received.messages)
 
@@ -80,7 +81,7 @@ class GrpcUpstream(grpc.GenericRpcHandler):
 
     def one(self, request_id):
         """The one call of this id, once it has ended."""
-        wait_until(lambda: any(call.end for call in self.by_id(request_id)), 5, f"the end of {request_id}")
+        wait_until(lambda: any(call.ended for call in self.by_id(request_id)), 5, f"the end of {request_id}")
         [call] = self.by_id(request_id)
         return call
 

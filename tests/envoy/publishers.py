@@ -8,12 +8,15 @@ import uuid
 
 import grpc
 from dapr.clients import BulkPublishEntry, DaprClient
+from dapr.clients.exceptions import DaprGrpcError
 from dapr.clients.grpc.interceptors import DaprClientInterceptor
 from dapr.proto import api_v1
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import pubsub_v1
 from google.pubsub_v1 import PublishRequest as PubSubRequest
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from messages import CloudEvent, CloudEventBatch, PublishRequest, Receipt
 
@@ -123,10 +126,15 @@ class Dapr:
 
 
 def refusal(error):
-    """The gRPC status and the details of what a client raised."""
+    """What a client raised, by its own word: the gRPC status, its text, and the reason of the `google.rpc.ErrorInfo` with it, if any."""
     if isinstance(error, GoogleAPICallError):
-        return error.grpc_status_code, error.message
-    return error.code(), error.details()
+        return error.grpc_status_code, error.message, error.reason
+    if isinstance(error, DaprGrpcError):
+        info = error.status_details().error_info
+        return error.code(), error.details(), info and info["reason"]
+    info, status = error_details_pb2.ErrorInfo(), rpc_status.from_call(error)
+    found = status and status.details[0].Unpack(info)
+    return error.code(), error.details(), info.reason if found else None
 
 
 PUBLISHERS = {

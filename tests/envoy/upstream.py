@@ -22,9 +22,10 @@ class Request:
 
 
 class Upstream:
-    """Accepts, reads, remembers, answers 200. `raw` is every byte that any connection brought."""
+    """Accepts, reads, remembers, answers 200 with `answer`. `raw` is every byte that any connection brought."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, answer=b"ok\n"):
+        self.answer = answer
         self.lock = threading.Lock()
         self.requests = []
         self.chunks = []
@@ -95,7 +96,7 @@ class Upstream:
         elif length:
             request.body = buffer.take(int(length[0]), into=request)
         request.complete = True
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 3\r\n\r\nok\n")
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%s" % (len(self.answer), self.answer))
         return True
 
 
