@@ -65,7 +65,7 @@ lint: .envoy/$(WASI) .envoy/$(NODE_TARGET) $(FUZZ_DIR)/Cargo.lock ## formatting,
 
 fuzz: $(if $(FUZZ_NIGHTLY),.envoy/nightly) .envoy/tools/fuzz $(FUZZ_DIR)/Cargo.lock ## each fuzz target (or those of FUZZ_TARGETS) for FUZZ_SECONDS (60); needs a C++ compiler
 	@$(PYTHON) $(FUZZ_DIR)/seeds.py
-	@for target in $(or $(FUZZ_TARGETS),$$($(FUZZ) list --fuzz-dir $(FUZZ_DIR))); do \
+	@targets="$(or $(FUZZ_TARGETS),$$($(FUZZ) list --fuzz-dir $(FUZZ_DIR)))" && for target in $$targets; do \
 	    echo "fuzz $$target for $(FUZZ_SECONDS) s"; \
 	    $(FUZZ_RUN) $$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=5 -max_len=8192 \
 	        -dict=$(FUZZ_DIR)/dictionaries/$$target -verbosity=0 -print_final_stats=1 || exit 1; \
