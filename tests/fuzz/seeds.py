@@ -3,6 +3,7 @@ each target. What a fuzzer added to its corpus before stays."""
 
 import base64
 import gzip
+import hashlib
 import json
 import struct
 from pathlib import Path
@@ -11,6 +12,8 @@ HERE = Path(__file__).parent
 CASES = HERE.parent / "cases"
 # The longest input that `make fuzz` allows.
 LONGEST = 8192
+# `now` of the cases.
+NOW = 1_795_420_800
 
 EVENT = {
     "specversion": "1.0",
@@ -178,15 +181,42 @@ def of_streams(seeds):
         seeds["stream"][f"of-{count}"] = bytes([3, 5, 9, 40, 41, 60, 90, 255]) + b"".join(messages[:count])
 
 
+def of_tokens(seeds):
+    claims = {"iss": "https://idp.shop.example/realms/shop", "sub": "s", "aud": ["x", "event-bus"], "exp": NOW + 1.5, "nbf": NOW, "iat": NOW - 1}
+    headers = {"type": {"typ": "application/at+jwt"}, "crit": {"crit": ["x"], "x": 1}, "b64": {"b64": True}, "jwk": {"jwk": {"kty": "OKP"}}}
+    for name, header in headers.items():
+        header |= {"alg": "Ed25519", "kid": "ed-1"}
+        seeds["token"][name] = b"\n".join([text(header), text(claims), bytes(64)])
+
+
 def of_signatures(seeds):
-    content, now = b'{"eventType":"T"}', 1_795_420_800
-    signature = encode(bytes(64))
-    webhook = [("webhook-id", "m"), ("webhook-timestamp", str(now)), ("webhook-signature", f"v1a,{signature} v2,x")]
+    content, signature = b'{"eventType":"T"}', encode(bytes(64))
+    webhook = [("webhook-id", "m"), ("webhook-timestamp", str(NOW)), ("webhook-signature", f"v1a,{signature} v2,x")]
     seeds["signatures"]["webhook-v1a"] = post("/", "application/json", content, *webhook)
-    for name, header in {"": {}, "-b64": {"b64": False, "crit": ["b64"]}}.items():
-        protected = base64.urlsafe_b64encode(text({"alg": "EdDSA", "kid": "shipping-ed"} | header)).decode().rstrip("=")
-        jws = ("x-jws-signature", f"{protected}..{base64.urlsafe_b64encode(bytes(64)).decode().rstrip('=')}")
-        seeds["signatures"][f"jws{name}"] = post("/", "application/json", content, jws)
+    for key in ("shipping-ed", "cart-ed"):
+        for name, header in {"": {}, "-b64": {"b64": False, "crit": ["b64"]}}.items():
+            protected = base64.urlsafe_b64encode(text({"alg": "EdDSA", "kid": key} | header)).decode().rstrip("=")
+            jws = ("x-jws-signature", f"{protected}..{base64.urlsafe_b64encode(bytes(64)).decode().rstrip('=')}")
+            seeds["signatures"][f"jws-{key}{name}"] = post("/", "application/json", content, jws)
+            seeds["signatures"][f"jws-{key}{name}-and-webhook"] = post("/", "application/json", content, jws, *webhook)
+
+    attributes = [(f"ce-{name}", EVENT[name]) for name in ("specversion", "id", "source", "type")]
+    digest = [("content-digest", f"sha-256=:{encode(hashlib.sha256(content).digest())}:")]
+    covered = ["@method", "@authority", "@path", "content-digest", "content-type", *(name for name, _ in attributes)]
+    for name, components in {"binary": covered, "binary-without-id": [name for name in covered if name != "ce-id"]}.items():
+        components = " ".join(f'"{component}"' for component in components)
+        said = [("signature-input", f's=({components});created={NOW};keyid="cart-ed"'), ("signature", f"s=:{signature}:")]
+        seeds["signatures"][name] = post("/", "application/json", content, *attributes, *digest, *said)
+
+
+def of_altered_events(seeds):
+    """An event that is signed, and what somebody made of it."""
+    event = {name: value for name, value in EVENT.items() if value is not None} | {"data": "a text"}
+    for name in event:
+        less = {other: value for other, value in event.items() if other != name}
+        for change, altered in {"without": less, "other": event | {name: "2026-11-23T07:59:59Z"}}.items():
+            seeds["dsse"][f"{change}-{name}"] = text(event) + b"\n\n" + text(altered)
+            seeds["dsse"][f"{change}-{name}-first"] = text(altered) + b"\n\n" + text(event)
 
 
 def of_policies(seeds):
@@ -205,7 +235,7 @@ def of_policies(seeds):
         seeds["policy"][f"{name}-struct"] = struct_message(document)
 
 
-JSON = ["{", "}", "[", "]", ",", ":", '""', "null", "true", "false", "-0", "1e400", "\\u0041", "\\ud83d\\ude00", "\\"]
+JSON = ["{", "}", "[", "]", ",", ":", "-", '""', "null", "true", "false", "-0", "1e400", "\\u0041", "\\ud83d\\ude00", "\\"]
 ATTRIBUTES = ["specversion", "1.0", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "data", "data_base64"]
 MEDIA_TYPES = ["application/", "cloudevents+json", "cloudevents-batch+json", "json", "grpc", "+json", "; charset=utf-8", "text/plain"]
 CALL = ["content-type: ", "content-encoding: ", "gzip", "identity", "\n", "\n ", "\n\n", *MEDIA_TYPES]
@@ -239,7 +269,7 @@ DICTIONARIES = {
 
 def main():
     seeds = {target: {} for target in DICTIONARIES}
-    for write in (of_cases, of_protocols, of_streams, of_signatures, of_policies):
+    for write in (of_cases, of_protocols, of_streams, of_tokens, of_signatures, of_altered_events, of_policies):
         write(seeds)
     (HERE / "dictionaries").mkdir(exist_ok=True)
     for target, words in DICTIONARIES.items():
