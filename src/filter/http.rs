@@ -64,16 +64,18 @@ impl Call {
         self.exchange.borrow().stream().is_some()
     }
 
-    /// A part of a stream, or its end. What is not yet a whole message is not read again and again.
-    fn stream_part(&self, size: usize, part: Part) -> Action {
+    /// A part of a stream, or its end. `size` is what the proxy says that it holds, which it does not say with trailers. What is not
+    /// yet a whole message is not read again and again.
+    fn stream_part(&self, size: Option<usize>, part: Part) -> Action {
         let timing = self.begin();
-        let enough = |stream: &Stream| {
-            part == Part::Last || stream.is_enough(size, &host::request_body_start(START).ok().flatten().unwrap_or_default())
-        };
+        let start = || host::request_body_start(START).ok().flatten().unwrap_or_default();
+        let enough = |stream: &Stream| part == Part::Last || size.is_none_or(|size| stream.is_enough(size, &start()));
         if !self.exchange.borrow().stream().is_some_and(enough) {
             return Action::Pause;
         }
-        let held = host::request_body().ok().map(Option::unwrap_or_default);
+        // Fewer bytes than the proxy holds would let the others go on unjudged.
+        let is_all = |held: &Vec<u8>| size.is_none_or(|size| held.len() == size);
+        let held = host::request_body().ok().map(Option::unwrap_or_default).filter(is_all);
         let mut tokens = self.shared.tokens.borrow_mut();
         let with = Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto };
         let step = self.exchange.borrow_mut().stream_part(held.as_deref(), part, &with);
@@ -148,7 +150,7 @@ impl HttpContext for Call {
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.hold_works();
         if self.is_stream() {
-            return self.stream_part(size, if end_of_stream { Part::Last } else { Part::Open });
+            return self.stream_part(Some(size), if end_of_stream { Part::Last } else { Part::Open });
         }
         let limit = self.exchange.borrow().body_limit();
         if end_of_stream && size <= limit {
@@ -159,7 +161,7 @@ impl HttpContext for Call {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        let action = if self.is_stream() { self.stream_part(0, Part::Last) } else { self.end_of_body() };
+        let action = if self.is_stream() { self.stream_part(None, Part::Last) } else { self.end_of_body() };
         // Some servers take trailers for headers (CVE-2013-5704).
         if action == Action::Continue
             && let Err(error) = host::remove_request_trailers(is_ours)

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::exchange::Surroundings;
-use crate::decision::{Outcome, Refusal, Verdict};
+use crate::decision::{Outcome, Verdict};
 use crate::inspect::{self, Opened};
 use crate::policy::Policy;
 use crate::protocol::ProtocolError;
@@ -88,19 +88,17 @@ impl Stream {
         let (mut at, mut outcomes, mut lost) = (0, Vec::new(), false);
         loop {
             let rest = whole.get(at..).unwrap_or_default();
-            let outcome = match self.frames.next(rest) {
+            let next = match self.frames.next(rest) {
+                Ok(None) => self.end(rest, part).map(|()| None),
+                next => next,
+            };
+            let outcome = match next {
                 Ok(Some(frame)) => {
                     at += frame.consumed;
                     self.begun = true;
                     inspect::message(policy, &self.opened, &frame.message, with.now, with.crypto)
                 }
-                Ok(None) => match self.end(rest, part) {
-                    Ok(()) => break,
-                    Err(error) => {
-                        lost = true;
-                        self.opened.refuse(policy, error.into())
-                    }
-                },
+                Ok(None) => break,
                 Err(error) => {
                     lost = true;
                     self.opened.refuse(policy, error.into())
@@ -144,7 +142,7 @@ fn blame(outcomes: &mut [Outcome]) {
     if last.verdict == Verdict::Refuse {
         for other in others {
             other.verdict = Verdict::Refuse;
-            other.refusal.get_or_insert_with(|| last.refusal.clone().unwrap_or(Refusal::BrokenOff));
+            other.refusal = other.refusal.take().or_else(|| last.refusal.clone());
         }
     }
 }

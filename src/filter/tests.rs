@@ -304,6 +304,23 @@ mod streams {
     }
 
     #[test]
+    fn a_message_is_read_once_it_is_whole_or_refused_without_its_rest() {
+        let whole = frame("com.shop.A");
+        let fresh = stream("");
+        let fresh = fresh.stream().unwrap();
+        for (held, enough) in [(0, false), (4, false), (5, false), (whole.len() - 1, false), (whole.len(), true)] {
+            assert_eq!(fresh.is_enough(held, &whole[..held.min(8)]), enough, "{held}");
+        }
+        assert!(fresh.is_enough(5, &[0, 0, 0, 0, 201]), "over the limit of 200");
+        assert!(!fresh.is_enough(5, &[0, 0, 0, 0, 200]));
+        let mut later = stream("");
+        part(&mut later, &[whole.as_slice(), &whole[..3]].concat(), Part::Open);
+        for (held, enough) in [(1, false), (whole.len() - 4, false), (whole.len() - 3, true)] {
+            assert_eq!(later.stream().unwrap().is_enough(held, &whole[3..3 + held.min(8)]), enough, "{held} behind 3");
+        }
+    }
+
+    #[test]
     fn a_refused_message_ends_the_stream_and_takes_those_along_that_came_with_it() {
         let mut exchange = stream("");
         let bad = [frame("com.shop.A"), frame("com.evil"), frame("com.shop.A")].concat();

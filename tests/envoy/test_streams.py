@@ -32,7 +32,8 @@ BAD = "com.shop.unknown"
 
 @pytest.fixture(scope="module")
 def proxies(start, sink, grpc_upstream):
-    policy = {**reference_policy(), "routes": ROUTES, "audit": {"cluster": "logs", "batch": {"records": 1000, "interval": "100ms"}, "queue": {"records": 100_000, "bytes": "256MiB"}}}
+    audit = {"cluster": "logs", "batch": {"records": 1000, "interval": "100ms"}, "queue": {"records": 100_000, "bytes": "256MiB"}}
+    policy = {**reference_policy(), "routes": ROUTES, "audit": audit}
     windows = {"initial_stream_window_size": 65535, "initial_connection_window_size": 65535}
     return {hold: start(policy, hold=hold, logs=sink, upstream=grpc_upstream, http2=True, routes=ENVOYS_ROUTES,
                         manager={"http2_protocol_options": windows}) for hold in HOLDS}
