@@ -67,6 +67,14 @@ pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
     }
 }
 
+/// What the head of an HTTP call says of all its events: the topic and the metadata.
+fn addressed<'a>(components: &Components, head: &'a Head, budget: &Budget) -> Result<(&'a str, Metadata<'a>), ProtocolError> {
+    refuse_attributes(head)?;
+    let Target { pubsub, topic, query, .. } = Target::of(head)?;
+    components.check(pubsub)?;
+    Ok((topic, Metadata::of_query(query, budget)?))
+}
+
 /// The event of `POST /v1.0/publish/{pubsub}/{topic}`.
 pub(super) fn publish<'a>(
     components: &Components,
@@ -74,10 +82,7 @@ pub(super) fn publish<'a>(
     body: &'a [u8],
     budget: &Budget,
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
-    refuse_attributes(head)?;
-    let Target { pubsub, topic, query, .. } = Target::of(head)?;
-    components.check(pubsub)?;
-    let metadata = Metadata::of_query(query, budget)?;
+    let (topic, metadata) = addressed(components, head, budget)?;
     let content = content(head.text("content-type")?)?;
     let event = match content {
         Content::CloudEvent => metadata.on_cloud_event(event_of_bytes(Cow::Borrowed(body), budget)?)?,
@@ -93,10 +98,7 @@ pub(super) fn bulk<'a>(
     body: &'a [u8],
     budget: &Budget,
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
-    refuse_attributes(head)?;
-    let Target { pubsub, topic, query, .. } = Target::of(head)?;
-    components.check(pubsub)?;
-    let metadata = Metadata::of_query(query, budget)?;
+    let (topic, metadata) = addressed(components, head, budget)?;
     let document = Document::parse(body, budget.depth)?;
     let entries = || document.root().items().into_iter().flatten();
     let id = |entry: json::Value<'_, 'a>| entry.get("entryId").and_then(json::Value::as_str).unwrap_or_default();
@@ -146,9 +148,10 @@ pub(super) fn grpc<'a>(
     budget: &Budget,
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
     refuse_attributes(head)?;
-    let (call, root) = match method(head)? {
-        Call::One => (Call::One, known::DAPR_PUBLISH),
-        Call::Bulk => (Call::Bulk, known::DAPR_BULK_PUBLISH),
+    let call = method(head)?;
+    let root = match call {
+        Call::One => known::DAPR_PUBLISH,
+        Call::Bulk => known::DAPR_BULK_PUBLISH,
     };
     let request = grpc::decode(codec, request, known::SCHEMA, root, budget)?;
     components.check(&request.text(PUBSUB).unwrap_or_default())?;
