@@ -20,7 +20,7 @@ MODULE := target/$(WASI)/release/eventguard.wasm
 # small (the configuration's code is large, and runs once), and the linker does not leave five bytes for every index.
 SMALL := -C llvm-args=-inline-threshold=40 -C link-arg=--compress-relocations
 # The command line is not worth the half minute that the profile's whole-program optimization takes on a fresh machine.
-QUICK := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+QUICK := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1
 VENV := .envoy/venv
 FUZZ_DIR := tests/fuzz
 # Only a nightly toolchain has sanitizers.
