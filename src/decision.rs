@@ -272,12 +272,14 @@ pub struct Outcome {
     pub path_template: Option<Arc<str>>,
     /// The protocol.
     pub protocol: Option<&'static str>,
-    /// Who publishes.
+    /// Who publishes: the token's subject, or who signed every event that goes on.
     pub publisher: Option<Publisher>,
     /// The peer's URI name.
     pub peer: Option<String>,
     /// The events, in the order of the call; empty where the call was refused before they were read.
     pub events: Vec<JudgedEvent>,
+    /// What goes on in the body's stead, where the call goes on without its refused events.
+    pub rest: Option<Vec<u8>>,
 }
 
 /// What was decided of one event.
@@ -287,6 +289,8 @@ pub struct JudgedEvent {
     pub verdict: Verdict,
     /// Its own refusal; `None` where it was another event, or the call, that was refused.
     pub refusal: Option<Refusal>,
+    /// Who publishes it.
+    pub publisher: Option<Publisher>,
     /// The rule's event type, as the policy writes it.
     pub rule: Option<Arc<str>>,
     /// The event type.

@@ -6,15 +6,18 @@ use crate::call::{Head, Peer, cut};
 use crate::crypto::{Crypto, sha256};
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::identity::{self, CacheUse, Publisher, TokenCache};
-use crate::policy::{Access, Hints, Messages, Policy, Route, Unmatched};
+use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
 use crate::rules::{self, Mode, Rule, Violation};
-use crate::signature::{self, SignatureError, VerifiedSignature};
+use crate::signature::{self, Scheme, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
 
 /// What an outside string may take of an outcome, in bytes.
 const SUMMARY: usize = 1024;
+
+/// How many events may be left out of a call: as many as the answer can name.
+const LEFT_OUT: usize = 500;
 
 /// What the head of a call led to.
 #[derive(Debug)]
@@ -35,6 +38,7 @@ pub struct Opened {
     route: usize,
     topic: Option<String>,
     form: Form,
+    batch: Batches,
     mode: Mode,
     publisher: Option<Publisher>,
     cache: Option<CacheUse>,
@@ -76,6 +80,12 @@ impl Opened {
         self.frames.as_ref()
     }
 
+    /// What becomes of a batch with a refused event.
+    #[must_use]
+    pub fn batch(&self) -> Batches {
+        self.batch
+    }
+
     /// Whether the token was known already; `None` where there was none to verify.
     #[must_use]
     pub fn cache_use(&self) -> Option<CacheUse> {
@@ -103,12 +113,12 @@ pub fn head(
             }
         };
     };
-    let (index, topic) = (matched.index, matched.topic.map(Into::into));
+    let (index, topic, batch) = (matched.index, matched.topic.map(Into::into), matched.route.batch);
     let route = matched.route;
     let refused = Refused { mode, route: Some(route), peer: peer.as_ref() };
     match admit_head(policy, route, &head, now, tokens, crypto) {
         Ok(Admitted { form, frames, publisher, cache }) => {
-            Opening::Judge(Box::new(Opened { head, peer, route: index, topic, form, mode, publisher, cache, frames }))
+            Opening::Judge(Box::new(Opened { head, peer, route: index, topic, form, batch, mode, publisher, cache, frames }))
         }
         Err(refusal) => Opening::Decided(Box::new(refused.with(refusal))),
     }
@@ -173,6 +183,7 @@ impl Refused<'_> {
             publisher: None,
             peer: self.peer.map(|peer| peer.uri().to_owned()),
             events: Vec::new(),
+            rest: None,
         }
     }
 }
@@ -188,7 +199,11 @@ pub fn body(policy: &Policy, opened: &Opened, body: &[u8], now: Timestamp, crypt
         Some(frames) => call.every_message(body, frames.clone()),
         None => call.whole(body),
     };
-    call.conclude(judged)
+    let outcome = call.conclude(judged);
+    match route.batch {
+        Batches::RefuseAll => outcome,
+        Batches::DropRefused => call.without_refused(outcome, body),
+    }
 }
 
 /// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it.
@@ -213,21 +228,15 @@ struct CallStage<'a> {
     crypto: &'a dyn Crypto,
 }
 
-/// What was found of one event.
-struct Found {
-    event: JudgedEvent,
-    publisher: Option<Publisher>,
-}
-
 impl CallStage<'_> {
-    fn conclude(&self, judged: Result<Vec<Found>, ProtocolError>) -> Outcome {
+    fn conclude(&self, judged: Result<Vec<JudgedEvent>, ProtocolError>) -> Outcome {
         match judged {
             Ok(judged) => self.sum_up(judged),
             Err(error) => self.opened.refuse(self.policy, error.into()),
         }
     }
 
-    fn whole(&self, body: &[u8]) -> Result<Vec<Found>, ProtocolError> {
+    fn whole(&self, body: &[u8]) -> Result<Vec<JudgedEvent>, ProtocolError> {
         let Opened { head, form, topic, .. } = self.opened;
         let content = protocol::content(head, body, &self.policy.budget)?;
         let events = self.route.protocol.events(*form, head, &content, topic.as_deref(), &self.policy.budget)?;
@@ -235,11 +244,11 @@ impl CallStage<'_> {
     }
 
     /// All messages of a call that is there as a whole, up to the first that is refused.
-    fn every_message(&self, body: &[u8], mut frames: Frames) -> Result<Vec<Found>, ProtocolError> {
+    fn every_message(&self, body: &[u8], mut frames: Frames) -> Result<Vec<JudgedEvent>, ProtocolError> {
         let (mut found, mut rest) = (Vec::new(), body);
         while let Some(frame) = frames.next(rest)? {
             found.extend(self.message(&frame.message)?);
-            if found.iter().any(|found: &Found| found.event.verdict == Verdict::Refuse) {
+            if found.iter().any(|event: &JudgedEvent| event.verdict == Verdict::Refuse) {
                 return Ok(found);
             }
             rest = rest.get(frame.consumed..).unwrap_or_default();
@@ -248,7 +257,7 @@ impl CallStage<'_> {
         if found.is_empty() { Err(ProtocolError::Malformed("a call without a message".to_owned())) } else { Ok(found) }
     }
 
-    fn message(&self, message: &[u8]) -> Result<Vec<Found>, ProtocolError> {
+    fn message(&self, message: &[u8]) -> Result<Vec<JudgedEvent>, ProtocolError> {
         let Opened { head, form, topic, .. } = self.opened;
         let Form::Grpc(codec) = *form else { return Err(ProtocolError::Malformed("a call without messages".to_owned())) };
         let events = self.route.protocol.message_events(codec, head, message, topic.as_deref(), &self.policy.budget)?;
@@ -256,7 +265,7 @@ impl CallStage<'_> {
     }
 
     /// The signature first, on the whole call and on each event, then the rules, each event by itself.
-    fn judge(&self, body: &[u8], events: &[Event<'_>]) -> Vec<Found> {
+    fn judge(&self, body: &[u8], events: &[Event<'_>]) -> Vec<JudgedEvent> {
         let signed = signature::verify_call(
             &self.policy.signatures,
             &self.policy.signers,
@@ -273,7 +282,7 @@ impl CallStage<'_> {
         self.opened.publisher.as_ref().map(Publisher::subject)
     }
 
-    fn judge_event(&self, event: &Event<'_>, signed: &Result<Vec<VerifiedSignature>, SignatureError>) -> Found {
+    fn judge_event(&self, event: &Event<'_>, signed: &Result<Vec<VerifiedSignature>, SignatureError>) -> JudgedEvent {
         let rule = self.policy.rules.find(&event.event_type);
         let evidence = self.evidence(rule, event, signed);
         let (signatures, publisher, refusal) = match evidence {
@@ -284,7 +293,7 @@ impl CallStage<'_> {
             Err(error) => (Vec::new(), None, Some(error.into())),
         };
         let mode = rule.and_then(|rule| rule.mode).unwrap_or(self.opened.mode);
-        Found { event: summarize(event, rule, signatures, mode, refusal), publisher }
+        JudgedEvent { publisher, ..summarize(event, rule, signatures, mode, refusal) }
     }
 
     /// Who signed the event, and who publishes it: the token's subject, else the owner of the key.
@@ -312,16 +321,13 @@ impl CallStage<'_> {
         rules::check(rule, event, publisher, self.opened.peer.as_ref())
     }
 
-    /// A call is refused whole if any of its events is, and for the first reason in the order of the checks.
-    fn sum_up(&self, found: Vec<Found>) -> Outcome {
-        let publisher = found.iter().find_map(|found| found.publisher.clone()).or_else(|| self.opened.publisher.clone());
-        let events: Vec<JudgedEvent> = found.into_iter().map(|found| found.event).collect();
-        let first = events.iter().filter(|event| event.refusal.is_some()).min_by_key(|event| {
-            (event.verdict != Verdict::Refuse, !matches!(event.refusal, Some(Refusal::Call(_) | Refusal::Signature(_))))
-        });
+    /// A call is refused whole if any of its events is.
+    fn sum_up(&self, events: Vec<JudgedEvent>) -> Outcome {
+        let (verdict, refusal) = first_refusal(events.iter());
+        let publisher = self.opened.publisher.clone().or_else(|| common_publisher(events.iter()));
         Outcome {
-            verdict: first.map_or(Verdict::Admit, |event| event.verdict),
-            refusal: first.and_then(|event| event.refusal.clone()),
+            verdict,
+            refusal,
             mode: self.opened.mode,
             route: Some(self.route.name.clone()),
             path_template: self.route.path_template(),
@@ -329,8 +335,43 @@ impl CallStage<'_> {
             publisher,
             peer: self.opened.peer.as_ref().map(|peer| peer.uri().to_owned()),
             events,
+            rest: None,
         }
     }
+
+    /// A call goes on without its refused events, where that leaves some and the body was not signed as a whole.
+    fn without_refused(&self, outcome: Outcome, body: &[u8]) -> Outcome {
+        let Opened { form, head, publisher, .. } = self.opened;
+        let refused: Vec<bool> = outcome.events.iter().map(|event| event.verdict == Verdict::Refuse).collect();
+        let count = refused.iter().filter(|refused| **refused).count();
+        if count == 0 || count == refused.len() || count > LEFT_OUT || is_signed_whole(&outcome.events) {
+            return outcome;
+        }
+        let Some(rest) = self.route.protocol.without(*form, head, body, &refused, &self.policy.budget) else { return outcome };
+        let others = || outcome.events.iter().filter(|event| event.verdict != Verdict::Refuse);
+        let (verdict, refusal) = first_refusal(others());
+        let publisher = publisher.clone().or_else(|| common_publisher(others()));
+        Outcome { verdict, refusal, publisher, rest: Some(rest), ..outcome }
+    }
+}
+
+/// What becomes of a call with these events, and for the first reason in the order of the checks.
+fn first_refusal<'e>(events: impl Iterator<Item = &'e JudgedEvent>) -> (Verdict, Option<Refusal>) {
+    let first = events.filter(|event| event.refusal.is_some()).min_by_key(|event| {
+        (event.verdict != Verdict::Refuse, !matches!(event.refusal, Some(Refusal::Call(_) | Refusal::Signature(_))))
+    });
+    first.map_or((Verdict::Admit, None), |event| (event.verdict, event.refusal.clone()))
+}
+
+/// Who publishes all of these events, where that is one.
+fn common_publisher<'e>(mut events: impl Iterator<Item = &'e JudgedEvent>) -> Option<Publisher> {
+    let first = events.next()?.publisher.as_ref()?;
+    events.all(|event| event.publisher.as_ref().is_some_and(|other| other.subject() == first.subject())).then(|| first.clone())
+}
+
+/// Whether a signature covers more than one of these events.
+fn is_signed_whole(events: &[JudgedEvent]) -> bool {
+    events.iter().flat_map(|event| &event.signatures).any(|signature| signature.scheme() != Scheme::Dsse)
 }
 
 /// Whose keys the signatures are by: without a token to say it, they must say the same.
@@ -353,6 +394,7 @@ fn summarize(
     JudgedEvent {
         verdict: verdict(mode, refusal.as_ref()),
         refusal,
+        publisher: None,
         rule: rule.map(|rule| rule.event_type.clone()),
         event_type: text(&event.event_type),
         id: event.id.as_deref().map(text),

@@ -158,6 +158,7 @@ fn refused() -> eventguard::decision::Outcome {
         publisher: None,
         peer: None,
         events: Vec::new(),
+        rest: None,
     }
 }
 

@@ -202,7 +202,7 @@ impl<'a> Record<'a> {
     }
 
     fn publisher_fields(&self, take: &mut Take<'_>) {
-        let publisher = self.outcome.publisher.as_ref();
+        let publisher = self.judged().and_then(|event| event.publisher.as_ref()).or(self.outcome.publisher.as_ref());
         let token = publisher.and_then(Publisher::token);
         text(take, field::ISSUER, token.map(VerifiedToken::issuer_name), TEXT);
         text(take, field::ISSUER_URL, token.map(VerifiedToken::issuer), TEXT);

@@ -21,6 +21,7 @@ pub(crate) fn event(id: &str) -> JudgedEvent {
     JudgedEvent {
         verdict: Verdict::Admit,
         refusal: None,
+        publisher: None,
         rule: Some("com.shop.*".into()),
         event_type: "com.shop.cart.ItemAdded".to_owned(),
         id: Some(id.to_owned()),
@@ -46,6 +47,7 @@ pub(crate) fn outcome(events: Vec<JudgedEvent>) -> Outcome {
         publisher: Some(Publisher::from_signature("cart-service".into())),
         peer: Some("spiffe://cluster.local/ns/shop/sa/cart".to_owned()),
         events,
+        rest: None,
     }
 }
 
@@ -156,4 +158,21 @@ fn the_event_that_is_to_blame_is_in_the_filter_state_however_many_there_are() {
     let array: Vec<Json> = serde_json::from_str(&text).unwrap();
     assert_eq!((&array[0]["id"], &array[0]["count"]), (&json!("bad"), &json!(1001)));
     assert!(array.len() > 10);
+}
+
+#[test]
+fn a_record_names_the_publisher_of_its_own_event() {
+    let by = |subject: &str| Some(Publisher::from_signature(subject.to_owned()));
+    let outcome = outcome(vec![JudgedEvent { publisher: by("order-service"), ..event("c-1") }, event("c-2")]);
+    let publishers: Vec<Json> =
+        Record::of_call(&outcome, &circumstances()).iter().map(|record| json(record)["publisher"].clone()).collect();
+    assert_eq!(publishers, [json!("order-service"), json!("cart-service")]);
+}
+
+#[test]
+fn an_event_that_was_left_out_is_refused_and_the_others_are_admitted() {
+    let outcome = Outcome { verdict: Verdict::Admit, refusal: None, ..outcome(vec![event("c-1"), refused("c-2")]) };
+    let records = Record::of_call(&outcome, &circumstances());
+    assert_eq!(records.iter().map(Record::verdict).collect::<Vec<_>>(), [Verdict::Admit, Verdict::Refuse]);
+    assert_eq!((json(&records[0]).get("code"), &json(&records[1])["cause"]), (None, &json!("event")));
 }

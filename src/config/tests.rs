@@ -4,7 +4,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::policy::{Access, Hold, Unmatched, WhenFull};
+use crate::policy::{Access, Batches, Hold, Unmatched, WhenFull};
 use crate::rules::{ClaimValue, Mode, SignatureRule};
 use crate::signature::{DsseMode, Scheme};
 

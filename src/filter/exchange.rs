@@ -6,11 +6,11 @@ use std::rc::Rc;
 use crate::call::{Head, HeaderMap, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{Outcome, Refusal, Verdict};
-use crate::filter::reply::{Caller, Reply};
+use crate::filter::reply::{Caller, Reply, refused_header};
 use crate::filter::stream::{Bytes, Judged, Part, Stream};
 use crate::identity::{CacheUse, Forward, TokenCache};
 use crate::inspect::{self, Opened, Opening};
-use crate::policy::{Hints, Hold, Policy};
+use crate::policy::{Batches, Hints, Hold, Policy};
 use crate::protocol::ProtocolError;
 use crate::rules::Mode;
 use crate::time::Timestamp;
@@ -19,6 +19,9 @@ use crate::time::Timestamp;
 const OUR_HEADERS: &str = "x-eventguard-";
 const PUBLISHER_HEADER: &str = "x-eventguard-publisher";
 const VERDICT_HEADER: &str = "x-eventguard-verdict";
+const REFUSED_HEADER: &str = "x-eventguard-refused";
+
+const CONTENT_LENGTH: &str = "content-length";
 
 /// Whether the proxy hands on what it just told us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +113,8 @@ pub struct Exchange {
     policy: Rc<Policy>,
     caller: Caller,
     state: State,
+    /// The refused events without which the call went on, for the caller.
+    refused: Option<String>,
 }
 
 #[derive(Debug)]
@@ -130,7 +135,7 @@ impl Exchange {
     /// A call that nothing is known of.
     #[must_use]
     pub fn new(policy: Rc<Policy>) -> Self {
-        Self { policy, caller: Caller::default(), state: State::New }
+        Self { policy, caller: Caller::default(), state: State::New, refused: None }
     }
 
     /// The request id and trace of the call, for its records.
@@ -161,6 +166,12 @@ impl Exchange {
             State::Streaming(stream) => Some(stream),
             State::Holding(_) | State::New | State::Passed | State::Refused => None,
         }
+    }
+
+    /// The header of the upstream's answer that names the events without which the call went on.
+    #[must_use]
+    pub fn answer_header(&self) -> Option<(&'static str, &str)> {
+        Some((REFUSED_HEADER, self.refused.as_deref()?))
     }
 
     /// The most bytes of body that the policy reads.
@@ -196,6 +207,10 @@ impl Exchange {
                 if end_of_stream {
                     let outcome = inspect::body(&self.policy, &opened, &[], with.now, with.crypto);
                     return Step { cache, ..self.decide_with_headers(outcome, commands) };
+                }
+                if self.policy.hold == Hold::Body && opened.batch() == Batches::DropRefused {
+                    // The head is gone when the body gets shorter. Envoy's buffer filter sets the length that is.
+                    commands.push(Command::Remove(CONTENT_LENGTH.to_owned()));
                 }
                 self.state = match opened.frames().cloned() {
                     Some(frames) => State::Streaming(Stream::new(opened, frames)),
@@ -302,10 +317,19 @@ impl Exchange {
     }
 
     /// Headers can be changed behind the body only where they were held back for it.
-    fn decide_after_body(&mut self, outcome: Outcome) -> Step {
+    fn decide_after_body(&mut self, mut outcome: Outcome) -> Step {
+        let rest = outcome.rest.take();
+        let mut commands = Vec::new();
+        if let Some(rest) = rest {
+            self.refused = Some(refused_header(&outcome.events));
+            if self.policy.hold == Hold::Headers {
+                commands.push(Command::Set(CONTENT_LENGTH, rest.len().to_string()));
+            }
+            commands.push(Command::Body(rest));
+        }
         match self.policy.hold {
-            Hold::Headers => self.decide_with_headers(outcome, Vec::new()),
-            Hold::Body => self.decide(outcome, Vec::new()),
+            Hold::Headers => self.decide_with_headers(outcome, commands),
+            Hold::Body => self.decide(outcome, commands),
         }
     }
 

@@ -21,6 +21,7 @@ const BAD_ARGUMENT: HostError = HostError(2);
 const INTERNAL_FAILURE: HostError = HostError(10);
 const REQUEST_HEADERS: u32 = 0;
 const REQUEST_TRAILERS: u32 = 1;
+const RESPONSE_HEADERS: u32 = 2;
 const HTTP_CALL_RESPONSE_HEADERS: u32 = 6;
 const REQUEST_BODY: u32 = 0;
 const HTTP_CALL_RESPONSE_BODY: u32 = 4;
@@ -170,6 +171,12 @@ pub fn call_response_header(name: &str) -> Found {
 pub fn set_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: pointers and lengths are those of live slices.
     done(unsafe { abi::proxy_replace_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+/// Sets a header of the answer, once it is there: all that were there of that name are gone.
+pub fn set_response_header(name: &str, value: &[u8]) -> Result<(), HostError> {
+    // SAFETY: pointers and lengths are those of live slices.
+    done(unsafe { abi::proxy_replace_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
 /// Removes every request header of that name.

@@ -172,6 +172,18 @@ impl HttpContext for Call {
         }
         action
     }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        if let Some((name, value)) = self.exchange.borrow().answer_header()
+            && let Err(error) = host::set_response_header(name, value.as_bytes())
+        {
+            host::log(
+                Level::Error,
+                &format!("eventguard: {error} to a header of the answer, which would name the refused events"),
+            );
+        }
+        Action::Continue
+    }
 }
 
 impl Drop for Call {

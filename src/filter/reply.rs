@@ -1,5 +1,7 @@
 //! A refusal into the answer that the caller gets: the code, and nothing of the token, the key or the data.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use prost::Message as _;
@@ -188,13 +190,29 @@ fn trailers(code: Code, message: &str) -> Vec<u8> {
     [&[0x80], length.as_slice(), text.as_bytes()].concat()
 }
 
+/// The refused events without which a call went on, as a dictionary of structured fields (RFC 9651): each code with the places of its
+/// events in the call, `rule.topic=(0 3), rule.publisher=(1)`.
+#[must_use]
+pub fn refused_header(events: &[JudgedEvent]) -> String {
+    let mut codes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for event in all_refused(events) {
+        codes.entry(event.code).or_default().push(event.index.to_string());
+    }
+    let members: Vec<String> = codes.into_iter().map(|(code, places)| format!("{code}=({})", places.join(" "))).collect();
+    members.join(", ")
+}
+
 /// The refused events of a batch; a call with one event has nothing to tell apart.
 fn refused_events(events: &[JudgedEvent]) -> Vec<ProblemEvent> {
     if events.len() < 2 {
         return Vec::new();
     }
+    all_refused(events).collect()
+}
+
+fn all_refused(events: &[JudgedEvent]) -> impl Iterator<Item = ProblemEvent> {
     let refused = events.iter().enumerate().filter(|(_, event)| event.verdict == Verdict::Refuse);
-    refused.filter_map(|(index, event)| Some(ProblemEvent { index, code: event.refusal.as_ref()?.code().as_str() })).collect()
+    refused.filter_map(|(index, event)| Some(ProblemEvent { index, code: event.refusal.as_ref()?.code().as_str() }))
 }
 
 /// The challenge of a 401 (RFC 6750 section 3): no error where there was no token, `invalid_token` where there was a wrong one, and

@@ -1,5 +1,7 @@
 //! The exchange with plain values: what the proxy tells, and what it is told to do.
 
+mod batches;
+
 use std::rc::Rc;
 
 use super::exchange::{Arrival, Buffered, Command, Exchange, Flow, Step, Surroundings};

@@ -8,6 +8,7 @@ mod read;
 mod tests;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 pub use pointer::{NotAPointer, Pointer};
 pub(crate) use read::second_of_two;
@@ -231,6 +232,12 @@ impl<'d, 'a> Value<'d, 'a> {
     #[must_use]
     pub fn raw(self) -> &'a str {
         self.node.raw(self.text)
+    }
+
+    /// Where those bytes stand in the text.
+    #[must_use]
+    pub fn span(self) -> Range<usize> {
+        self.node.start..self.node.end
     }
 
     /// The string, where this is one.

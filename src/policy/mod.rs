@@ -6,7 +6,7 @@ pub mod path;
 pub mod route;
 
 pub use audit::{AuditSettings, Batch, Queue, Sink, WhenFull};
-pub use route::{Access, Hints, Matched, Matcher, Messages, Route, Routes};
+pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
 
 pub use crate::rules::Mode;
 

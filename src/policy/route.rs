@@ -24,6 +24,17 @@ pub struct Route {
     pub topic: Option<TopicTemplate>,
     /// Whether calls need a token.
     pub access: Access,
+    /// What becomes of a batch with a refused event.
+    pub batch: Batches,
+}
+
+/// What becomes of a batch with a refused event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batches {
+    /// It is refused whole.
+    RefuseAll,
+    /// It goes on without its refused events, where that can be; else it is refused whole.
+    DropRefused,
 }
 
 /// How many messages a gRPC call may have.
@@ -261,7 +272,7 @@ mod tests {
     fn route(name: &str, matcher: Matcher) -> Route {
         let topic = matcher.path.as_ref().and_then(TopicTemplate::of_path);
         let (protocol, messages) = (Protocol::CloudEvents, Messages::One);
-        Route { name: name.into(), matcher, protocol, messages, topic, access: Access::Token }
+        Route { name: name.into(), matcher, protocol, messages, topic, access: Access::Token, batch: Batches::RefuseAll }
     }
 
     fn matcher(methods: &[&str], hosts: &[&str], path: Option<&str>, route_name: Option<&str>) -> Matcher {

@@ -29,7 +29,7 @@ const URI_REFERENCE: u32 = 6;
 const TIMESTAMP: u32 = 7;
 
 /// `io.cloudevents.v1.CloudEventBatch`
-const EVENTS: u32 = 1;
+pub(super) const EVENTS: u32 = 1;
 
 /// `google.protobuf.Any`
 const ANY_VALUE: u32 = 2;

@@ -2,6 +2,7 @@
 //! publishers, rules or the proxy. What comes out was read once, strictly: nobody behind us should read it differently.
 
 mod attributes;
+mod batch;
 mod binding;
 mod cloudevents;
 mod cloudevents_proto;

@@ -82,7 +82,7 @@ pub(super) fn rest<'a>(
 
 /// `google.pubsub.v1.PublishRequest`
 const TOPIC: u32 = 1;
-const MESSAGES: u32 = 2;
+pub(super) const MESSAGES: u32 = 2;
 /// `google.pubsub.v1.PubsubMessage`
 const DATA: u32 = 1;
 const ATTRIBUTES: u32 = 2;

@@ -19,7 +19,7 @@ use super::read::{UnknownKeys, describe, has_null, note_nulls, read};
 use super::{raw, units};
 use crate::budget::Budget;
 use crate::call::cut;
-use crate::policy::{Hold, Policy, Unmatched};
+use crate::policy::{Hold, Policy, Routes, Unmatched};
 use crate::rules::Mode;
 
 /// The variables of the environment that secrets may come from.
@@ -90,11 +90,13 @@ fn compile_policy(
     let signers = signature::signers(signers, &root.key("signers"), problems);
     let signatures = signature::settings(signatures, names, &root.key("signatures"), problems);
     let routes = problems.required(&root, "routes", routes);
-    let routes = route::routes(each(routes, &root.key("routes"), problems, route::route), names, &root.key("routes"), problems);
+    let routes = each(routes, &root.key("routes"), problems, route::route);
+    route::check(&routes, names, &root.key("routes"), problems);
     let events = problems.required(&root, "events", events);
     let context = rule::Context { names, signatures: &signatures };
     let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
     let rules = rule::rules(rules, &root.key("events"), problems);
+    route::check_batches(&routes, &rules, &signatures, &root.key("routes"), problems);
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, &root.key("audit"), problems);
     Some(Policy {
@@ -103,7 +105,7 @@ fn compile_policy(
         token: token?,
         signers: signers?,
         signatures,
-        routes,
+        routes: Routes::new(routes.into_iter().map(|(_, route)| route).collect()),
         unmatched: match unmatched {
             None | Some(raw::Unmatched::Refuse) => Unmatched::Refuse,
             Some(raw::Unmatched::Pass) => Unmatched::Pass,

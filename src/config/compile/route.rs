@@ -4,10 +4,16 @@ use super::{Names, Place, Problem, Problems, Seen, is_token, protocol, raw, requ
 use crate::call::cut;
 use crate::policy::path::{PathTemplate, TopicTemplate};
 use crate::policy::route::HostPattern;
-use crate::policy::{Access, Matcher, Route, Routes};
+use crate::policy::{Access, Batches, Matcher, Route};
+use crate::protocol::Protocol;
+use crate::rules::{Rule, Rules, SignatureRule};
+use crate::signature::{Scheme, Settings};
+
+const NO_BATCHES: &str = "calls of this protocol have no events that can be left out: `drop-refused` is for `cloudevents`, \
+                          `kafka-rest` and `pubsub`";
 
 pub(super) fn route(raw: raw::Route, place: &Place, problems: &mut Problems) -> Option<Route> {
-    let raw::Route { name, matches, protocol, topic, json, grpc, pubsub, components, anonymous } = raw;
+    let raw::Route { name, matches, protocol, topic, json, grpc, pubsub, components, anonymous, batch } = raw;
     let name = required_text(name, place, "name", problems);
     let method = matches.as_ref().and_then(|matches| matches.grpc.clone());
     let matcher = problems.required(place, "match", matches).and_then(|raw| matcher(raw, &place.key("match"), problems));
@@ -21,7 +27,12 @@ pub(super) fn route(raw: raw::Route, place: &Place, problems: &mut Problems) -> 
     };
     let access = if anonymous == Some(true) { Access::Anonymous } else { Access::Token };
     let (protocol, messages) = protocol?;
-    Some(Route { name: name?.into(), matcher, protocol, messages, topic, access })
+    let batch = match batch {
+        None | Some(raw::Batches::RefuseAll) => Batches::RefuseAll,
+        Some(raw::Batches::DropRefused) if protocol.carries_batches() => Batches::DropRefused,
+        Some(raw::Batches::DropRefused) => return problems.wrong(&place.key("batch"), Problem::Contradiction(NO_BATCHES)),
+    };
+    Some(Route { name: name?.into(), matcher, protocol, messages, topic, access, batch })
 }
 
 fn matcher(raw: raw::Match, place: &Place, problems: &mut Problems) -> Option<Matcher> {
@@ -49,7 +60,7 @@ fn matcher(raw: raw::Match, place: &Place, problems: &mut Problems) -> Option<Ma
 }
 
 /// What no call reaches was not meant to be written, and may be what was meant to be stricter.
-pub(super) fn routes(routes: Vec<(usize, Route)>, names: &Names<'_>, place: &Place, problems: &mut Problems) -> Routes {
+pub(super) fn check(routes: &[(usize, Route)], names: &Names<'_>, place: &Place, problems: &mut Problems) {
     let mut seen = Seen::default();
     for (at, (index, route)) in routes.iter().enumerate() {
         let here = place.index(*index);
@@ -63,5 +74,43 @@ pub(super) fn routes(routes: Vec<(usize, Route)>, names: &Names<'_>, place: &Pla
             problems.add(&here, Problem::Contradiction(problem));
         }
     }
-    Routes::new(routes.into_iter().map(|(_, route)| route).collect())
+}
+
+/// A batch that has lost events is not what was signed.
+pub(super) fn check_batches(
+    routes: &[(usize, Route)],
+    rules: &Rules,
+    signatures: &Settings,
+    place: &Place,
+    problems: &mut Problems,
+) {
+    for (index, route) in routes.iter().filter(|(_, route)| route.batch == Batches::DropRefused) {
+        let signed = rules.iter().find(|rule| is_signed_whole(rule, signatures) && may_take(rule, route));
+        if let Some(rule) = signed {
+            let problem = format!(
+                "events of the type `{}` may come here and must be signed with all of the body, which would not be what was signed \
+                 without some of its events",
+                cut(&rule.event_type, 64)
+            );
+            problems.add(&place.index(*index).key("batch"), Problem::Value(problem));
+        }
+    }
+}
+
+/// Whether nothing but a signature over the whole body will do.
+fn is_signed_whole(rule: &Rule, signatures: &Settings) -> bool {
+    match &rule.signature {
+        SignatureRule::Optional => false,
+        SignatureRule::Required { schemes: None } => signatures.dsse.is_none(),
+        SignatureRule::Required { schemes: Some(schemes) } => schemes.iter().all(|scheme| *scheme != Scheme::Dsse),
+    }
+}
+
+/// Whether events of the rule may go to the topic of the route. Pub/Sub's messages name their topic themselves.
+fn may_take(rule: &Rule, route: &Route) -> bool {
+    let topic = match &route.topic {
+        Some(topic) if !matches!(route.protocol, Protocol::PubSub(_)) => topic.literal(),
+        Some(_) | None => None,
+    };
+    rule.topics.as_ref().is_none_or(|topics| topic.is_none_or(|topic| topics.contains(topic)))
 }

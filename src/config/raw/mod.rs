@@ -15,7 +15,7 @@ use serde_json::Value;
 pub use audit::{Audit, Batch, Queue, Sink, WhenFull};
 pub use identity::{Issuer, Jwks, KeySet, Token};
 pub use protocol::{Envelope, Grpc, UnknownFields};
-pub use route::{Match, Protocol, Route};
+pub use route::{Batches, Match, Protocol, Route};
 pub use rule::{Event, Publisher, Scheme, SignatureRule};
 pub use signature::{Dsse, DsseMode, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
 

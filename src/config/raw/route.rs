@@ -38,6 +38,20 @@ pub struct Route {
     pub components: Option<Vec<String>>,
     /// Whether no token is asked for: false. The publisher is then the signer's, where there is a signature.
     pub anonymous: Option<bool>,
+    /// What becomes of a batch with a refused event: `refuse-all`, unless this says otherwise.
+    pub batch: Option<Batches>,
+}
+
+/// What becomes of a batch with a refused event.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Batches {
+    /// It is refused whole.
+    RefuseAll,
+    /// It goes on without its refused events, and the answer names them. With the protocols `cloudevents`, `kafka-rest` and `pubsub`, and
+    /// only where no rule demands a signature over the whole body.
+    DropRefused,
 }
 
 /// Which calls take a route; at least one of these.

@@ -163,3 +163,36 @@ fn pubsub_attributes_and_dapr_components_may_be_named() {
         assert_eq!(errors(route_with(protocol, key, value)), [expected]);
     }
 }
+
+#[test]
+fn refused_events_may_be_left_out_where_the_protocol_can_carry_it_and_no_rule_wants_the_whole_body_signed() {
+    let route = |protocol: &str, topic: &str| json!({"name": "three", "match": {"hosts": ["bus"]}, "protocol": protocol, "topic": topic, "batch": "drop-refused"});
+    let batch = |document: Value| compiled(document).routes.get(2).unwrap().batch;
+    assert_eq!(batch(with("/routes/-", route("cloudevents", "y"))), Batches::DropRefused);
+    assert_eq!(batch(with("/routes/-", route("kafka-rest", "y"))), Batches::DropRefused);
+    assert_eq!(batch(route_with("pubsub", "batch", json!("refuse-all"))), Batches::RefuseAll);
+    assert_eq!(batch(route_with("pubsub", "anonymous", json!(true))), Batches::RefuseAll);
+    for (mut document, expected) in [
+        (with("/routes/-", route("dapr", "y")), "calls of this protocol have no events that can be left out"),
+        (
+            with("/routes/-", route("cloudevents", "x")),
+            "events of the type `t.A` may come here and must be signed with all of the body",
+        ),
+        (route_with("cloudevents", "batch", json!("drop-refused")), "events of the type `t.A` may come here"),
+        (with("/routes/-", route("pubsub", "y")), "events of the type `t.A` may come here"),
+        (route_with("cloudevents", "batch", json!("drop-all")), "`drop-all` is not one of"),
+    ] {
+        document["events"][0]["signature"]["schemes"] = json!(["http-message", "jws", "standard-webhooks"]);
+        let found = errors(document);
+        assert!(found.len() == 1 && found[0].starts_with("routes[2].batch: ") && found[0].contains(expected), "{found:?}");
+    }
+}
+
+#[test]
+fn events_that_carry_their_own_signatures_may_be_left_out() {
+    let mut document = with("/signatures", json!({"dsse": {"mode": "strict"}, "standardWebhooks": {"tolerance": "5m"}}));
+    document["routes"][0]["batch"] = json!("drop-refused");
+    assert_eq!(compiled(document.clone()).routes.get(0).unwrap().batch, Batches::DropRefused, "DSSE will do");
+    document["events"][0]["signature"]["schemes"] = json!(["standard-webhooks"]);
+    assert_eq!(errors(document).len(), 1);
+}

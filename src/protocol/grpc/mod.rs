@@ -88,6 +88,16 @@ fn one_frame<'a>(head: &Head, body: &'a [u8], budget: &Budget) -> Result<Cow<'a,
     if consumed == body.len() { Ok(message) } else { Err(malformed("the body is not exactly one gRPC frame")) }
 }
 
+/// A message, which is not compressed, as the whole body of a call with this head. `None` where it is too long for a frame.
+pub(super) fn frame(head: &Head, message: &[u8]) -> Option<Vec<u8>> {
+    let length = u32::try_from(message.len()).ok()?.to_be_bytes();
+    let frame = [&[0], length.as_slice(), message].concat();
+    match framing(head).ok()? {
+        Framing::Binary => Some(frame),
+        Framing::Text => Some(STANDARD.encode(frame).into_bytes()),
+    }
+}
+
 /// The base64 of gRPC-Web: padded whenever the sender wrote a part out, so padding may stand in the middle.
 fn decode_text(text: &[u8]) -> Result<Vec<u8>, ProtocolError> {
     const GROUP: usize = 4;

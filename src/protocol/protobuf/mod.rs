@@ -19,6 +19,7 @@ pub(super) use descriptor::Numbers;
 pub use descriptor::{DescriptorError, Descriptors};
 pub use schema::UnknownFields;
 pub(super) use schema::{Field, JsonForm, Kind, Label, MessageType, Schema};
+pub(super) use wire::raw_fields;
 
 /// A message as it was read.
 #[derive(Debug, Clone)]

@@ -94,6 +94,18 @@ fn zigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
+/// The fields of a message as they stand there: the number, and all that the field was written as.
+pub(in crate::protocol) fn raw_fields(message: &[u8]) -> impl Iterator<Item = Result<(u32, &[u8]), ProtocolError>> {
+    let mut reader = Reader { rest: message };
+    std::iter::from_fn(move || {
+        let before = reader.rest;
+        (!before.is_empty()).then(|| {
+            let (number, _) = reader.field()?;
+            Ok((number, before.get(..before.len() - reader.rest.len()).unwrap_or_default()))
+        })
+    })
+}
+
 /// What the wire says of a field without its descriptor.
 enum Raw<'a> {
     Varint(u64),

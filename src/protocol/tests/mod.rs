@@ -1,5 +1,6 @@
 //! Calls as they come over the wire, and what is read of them.
 
+mod batch;
 mod cloudevents;
 mod content;
 mod dapr;
