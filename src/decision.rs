@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
+use crate::ledger::{Breach, Grant};
 use crate::protocol::ProtocolError;
 use crate::rules::{Mode, Violation};
 use crate::signature::{SignatureError, VerifiedSignature};
@@ -121,6 +122,12 @@ codes! {
     RULE_PEER = "rule.peer", 403, 7, "the publisher may, but not from this peer";
     RULE_TOPIC = "rule.topic", 403, 7, "this type may not go to this topic";
     RULE_SOURCE = "rule.source", 403, 7, "this type may not come from this source";
+    REPLAY_STALE = "replay.stale", 400, 9, "the event's time is outside the window";
+    ORDER_REGRESSION = "order.regression", 409, 9, "a sequence number that is not after the last one";
+    ORDER_GAP = "order.gap", 409, 9, "a sequence number that does not follow the last one, where none may be missing";
+    REPLAY_SEEN = "replay.seen", 409, 6, "this event was published before within the window, or is being published";
+    RATE_LIMITED = "rate.limited", 429, 8, "more than the rate allows, with `retry-after`";
+    LIMITER_UNAVAILABLE = "limiter.unavailable", 503, 14, "what was published before cannot be looked up, or there is no room to remember the event";
     HOLD_MISSING = "hold.missing", 503, 14, "the proxy does not hold the call back as the policy's `hold` says";
 }
 
@@ -168,8 +175,24 @@ impl Refusal {
                 Violation::Peer { .. } => Code::RULE_PEER,
                 Violation::Topic { .. } => Code::RULE_TOPIC,
                 Violation::Source { .. } => Code::RULE_SOURCE,
+                Violation::Absent(_) => Code::EVENT_MISSING_ATTRIBUTE,
+                Violation::NotANumber { .. } => Code::EVENT_MALFORMED,
+                Violation::NoNonce => Code::SIGNATURE_MISSING,
+                Violation::NoTokenId => Code::TOKEN_CLAIM_MISSING,
+                Violation::Stale { .. } => Code::REPLAY_STALE,
+                Violation::Ledger(breach) => breach_code(breach),
             },
         }
+    }
+}
+
+fn breach_code(breach: &Breach) -> Code {
+    match breach {
+        Breach::Seen => Code::REPLAY_SEEN,
+        Breach::Regression { .. } => Code::ORDER_REGRESSION,
+        Breach::Gap { .. } => Code::ORDER_GAP,
+        Breach::Limited { .. } => Code::RATE_LIMITED,
+        Breach::Full | Breach::Unavailable(_) => Code::LIMITER_UNAVAILABLE,
     }
 }
 
@@ -282,6 +305,13 @@ pub struct Outcome {
     pub rest: Option<Vec<u8>>,
 }
 
+impl Outcome {
+    /// What the events were granted, to be settled when the upstream has answered.
+    pub fn take_grants(&mut self) -> Vec<Grant> {
+        self.events.iter_mut().flat_map(|event| std::mem::take(&mut event.grants)).collect()
+    }
+}
+
 /// What was decided of one event.
 #[derive(Debug, Clone)]
 pub struct JudgedEvent {
@@ -311,4 +341,6 @@ pub struct JudgedEvent {
     pub data_size: usize,
     /// The signatures that cover the event.
     pub signatures: Vec<VerifiedSignature>,
+    /// What it was granted of what may be published; empty where it was refused.
+    pub grants: Vec<Grant>,
 }

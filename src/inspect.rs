@@ -6,9 +6,11 @@ use crate::call::{Head, Peer, cut};
 use crate::crypto::{Crypto, sha256};
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::identity::{self, CacheUse, Publisher, TokenCache};
+use crate::ledger::{self, Ending, Grant, Store};
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
+use crate::rules::memory::{self, Facts};
 use crate::rules::{self, Mode, Rule, Violation};
 use crate::signature::{self, Scheme, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
@@ -188,35 +190,49 @@ impl Refused<'_> {
     }
 }
 
-/// Judges the complete body of a call, as it was sent.
+/// What judging needs besides the call and the policy.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// What time it is.
+    pub now: Timestamp,
+    /// Who verifies.
+    pub crypto: &'a dyn Crypto,
+    /// Where it is kept what was published before.
+    pub store: &'a dyn Store,
+}
+
+/// Judges the complete body of a call, as it was sent. What its events were granted is to be settled: see [`Outcome::take_grants`].
 #[must_use]
-pub fn body(policy: &Policy, opened: &Opened, body: &[u8], now: Timestamp, crypto: &dyn Crypto) -> Outcome {
+pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
-    let call = CallStage { policy, route, opened, now, crypto };
+    let call = CallStage { policy, route, opened, means };
     let judged = match &opened.frames {
         Some(frames) => call.every_message(body, frames.clone()),
         None => call.whole(body),
     };
     let outcome = call.conclude(judged);
-    match route.batch {
+    let outcome = match route.batch {
         Batches::RefuseAll => outcome,
         Batches::DropRefused => call.without_refused(outcome, body),
-    }
+    };
+    call.take_back_if_refused(outcome)
 }
 
 /// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it.
 #[must_use]
-pub fn message(policy: &Policy, opened: &Opened, message: &[u8], now: Timestamp, crypto: &dyn Crypto) -> Outcome {
+pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
-    if let Some(Err(error)) = opened.publisher.as_ref().map(|publisher| identity::check_times(publisher, &policy.issuers, now)) {
+    if let Some(Err(error)) =
+        opened.publisher.as_ref().map(|publisher| identity::check_times(publisher, &policy.issuers, means.now))
+    {
         return opened.refuse(policy, error.into());
     }
-    let call = CallStage { policy, route, opened, now, crypto };
-    call.conclude(call.message(message))
+    let call = CallStage { policy, route, opened, means };
+    call.take_back_if_refused(call.conclude(call.message(message)))
 }
 
 /// A call on its way from its events to its outcome.
@@ -224,8 +240,7 @@ struct CallStage<'a> {
     policy: &'a Policy,
     route: &'a Route,
     opened: &'a Opened,
-    now: Timestamp,
-    crypto: &'a dyn Crypto,
+    means: Means<'a>,
 }
 
 impl CallStage<'_> {
@@ -272,10 +287,78 @@ impl CallStage<'_> {
             &self.opened.head,
             body,
             self.subject(),
-            self.now,
-            self.crypto,
+            self.means.now,
+            self.means.crypto,
         );
-        events.iter().map(|event| self.judge_event(event, &signed)).collect()
+        let mut judged: Vec<JudgedEvent> = events.iter().map(|event| self.judge_event(event, &signed)).collect();
+        self.remember(events, &mut judged);
+        judged
+    }
+
+    /// What was published before is asked for last, and only by events that would go on: those that are refused cost nothing.
+    fn remember(&self, events: &[Event<'_>], judged: &mut [JudgedEvent]) {
+        if self.route.batch == Batches::RefuseAll && judged.iter().any(|event| event.verdict == Verdict::Refuse) {
+            return;
+        }
+        let mut asked_by_call = Vec::new();
+        for (event, judged) in events.iter().zip(judged).filter(|(_, judged)| judged.refusal.is_none()) {
+            let Some(rule) = self.policy.rules.find(&event.event_type) else { continue };
+            if !rule.remembers() && self.policy.rates.is_empty() {
+                continue;
+            }
+            match self.grants(rule, event, judged, &mut asked_by_call) {
+                Ok(grants) => judged.grants = grants,
+                Err(violation) => {
+                    judged.refusal = Some(violation.into());
+                    judged.verdict = verdict(rule.mode.unwrap_or(self.opened.mode), judged.refusal.as_ref());
+                }
+            }
+        }
+    }
+
+    /// All that the event asks for, or nothing. What a call asks for once is not asked for again by its other events.
+    fn grants(
+        &self,
+        rule: &Rule,
+        event: &Event<'_>,
+        judged: &JudgedEvent,
+        asked_by_call: &mut Vec<ledger::Tag>,
+    ) -> Result<Vec<Grant>, Violation> {
+        let Means { now, store, .. } = self.means;
+        let (publisher, signatures) = (judged.publisher.as_ref(), judged.signatures.as_slice());
+        let facts = Facts { event, publisher, signatures, depth: self.policy.budget.depth, now, seed: store.seed() };
+        let mut grants = Vec::new();
+        for asked in memory::demands(rule, &self.policy.rates, &facts)? {
+            if asked.once_a_call && asked_by_call.contains(&asked.demand.tag) {
+                continue;
+            }
+            match ledger::grant(store, &self.policy.memory, now, &asked.demand) {
+                Ok(grant) => grants.push(grant),
+                Err(breach) => {
+                    self.take_back(&grants);
+                    return Err(breach.into());
+                }
+            }
+            if asked.once_a_call {
+                asked_by_call.push(asked.demand.tag);
+            }
+        }
+        Ok(grants)
+    }
+
+    fn take_back(&self, grants: &[Grant]) {
+        for grant in grants {
+            // What cannot be taken back counts as published for a while: no reason to let anything pass.
+            let _ = ledger::settle(self.means.store, &self.policy.memory, self.means.now, grant, Ending::Failed);
+        }
+    }
+
+    /// The events of a refused call are not published, whatever they were granted.
+    fn take_back_if_refused(&self, mut outcome: Outcome) -> Outcome {
+        if outcome.verdict == Verdict::Refuse {
+            self.take_back(&outcome.take_grants());
+        }
+        outcome
     }
 
     fn subject(&self) -> Option<&str> {
@@ -305,7 +388,7 @@ impl CallStage<'_> {
     ) -> Result<(Vec<VerifiedSignature>, Option<Publisher>), SignatureError> {
         let mut signatures = signed.clone()?;
         let Policy { signatures: settings, signers, .. } = self.policy;
-        signatures.extend(signature::verify_event(settings, signers, event, self.subject(), self.now, self.crypto)?);
+        signatures.extend(signature::verify_event(settings, signers, event, self.subject(), self.means.now, self.means.crypto)?);
         if let Some(rule) = rule {
             rules::check_signature(rule, &signatures)?;
         }
@@ -405,5 +488,6 @@ fn summarize(
         data_sha256: sha256(event.data.bytes()),
         data_size: event.data.bytes().len(),
         signatures,
+        grants: Vec::new(),
     }
 }

@@ -24,15 +24,16 @@
 //! | `call` | a call as the wire gave it | - |
 //! | `json` | bytes into JSON of one reading only | - |
 //! | `crypto` | a key, bytes and a signature into nothing or an error: the one place that verifies | `key` |
+//! | `ledger` | what was published before, into nothing or why an event may not pass | `crypto` `time` |
 //! | `protocol` | a call into events | `call` `budget` `json` `time` |
 //! | `identity` | a token into a publisher | `call` `key` `crypto` `time` `json` |
 //! | `signature` | covered bytes and a key into evidence | `call` `protocol` `identity` `key` `crypto` `time` `json` |
-//! | `rules` | facts into nothing or a violation | `call` `protocol` `identity` `signature` `time` `json` |
-//! | `decision` | errors into refusals with codes; what is known of a judged call | `call` `protocol` `identity` `signature` `rules` `time` |
-//! | `policy` | everything that a call is judged by, compiled | `call` `budget` `key` `json` `time` `protocol` `identity` `signature` `rules` |
-//! | `inspect` | a call into its outcome: the whole path | `call` `budget` `crypto` `time` `protocol` `identity` `signature` `rules` `decision` `policy` |
+//! | `rules` | facts into nothing or a violation | `call` `crypto` `ledger` `protocol` `identity` `signature` `time` `json` |
+//! | `decision` | errors into refusals with codes; what is known of a judged call | `call` `ledger` `protocol` `identity` `signature` `rules` `time` |
+//! | `policy` | everything that a call is judged by, compiled | `call` `budget` `key` `ledger` `json` `time` `protocol` `identity` `signature` `rules` |
+//! | `inspect` | a call into its outcome: the whole path | `call` `budget` `crypto` `ledger` `time` `protocol` `identity` `signature` `rules` `decision` `policy` |
 //! | `audit` | outcomes into records, records into batches | `call` `time` `json` `protocol` `identity` `signature` `rules` `decision` |
-//! | `config` | policy text into a policy, or every error with its place | `call` `budget` `key` `crypto` `json` `time` `protocol` `identity` `signature` `rules` `policy` |
+//! | `config` | policy text into a policy, or every error with its place | `call` `budget` `key` `crypto` `ledger` `json` `time` `protocol` `identity` `signature` `rules` `policy` |
 //! | `filter` | the proxy's events into commands to the proxy | all |
 //! | `cli` | arguments and files into an exit code (the binary `eventguard`) | all but `filter` |
 //!
@@ -55,7 +56,8 @@
 //! use eventguard::call::Head;
 //! use eventguard::crypto::RustCrypto;
 //! use eventguard::identity::TokenCache;
-//! use eventguard::inspect::{self, Opening};
+//! use eventguard::inspect::{self, Means, Opening};
+//! use eventguard::ledger::Memory;
 //! use eventguard::policy::Hints;
 //! use eventguard::time::Timestamp;
 //!
@@ -73,7 +75,7 @@
 //! let opening = inspect::head(&policy, head, &Hints::default(), None, now, &mut TokenCache::new(0, [0; 16]), &RustCrypto);
 //! let Opening::Judge(opened) = opening else { panic!("the head is in order") };
 //! let body = br#"{"specversion":"1.0","id":"1","source":"/cart","type":"com.shop.ItemAdded"}"#;
-//! let outcome = inspect::body(&policy, &opened, body, now, &RustCrypto);
+//! let outcome = inspect::body(&policy, &opened, body, Means { now, crypto: &RustCrypto, store: &Memory::default() });
 //!
 //! // Nobody signed the event, so nobody is known to publish it.
 //! assert_eq!(outcome.refusal.expect("a refusal").code().as_str(), "rule.publisher");
@@ -90,6 +92,7 @@ pub mod identity;
 pub mod inspect;
 pub mod json;
 pub mod key;
+pub mod ledger;
 pub mod policy;
 pub mod protocol;
 pub mod rules;

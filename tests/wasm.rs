@@ -10,7 +10,8 @@ use eventguard::config;
 use eventguard::crypto::RustCrypto;
 use eventguard::decision::{Outcome, Verdict};
 use eventguard::identity::TokenCache;
-use eventguard::inspect::{self, Opening};
+use eventguard::inspect::{self, Means, Opening};
+use eventguard::ledger::Memory;
 use eventguard::policy::{Hints, Policy};
 use eventguard::time::Timestamp;
 use serde_json::Value;
@@ -52,7 +53,9 @@ fn judge(policy: &Policy, case: &Value) -> Option<Outcome> {
     match inspect::head(policy, head, &Hints::default(), peer, now, &mut tokens, &RustCrypto) {
         Opening::Unguarded => None,
         Opening::Decided(outcome) => Some(*outcome),
-        Opening::Judge(opened) => Some(inspect::body(policy, &opened, &body, now, &RustCrypto)),
+        Opening::Judge(opened) => {
+            Some(inspect::body(policy, &opened, &body, Means { now, crypto: &RustCrypto, store: &Memory::default() }))
+        }
     }
 }
 

@@ -12,19 +12,40 @@ use eventguard::config;
 use eventguard::crypto::RustCrypto;
 use eventguard::decision::{Outcome, Verdict};
 use eventguard::identity::TokenCache;
-use eventguard::inspect::{self, Opening};
+use eventguard::inspect::{self, Means, Opening};
+use eventguard::ledger::{self, Ending, Memory};
 use eventguard::policy::{Hints, Policy};
 use eventguard::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// One call and what must become of it, or several one after the other.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseFile {
+    name: String,
+    now: Option<String>,
+    call: Option<CaseCall>,
+    answer: Option<u16>,
+    expect: Option<Value>,
+    calls: Option<Vec<Step>>,
+}
+
+/// Calls in their order, each with what must become of it.
+#[derive(Debug)]
+pub struct Case {
+    pub name: String,
+    pub steps: Vec<Step>,
+}
+
 /// A call, and what must become of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Case {
-    pub name: String,
+pub struct Step {
     pub now: Option<String>,
     pub call: CaseCall,
+    /// The HTTP status that the upstream answers with, if the call goes on: 200.
+    pub answer: Option<u16>,
     pub expect: Option<Value>,
 }
 
@@ -49,9 +70,18 @@ impl Case {
     /// Reads a case file.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is not a case", path.display()))
+        let file = serde_json::from_slice(&text).with_context(|| format!("{} is not a case", path.display()))?;
+        let CaseFile { name, now, call, answer, expect, calls } = file;
+        let steps = match (call, calls) {
+            (Some(call), None) => vec![Step { now, call, answer, expect }],
+            (None, Some(calls)) if now.is_none() && answer.is_none() && expect.is_none() && !calls.is_empty() => calls,
+            _ => bail!("{}: a case has one `call`, or several `calls` and nothing beside them", path.display()),
+        };
+        Ok(Self { name, steps })
     }
+}
 
+impl Step {
     /// The time to judge at: the one given, else the case's, else now.
     pub fn now(&self, given: Option<&str>) -> anyhow::Result<Timestamp> {
         match given.or(self.now.as_deref()) {
@@ -100,8 +130,8 @@ pub fn read_policy(path: &Path) -> anyhow::Result<Policy> {
     })
 }
 
-/// Judges a call as the filter does. `None` where no route matches and the policy lets such calls pass.
-pub fn judge(policy: &Policy, call: &CaseCall, now: Timestamp) -> anyhow::Result<Option<Outcome>> {
+/// Judges a call as the filter does, whatever becomes of it then. `None` where no route matches and the policy lets such calls pass.
+fn judge(policy: &Policy, call: &CaseCall, now: Timestamp, memory: &Memory) -> anyhow::Result<Option<Outcome>> {
     let peer = call.peer.clone().and_then(Peer::from_uri);
     let mut tokens = TokenCache::new(0, [0; 16]);
     let head = match call.head() {
@@ -112,8 +142,22 @@ pub fn judge(policy: &Policy, call: &CaseCall, now: Timestamp) -> anyhow::Result
     Ok(match opening {
         Opening::Unguarded => None,
         Opening::Decided(outcome) => Some(*outcome),
-        Opening::Judge(opened) => Some(inspect::body(policy, &opened, &call.body()?, now, &RustCrypto)),
+        Opening::Judge(opened) => {
+            Some(inspect::body(policy, &opened, &call.body()?, Means { now, crypto: &RustCrypto, store: memory }))
+        }
     })
+}
+
+/// Judges a step as the filter does, the upstream's answer included.
+pub fn play(policy: &Policy, step: &Step, now: Timestamp, memory: &Memory) -> anyhow::Result<Option<Outcome>> {
+    let mut outcome = judge(policy, &step.call, now, memory)?;
+    let accepted = step.answer.is_none_or(|status| (200..300).contains(&status));
+    let ending = if accepted { Ending::Published } else { Ending::Failed };
+    let grants = outcome.as_mut().map(Outcome::take_grants).unwrap_or_default();
+    for grant in grants.iter().filter(|grant| grant.awaits_an_answer()) {
+        ledger::settle(memory, &policy.memory, now, grant, ending)?;
+    }
+    Ok(outcome)
 }
 
 /// The outcome as `explain --json` prints it, and as `expect` of a case is compared with.

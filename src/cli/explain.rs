@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use eventguard::decision::Outcome;
+use eventguard::ledger::Memory;
 
-use super::case::{Case, describe, judge, read_policy, records};
+use super::case::{Case, describe, play, read_policy, records};
 
 /// Judge one call and say why
 #[derive(Debug, clap::Args)]
@@ -22,26 +24,31 @@ pub struct Arguments {
     /// Print the records that the filter would send
     #[arg(long, conflicts_with = "json")]
     records: bool,
-    /// The case file
+    /// The case file; of several calls the last one is explained
     case: PathBuf,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let policy = read_policy(&arguments.policy)?;
     let case = Case::read(&arguments.case)?;
-    let now = case.now(arguments.now.as_deref())?;
-    let outcome = judge(&policy, &case.call, now)?;
+    let memory = Memory::default();
+    let Some((step, before)) = case.steps.split_last() else { bail!("there is no call") };
+    for step in before {
+        play(&policy, step, step.now(None)?, &memory)?;
+    }
+    let (now, call) = (step.now(arguments.now.as_deref())?, &step.call);
+    let outcome = play(&policy, step, now, &memory)?;
     if arguments.json {
         println!("{}", describe(outcome.as_ref()));
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}: {} {}{}", case.name, case.call.method, case.call.authority, case.call.path);
+    println!("{}: {} {}{}", case.name, call.method, call.authority, call.path);
     match &outcome {
         None => println!("verdict    admit: no route matches, and `unmatched` is `pass`"),
         Some(outcome) => explain(outcome),
     }
     if let (true, Some(outcome)) = (arguments.records, &outcome) {
-        records(&policy, &case.call, outcome, now).iter().for_each(|record| println!("{record}"));
+        records(&policy, call, outcome, now).iter().for_each(|record| println!("{record}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use eventguard::ledger::Memory;
+use eventguard::policy::Policy;
 use serde_json::Value;
 
-use super::case::{Case, describe, judge, read_policy};
+use super::case::{Case, describe, play, read_policy};
 
 /// Judge many calls against what their case files expect
 #[derive(Debug, clap::Args)]
@@ -25,9 +27,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (mut passed, mut failed) = (0, 0);
     for file in files(&arguments.cases)? {
         let case = Case::read(&file)?;
-        let found = describe(judge(&policy, &case.call, case.now(None)?)?.as_ref());
-        let Some(expected) = &case.expect else { bail!("{} expects nothing", file.display()) };
-        let differences = differences("", expected, &found);
+        let differences = run_case(&policy, &case).with_context(|| file.display().to_string())?;
         if differences.is_empty() {
             passed += 1;
             println!("ok      {}", case.name);
@@ -39,6 +39,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     println!("{passed} passed, {failed} failed");
     Ok(ExitCode::from(u8::from(failed > 0)))
+}
+
+/// Where a call of the case did not become what it must; all of them are judged by one memory.
+fn run_case(policy: &Policy, case: &Case) -> anyhow::Result<Vec<String>> {
+    let memory = Memory::default();
+    let mut all = Vec::new();
+    for (index, step) in case.steps.iter().enumerate() {
+        let found = describe(play(policy, step, step.now(None)?, &memory)?.as_ref());
+        let Some(expected) = &step.expect else { bail!("nothing is expected") };
+        let at = if case.steps.len() > 1 { format!("call {index}: ") } else { String::new() };
+        all.extend(differences("", expected, &found).into_iter().map(|difference| format!("{at}{difference}")));
+    }
+    Ok(all)
 }
 
 fn files(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {

@@ -42,6 +42,15 @@ fn forbid_null(schema: &mut Value) {
     }
 }
 
+/// One of these, or a list of them.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[expect(dead_code, reason = "only its schema is of interest")]
+pub(super) enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
 /// Gives a type that stands for a form of text its schema, in place.
 macro_rules! form {
     ($name:ident, $schema:tt) => {

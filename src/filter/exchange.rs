@@ -9,7 +9,8 @@ use crate::decision::{Outcome, Refusal, Verdict};
 use crate::filter::reply::{Caller, Reply, refused_header};
 use crate::filter::stream::{Bytes, Judged, Part, Stream};
 use crate::identity::{CacheUse, Forward, TokenCache};
-use crate::inspect::{self, Opened, Opening};
+use crate::inspect::{self, Means, Opened, Opening};
+use crate::ledger::{Grant, Store};
 use crate::policy::{Batches, Hints, Hold, Policy};
 use crate::protocol::ProtocolError;
 use crate::rules::Mode;
@@ -83,6 +84,14 @@ pub struct Surroundings<'a> {
     pub tokens: &'a mut TokenCache,
     /// Who verifies.
     pub crypto: &'a dyn Crypto,
+    /// Where it is kept what was published before.
+    pub store: &'a dyn Store,
+}
+
+impl Surroundings<'_> {
+    pub(super) fn means(&self) -> Means<'_> {
+        Means { now: self.now, crypto: self.crypto, store: self.store }
+    }
 }
 
 /// What the proxy tells of a call's head.
@@ -115,6 +124,8 @@ pub struct Exchange {
     state: State,
     /// The refused events without which the call went on, for the caller.
     refused: Option<String>,
+    /// What the events that went on were granted, and the upstream's answer confirms.
+    grants: Vec<Grant>,
 }
 
 #[derive(Debug)]
@@ -135,7 +146,7 @@ impl Exchange {
     /// A call that nothing is known of.
     #[must_use]
     pub fn new(policy: Rc<Policy>) -> Self {
-        Self { policy, caller: Caller::default(), state: State::New, refused: None }
+        Self { policy, caller: Caller::default(), state: State::New, refused: None, grants: Vec::new() }
     }
 
     /// The request id and trace of the call, for its records.
@@ -174,6 +185,29 @@ impl Exchange {
         Some((REFUSED_HEADER, self.refused.as_deref()?))
     }
 
+    /// Whether the upstream's answer decides whether events count as published.
+    #[must_use]
+    pub fn awaits_an_answer(&self) -> bool {
+        !self.grants.is_empty()
+    }
+
+    /// Whether the caller takes a status in trailers for the answer.
+    #[must_use]
+    pub fn is_grpc(&self) -> bool {
+        self.caller.is_grpc()
+    }
+
+    /// The policy, for what the answer settles.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The call has its answer, or its end: what is to be settled, once.
+    pub fn answered(&mut self) -> Vec<Grant> {
+        std::mem::take(&mut self.grants)
+    }
+
     /// The most bytes of body that the policy reads.
     #[must_use]
     pub fn body_limit(&self) -> usize {
@@ -205,7 +239,7 @@ impl Exchange {
                 commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
                 let cache = opened.cache_use();
                 if end_of_stream {
-                    let outcome = inspect::body(&self.policy, &opened, &[], with.now, with.crypto);
+                    let outcome = inspect::body(&self.policy, &opened, &[], with.means());
                     return Step { cache, ..self.decide_with_headers(outcome, commands) };
                 }
                 if self.policy.hold == Hold::Body && opened.batch() == Batches::DropRefused {
@@ -271,7 +305,7 @@ impl Exchange {
         let outcome = match buffered() {
             Buffered { upstream_reached: true, .. } => opened.refuse(&self.policy, Refusal::HoldMissing),
             Buffered { bytes: None, .. } => opened.refuse(&self.policy, Refusal::Unreadable),
-            Buffered { bytes: Some(bytes), .. } => inspect::body(&self.policy, opened, &bytes, with.now, with.crypto),
+            Buffered { bytes: Some(bytes), .. } => inspect::body(&self.policy, opened, &bytes, with.means()),
         };
         self.decide_after_body(outcome)
     }
@@ -343,8 +377,9 @@ impl Exchange {
         self.decide(outcome, commands)
     }
 
-    fn decide(&mut self, outcome: Outcome, mut commands: Vec<Command>) -> Step {
+    fn decide(&mut self, mut outcome: Outcome, mut commands: Vec<Command>) -> Step {
         let refused = outcome.verdict == Verdict::Refuse;
+        self.grants.extend(outcome.take_grants().into_iter().filter(Grant::awaits_an_answer));
         if refused {
             commands.clear();
             commands.extend(Reply::to(&self.caller, &outcome, &self.policy.token).map(Command::Reply));

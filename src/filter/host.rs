@@ -22,6 +22,7 @@ const INTERNAL_FAILURE: HostError = HostError(10);
 const REQUEST_HEADERS: u32 = 0;
 const REQUEST_TRAILERS: u32 = 1;
 const RESPONSE_HEADERS: u32 = 2;
+const RESPONSE_TRAILERS: u32 = 3;
 const HTTP_CALL_RESPONSE_HEADERS: u32 = 6;
 const REQUEST_BODY: u32 = 0;
 const HTTP_CALL_RESPONSE_BODY: u32 = 4;
@@ -72,6 +73,9 @@ mod abi {
         pub fn proxy_set_effective_context(context: u32) -> u32;
         pub fn proxy_done() -> u32;
         pub fn proxy_continue_stream(kind: u32) -> u32;
+        pub fn proxy_get_shared_data(key: *const u8, key_size: usize, data: *mut *mut u8, size: *mut usize, cas: *mut u32)
+        -> u32;
+        pub fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, size: usize, cas: u32) -> u32;
     }
 }
 
@@ -161,16 +165,28 @@ fn pairs(kind: u32) -> Result<HeaderMap, HostError> {
 
 /// One header of the answer to a call of ours.
 pub fn call_response_header(name: &str) -> Found {
-    // SAFETY: as for `buffer`; the name lives until the call returns.
-    returned(|data, size| unsafe {
-        abi::proxy_get_header_map_value(HTTP_CALL_RESPONSE_HEADERS, name.as_ptr(), name.len(), data, size)
-    })
+    header(HTTP_CALL_RESPONSE_HEADERS, name)
 }
 
 /// Sets a request header to one value, whatever was there.
 pub fn set_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: pointers and lengths are those of live slices.
     done(unsafe { abi::proxy_replace_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+/// The first value of a header of the answer.
+pub fn response_header(name: &str) -> Found {
+    header(RESPONSE_HEADERS, name)
+}
+
+/// The first value of a trailer of the answer.
+pub fn response_trailer(name: &str) -> Found {
+    header(RESPONSE_TRAILERS, name)
+}
+
+fn header(kind: u32, name: &str) -> Found {
+    // SAFETY: as for `buffer`; the name lives until the call returns.
+    returned(|data, size| unsafe { abi::proxy_get_header_map_value(kind, name.as_ptr(), name.len(), data, size) })
 }
 
 /// Sets a header of the answer, once it is there: all that were there of that name are gone.
@@ -298,6 +314,34 @@ pub fn resume_request() -> Result<(), HostError> {
     const REQUEST: u32 = 0;
     // SAFETY: values only.
     done(unsafe { abi::proxy_continue_stream(REQUEST) })
+}
+
+/// A value that all workers see, and the counter of its changes; both `None` where there is none.
+pub fn shared_data(key: &str) -> Result<(Option<Vec<u8>>, Option<u32>), HostError> {
+    let mut cas = 0;
+    // SAFETY: as for `buffer`; the host writes the counter before it returns.
+    let value = returned(|data, size| unsafe { abi::proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas) })?;
+    Ok((value, Some(cas).filter(|cas| *cas != 0)))
+}
+
+/// Whether a value was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swap {
+    /// It was.
+    Done,
+    /// Somebody else has changed it meanwhile.
+    TooLate,
+}
+
+/// Changes a value that all workers see, where its counter is still `cas`, or where there is none.
+pub fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<Swap, HostError> {
+    const CAS_MISMATCH: u32 = 8;
+    // SAFETY: pointers and lengths are those of live slices.
+    match unsafe { abi::proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) } {
+        OK => Ok(Swap::Done),
+        CAS_MISMATCH => Ok(Swap::TooLate),
+        status => Err(HostError(status)),
+    }
 }
 
 /// Says that a context that asked for time when it was told to end is done.

@@ -15,6 +15,7 @@ use super::root::{Shared, Waiting};
 use super::stream::{Part, START, Stream};
 use crate::call::Peer;
 use crate::decision::Refusal;
+use crate::ledger::{self, Ending};
 use crate::policy::{Hints, Hold};
 use crate::time::Timestamp;
 
@@ -52,7 +53,8 @@ impl Call {
     fn end_of_body(&self) -> Action {
         let timing = self.begin();
         let mut tokens = self.shared.tokens.borrow_mut();
-        let mut with = Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto };
+        let mut with =
+            Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto, store: &self.shared.table };
         let step = self.exchange.borrow_mut().body_end(|| buffered(&self.shared), &mut with);
         drop(tokens);
         self.stop_waiting();
@@ -77,10 +79,27 @@ impl Call {
         let is_all = |held: &Vec<u8>| size.is_none_or(|size| held.len() == size);
         let held = host::request_body().ok().map(Option::unwrap_or_default).filter(is_all);
         let mut tokens = self.shared.tokens.borrow_mut();
-        let with = Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto };
+        let with =
+            Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto, store: &self.shared.table };
         let step = self.exchange.borrow_mut().stream_part(held.as_deref(), part, &with);
         drop(tokens);
         carry_out(&self.shared, &self.exchange, step, timing)
+    }
+
+    /// Says what became of the events that went on.
+    fn settle(&self, answer: Answer) {
+        let ending = match answer {
+            Answer::Accepted => Ending::Published,
+            Answer::Failed => Ending::Failed,
+            Answer::Open => return,
+        };
+        let memory = self.shared.policy.memory;
+        let grants = self.exchange.borrow_mut().answered();
+        for grant in grants {
+            if let Err(error) = ledger::settle(&self.shared.table, &memory, host::now(), &grant, ending) {
+                host::log(Level::Warn, &format!("eventguard: {error}: an event counts as published for a while"));
+            }
+        }
     }
 
     fn wait(&self, since: Timestamp) {
@@ -105,6 +124,41 @@ impl Call {
     }
 }
 
+/// What the upstream's answer says of the call's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Accepted,
+    Failed,
+    /// It is still to come.
+    Open,
+}
+
+const GRPC_STATUS: &str = "grpc-status";
+
+impl Answer {
+    /// By the head of the answer. Of gRPC it is the whole only where the call failed at once.
+    fn of_headers(is_grpc: bool) -> Self {
+        let status = host::response_header(":status").ok().flatten();
+        match (status.as_deref(), is_grpc) {
+            (Some([b'2', _, _]), false) => Self::Accepted,
+            (Some([b'2', _, _]), true) => match host::response_header(GRPC_STATUS) {
+                Ok(None) => Self::Open,
+                status => Self::of_grpc(status),
+            },
+            (Some(_), _) => Self::Failed,
+            (None, _) => Self::Open,
+        }
+    }
+
+    fn of_grpc(status: Result<Option<Vec<u8>>, host::HostError>) -> Self {
+        match status.ok().flatten().as_deref() {
+            Some(b"0") => Self::Accepted,
+            Some(_) => Self::Failed,
+            None => Self::Open,
+        }
+    }
+}
+
 impl Context for Call {
     /// The proxy is done with the call. One that is not decided by now was broken off: by its caller, or by the proxy itself, whose
     /// buffers may be smaller than the policy's limit.
@@ -113,6 +167,9 @@ impl Context for Call {
         for outcome in &step.outcomes {
             self.shared.record(outcome, &self.exchange.borrow(), self.begin());
         }
+        // Nobody knows what the upstream did with a call that has no answer. It counts as published: a caller who hangs up could replay
+        // it otherwise.
+        self.settle(Answer::Accepted);
         true
     }
 }
@@ -133,7 +190,8 @@ impl HttpContext for Call {
         let hints = Hints { route_name: route_name.as_deref(), route: settings.route.as_deref(), mode: settings.mode };
         let arrival = Arrival { map, hints, peer: peer(), end_of_stream };
         let mut tokens = self.shared.tokens.borrow_mut();
-        let mut with = Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto };
+        let mut with =
+            Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto, store: &self.shared.table };
         let step = self.exchange.borrow_mut().head(arrival, &mut with);
         drop(tokens);
         if let Some(cache) = step.cache {
@@ -181,6 +239,17 @@ impl HttpContext for Call {
                 Level::Error,
                 &format!("eventguard: {error} to a header of the answer, which would name the refused events"),
             );
+        }
+        if self.exchange.borrow().awaits_an_answer() {
+            let is_grpc = self.exchange.borrow().is_grpc();
+            self.settle(Answer::of_headers(is_grpc));
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        if self.exchange.borrow().awaits_an_answer() {
+            self.settle(Answer::of_grpc(host::response_trailer(GRPC_STATUS)));
         }
         Action::Continue
     }

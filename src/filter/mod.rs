@@ -16,6 +16,8 @@ mod http;
 mod native;
 #[cfg(target_os = "wasi")]
 mod root;
+#[cfg(target_os = "wasi")]
+mod table;
 
 #[cfg(target_os = "wasi")]
 mod start {

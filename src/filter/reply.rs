@@ -8,8 +8,10 @@ use prost::Message as _;
 use serde::Serialize;
 
 use crate::call::{Head, cut};
-use crate::decision::{Code, JudgedEvent, Outcome, Verdict};
+use crate::decision::{Code, JudgedEvent, Outcome, Refusal, Verdict};
 use crate::identity::TokenSettings;
+use crate::ledger::Breach;
+use crate::rules::Violation;
 
 /// Who says it, in a gRPC refusal's `ErrorInfo`.
 const DOMAIN: &str = "eventguard";
@@ -55,6 +57,12 @@ impl Language {
 }
 
 impl Caller {
+    /// Whether an answer has its status in trailers.
+    #[must_use]
+    pub fn is_grpc(&self) -> bool {
+        self.language != Language::Http
+    }
+
     /// What the head says; a header that is doubled or not text says nothing.
     #[must_use]
     pub fn of(head: &Head) -> Self {
@@ -161,6 +169,7 @@ impl Reply {
         if code.http_status() == 401 {
             headers.push(("www-authenticate", challenge(code, token)));
         }
+        headers.extend(retry_after(outcome.refusal.as_ref()).map(|seconds| ("retry-after", seconds.to_string())));
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         Some(Self { status: code.http_status(), grpc_status: None, code, headers, body })
     }
@@ -188,6 +197,15 @@ fn trailers(code: Code, message: &str) -> Vec<u8> {
     let text = format!("grpc-status:{}\r\ngrpc-message:{message}\r\n", code.grpc_status());
     let length = u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes();
     [&[0x80], length.as_slice(), text.as_bytes()].concat()
+}
+
+/// Whole seconds until there is room again (RFC 9110 section 10.2.3), rounded up.
+fn retry_after(refusal: Option<&Refusal>) -> Option<u64> {
+    match refusal {
+        Some(Refusal::Rule(Violation::Ledger(Breach::Limited { retry_after }))) => Some(retry_after.as_millis().div_ceil(1000)),
+        _ => None,
+    }
+    .and_then(|seconds| u64::try_from(seconds).ok())
 }
 
 /// The refused events without which a call went on, as a dictionary of structured fields (RFC 9651): each code with the places of its

@@ -13,6 +13,7 @@ use super::host::{self, Level, MetricKind};
 use super::http::{Call, Timing, carry_out, received};
 use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
+use super::table::SharedTable;
 use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
 use crate::config;
 use crate::decision::Outcome;
@@ -33,6 +34,7 @@ const LONG_HOLD_PATIENCE: Duration = Duration::from_secs(60);
 pub struct Shared {
     pub policy: Rc<Policy>,
     pub crypto: HostCrypto,
+    pub table: SharedTable,
     pub tokens: RefCell<TokenCache>,
     pub waiting: RefCell<HashMap<u32, Waiting>>,
     /// Whether a body has come for a head that was held back: then the hold works.
@@ -55,6 +57,7 @@ impl Shared {
     fn new(policy: Policy) -> Self {
         Self {
             crypto: HostCrypto::probe(),
+            table: SharedTable::new(policy.memory.slots),
             tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY, host::seed())),
             waiting: RefCell::default(),
             hold_works: Cell::new(false),

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::exchange::Surroundings;
 use crate::decision::{Outcome, Verdict};
 use crate::inspect::{self, Opened};
+use crate::ledger::{self, Ending};
 use crate::policy::Policy;
 use crate::protocol::ProtocolError;
 use crate::protocol::grpc::Frames;
@@ -96,7 +97,7 @@ impl Stream {
                 Ok(Some(frame)) => {
                     at += frame.consumed;
                     self.begun = true;
-                    inspect::message(policy, &self.opened, &frame.message, with.now, with.crypto)
+                    inspect::message(policy, &self.opened, &frame.message, with.means())
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -111,6 +112,7 @@ impl Stream {
             }
         }
         blame(&mut outcomes);
+        settle(policy, &mut outcomes, with);
         // What cannot be read and is only observed goes on as it is.
         let passes = if lost { whole.len() } else { at };
         let bytes = match (passes, self.rest.is_empty() && passes == whole.len()) {
@@ -132,6 +134,17 @@ impl Stream {
                 let nothing = || ProtocolError::Malformed("a call without a message".to_owned());
                 if self.begun { Ok(()) } else { Err(nothing()) }
             }
+        }
+    }
+}
+
+/// A message that goes on counts as published: nobody answers it alone.
+fn settle(policy: &Policy, outcomes: &mut [Outcome], with: &Surroundings<'_>) {
+    for outcome in outcomes {
+        let ending = if outcome.verdict == Verdict::Refuse { Ending::Failed } else { Ending::Published };
+        for grant in outcome.take_grants() {
+            // As where a message is refused: what was granted stays for a while.
+            let _ = ledger::settle(with.store, &policy.memory, with.now, &grant, ending);
         }
     }
 }

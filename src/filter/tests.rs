@@ -10,6 +10,7 @@ use crate::config;
 use crate::crypto::RustCrypto;
 use crate::decision::{Code, Verdict};
 use crate::identity::TokenCache;
+use crate::ledger::Memory;
 use crate::policy::Hints;
 use crate::time::Timestamp;
 
@@ -35,7 +36,7 @@ fn exchange(settings: &str) -> Exchange {
 fn with<T>(act: impl FnOnce(&mut Surroundings<'_>) -> T) -> T {
     let mut tokens = TokenCache::new(TokenCache::DEFAULT_CAPACITY, [7; 16]);
     let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
-    act(&mut Surroundings { now, tokens: &mut tokens, crypto: &RustCrypto })
+    act(&mut Surroundings { now, tokens: &mut tokens, crypto: &RustCrypto, store: &Memory::default() })
 }
 
 fn map(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {

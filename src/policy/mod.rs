@@ -12,7 +12,9 @@ pub use crate::rules::Mode;
 
 use crate::budget::Budget;
 use crate::identity::{Issuer, TokenSettings};
+use crate::ledger;
 use crate::rules::Rules;
+use crate::rules::memory::RateRule;
 use crate::signature::{Settings, Signers};
 
 /// What calls are judged by. It is built once, from a document without errors, and never changes.
@@ -34,6 +36,10 @@ pub struct Policy {
     pub unmatched: Unmatched,
     /// What each event type demands.
     pub rules: Rules,
+    /// How much may be published of all types together.
+    pub rates: Vec<RateRule>,
+    /// How much can be remembered of what was published.
+    pub memory: ledger::Settings,
     /// What one call may cost.
     pub budget: Budget,
     /// How a call is kept from the upstream until the verdict has fallen.

@@ -2,6 +2,7 @@
 //! from this source. Trusts the publisher, the peer and the evidence, which earlier stages established; knows nothing of
 //! tokens, keys or the proxy. What no rule names may not be published.
 
+pub mod memory;
 mod pattern;
 mod publisher;
 
@@ -18,8 +19,10 @@ use pattern::TypePattern;
 
 use crate::call::{Peer, cut};
 use crate::identity::Publisher;
+use crate::ledger::Breach;
 use crate::protocol::Event;
 use crate::signature::{Scheme, SignatureError, VerifiedSignature};
+use crate::time::Timestamp;
 
 /// Whether refusals are carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +63,22 @@ pub struct Rule {
     pub publishers: Vec<PublisherRule>,
     /// Whether they must be signed.
     pub signature: SignatureRule,
+    /// That they may come once.
+    pub replay: Option<memory::Replay>,
+    /// That they have a number, each after the last.
+    pub sequence: Option<memory::Sequence>,
+    /// How many may come.
+    pub rates: Vec<memory::RateRule>,
     /// Whether refusals for breaking this rule are carried out, where the rule says so itself.
     pub mode: Option<Mode>,
+}
+
+impl Rule {
+    /// Whether what was published before matters.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        self.replay.is_some() || self.sequence.is_some() || !self.rates.is_empty()
+    }
 }
 
 /// Whether events must be signed. A signature that is there is always judged.
@@ -137,6 +154,30 @@ pub enum Violation {
         /// The source, cut; `None` where the event names none. (An error's own `source` is something else.)
         event_source: Option<String>,
     },
+    /// `event.missing-attribute`: what the event would be remembered by is not there.
+    #[error("the event has no `{0}`, by which it would be remembered")]
+    Absent(&'static str),
+    /// `event.malformed`.
+    #[error("the number of the sequence is `{found}`, expected digits")]
+    NotANumber {
+        /// What is there, cut.
+        found: String,
+    },
+    /// `signature.missing`.
+    #[error("no signature with a nonce covers the event")]
+    NoNonce,
+    /// `token.claim-missing`.
+    #[error("there is no token with a `jti`")]
+    NoTokenId,
+    /// `replay.stale`.
+    #[error("the event is of {at}, outside of the window")]
+    Stale {
+        /// The event's time, or its signature's.
+        at: Timestamp,
+    },
+    /// What was published before leaves no room for the event.
+    #[error(transparent)]
+    Ledger(#[from] Breach),
 }
 
 fn named(text: Option<&str>, otherwise: &str) -> String {

@@ -11,6 +11,9 @@ fn rule(types: &str) -> Rule {
         sources: None,
         publishers: vec![subject("shipping")],
         signature: SignatureRule::Optional,
+        replay: None,
+        sequence: None,
+        rates: Vec::new(),
         mode: None,
     }
 }

@@ -68,7 +68,8 @@ fn verify_label(
     let digests = covers_content.then(|| digest::header(head)).transpose()?;
     verifier.verify(signer, algorithm, base(label, &components, head)?.as_bytes(), signature)?;
     digests.map_or(Ok(()), |digests| digest::verify(digests, content))?;
-    verifier.evidence(Scheme::HttpMessage, signer, Vec::new())
+    let verified = verifier.evidence(Scheme::HttpMessage, signer, Vec::new())?;
+    Ok(verified.made(claims.created, claims.nonce))
 }
 
 fn read_input(header: &[u8]) -> Result<Vec<Label<'_>>, SignatureError> {
@@ -96,6 +97,7 @@ fn pair<'h>(labels: Vec<Label<'h>>, signature: &[u8]) -> Result<Vec<(Label<'h>, 
 struct Claims<'l> {
     created: Timestamp,
     expires: Option<Timestamp>,
+    nonce: Option<&'l str>,
     key_id: &'l str,
     algorithm: Option<&'l str>,
 }
@@ -103,9 +105,9 @@ struct Claims<'l> {
 impl<'l> Claims<'l> {
     fn read(label: &'l Label<'_>) -> Result<Self, SignatureError> {
         let absent = |name| SignatureError::malformed(format!("the signature has no `{name}`"));
-        label.text("nonce")?;
         label.text("tag")?;
         Ok(Self {
+            nonce: label.text("nonce")?,
             created: label.time("created")?.ok_or_else(|| absent("created"))?,
             expires: label.time("expires")?,
             key_id: label.text("keyid")?.ok_or_else(|| absent("keyid"))?,

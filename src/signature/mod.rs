@@ -204,6 +204,14 @@ pub struct VerifiedSignature {
     publisher: String,
     /// Extension attributes that it does not cover (DSSE: those that strict mode exempts, all of them in passthrough mode).
     uncovered: Vec<String>,
+    made: Made,
+}
+
+/// When a signature was made, and which of its kind it is, where the signature itself says so.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Made {
+    at: Option<Timestamp>,
+    nonce: Option<String>,
 }
 
 /// Why a signature is no evidence.
@@ -267,6 +275,22 @@ impl VerifiedSignature {
     #[must_use]
     pub fn publisher(&self) -> &str {
         &self.publisher
+    }
+
+    /// When it was made, where it says so.
+    #[must_use]
+    pub fn created(&self) -> Option<Timestamp> {
+        self.made.at
+    }
+
+    /// What no other signature of its key has, where it says so: the `nonce` of RFC 9421, the `webhook-id` of Standard Webhooks.
+    #[must_use]
+    pub fn nonce(&self) -> Option<&str> {
+        self.made.nonce.as_deref()
+    }
+
+    fn made(self, at: Timestamp, nonce: Option<&str>) -> Self {
+        Self { made: Made { at: Some(at), nonce: nonce.map(str::to_owned) }, ..self }
     }
 
     /// Extension attributes that it does not cover (DSSE: those that strict mode exempts, all of them in passthrough mode).

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
-use super::{Scheme, SignatureError, Signer, SignerKey, VerifiedSignature};
+use super::{Made, Scheme, SignatureError, Signer, SignerKey, VerifiedSignature};
 use crate::call::cut;
 use crate::crypto::{Crypto, verify_hmac_sha256};
 use crate::key::Algorithm;
@@ -136,6 +136,12 @@ impl<'a> Verifier<'a> {
         if self.expected.is_some_and(|expected| expected != signer.publisher) {
             return Err(SignatureError::Signer { owner: signer.publisher.clone() });
         }
-        Ok(VerifiedSignature { scheme, key_id: signer.key_id.clone(), publisher: signer.publisher.clone(), uncovered })
+        Ok(VerifiedSignature {
+            scheme,
+            key_id: signer.key_id.clone(),
+            publisher: signer.publisher.clone(),
+            uncovered,
+            made: Made::default(),
+        })
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn verify(
         .find(|(signer, (version, signature))| verifier.verify(signer, version.algorithm(), &message, signature).is_ok())
         .map(|(signer, _)| verifier.evidence(Scheme::StandardWebhooks, signer, Vec::new()))
         .ok_or(SignatureError::Invalid)?
-        .map(Some)
+        .map(|verified| Some(verified.made(sent, Some(headers.id))))
 }
 
 /// The keys that could have made one of the signatures, the expected publisher's first.

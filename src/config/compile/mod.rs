@@ -3,6 +3,7 @@
 
 mod audit;
 mod identity;
+mod memory;
 mod protocol;
 mod route;
 mod rule;
@@ -76,6 +77,8 @@ fn compile_policy(
         routes,
         unmatched,
         events,
+        rate,
+        memory,
         limits,
         hold,
         audit,
@@ -97,6 +100,8 @@ fn compile_policy(
     let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
     let rules = rule::rules(rules, &root.key("events"), problems);
     route::check_batches(&routes, &rules, &signatures, &root.key("routes"), problems);
+    let rates = memory::rates(rate, &root.key("rate"), problems);
+    let memory = memory::settings(memory.unwrap_or_default(), &root.key("memory"), problems);
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, &root.key("audit"), problems);
     Some(Policy {
@@ -111,6 +116,8 @@ fn compile_policy(
             Some(raw::Unmatched::Pass) => Unmatched::Pass,
         },
         rules,
+        rates,
+        memory: memory?,
         budget: budget?,
         hold: match hold {
             None | Some(raw::Hold::Body) => Hold::Body,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Names, Place, Problem, Problems, each, mode, raw, required_text, text, texts};
+use super::{Names, Place, Problem, Problems, each, memory, mode, raw, required_text, text, texts};
 use crate::call::cut;
 use crate::json::Pointer;
 use crate::rules::{Claim, ClaimValue, PublisherRule, Rule, RuleError, Rules, SignatureRule};
@@ -17,7 +17,7 @@ pub(super) struct Context<'a> {
 }
 
 pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<Rule> {
-    let raw::Event { event_type, topics, sources, publishers, signature, mode } = raw;
+    let raw::Event { event_type, topics, sources, publishers, signature, replay, sequence, rate, mode } = raw;
     let event_type = required_text(event_type, place, "type", problems);
     let topics = texts(topics, &place.key("topics"), problems);
     let sources = texts(sources, &place.key("sources"), problems);
@@ -28,14 +28,28 @@ pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, proble
         Some(raw) => signature_rule(raw, context, &place.key("signature"), problems),
         None => Some(SignatureRule::Optional),
     };
+    let replay = replay.map(|raw| memory::replay(raw, &place.key("replay"), problems));
+    let sequence = sequence.map(|raw| memory::sequence(raw, &place.key("sequence"), problems));
+    let rates = memory::rates(rate, &place.key("rate"), problems);
     Some(Rule {
         event_type: event_type?.into(),
         topics: topics.map(|topics| topics.into_iter().collect()),
         sources: sources.map(|sources| sources.into_iter().collect()),
         publishers: publishers.into_iter().map(|(_, publisher)| publisher).collect(),
         signature: signature?,
+        replay: optional(replay)?,
+        sequence: optional(sequence)?,
+        rates,
         mode: mode.map(self::mode),
     })
+}
+
+/// What is not there is well; what is there must be.
+fn optional<T>(compiled: Option<Option<T>>) -> Option<Option<T>> {
+    match compiled {
+        None => Some(None),
+        Some(compiled) => compiled.map(Some),
+    }
 }
 
 fn publisher(raw: raw::Publisher, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<PublisherRule> {

@@ -4,6 +4,7 @@
 
 mod audit;
 mod identity;
+mod memory;
 mod protocol;
 mod route;
 mod rule;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use audit::{Audit, Batch, Queue, Sink, WhenFull};
 pub use identity::{Issuer, Jwks, KeySet, Token};
+pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
 pub use rule::{Event, Publisher, Scheme, SignatureRule};
@@ -50,6 +52,11 @@ pub struct Policy {
     /// What each event type demands; the longest match wins.
     #[cfg_attr(feature = "cli", schemars(required, with = "Vec<Event>", length(min = 1)))]
     pub events: Option<Vec<Value>>,
+    /// How much may be published of all types together: one rate, or a list of them.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::OneOrMany<Rate>>"))]
+    pub rate: Option<Value>,
+    /// How much is remembered of what was published.
+    pub memory: Option<Memory>,
     /// What one call may cost.
     pub limits: Option<Limits>,
     /// How a call is kept from the upstream until the verdict has fallen: `body` (default; Envoy's `buffer` filter stands behind

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Mode;
+use super::{Mode, Replay, Sequence};
 #[cfg(feature = "cli")]
 use crate::config::schema;
 
@@ -29,6 +29,13 @@ pub struct Event {
     pub publishers: Option<Vec<Value>>,
     /// Whether they must be signed. A signature that is there is always judged.
     pub signature: Option<SignatureRule>,
+    /// That they may come once.
+    pub replay: Option<Replay>,
+    /// That they have a number, each after the last of its publisher and source.
+    pub sequence: Option<Sequence>,
+    /// How much may be published of them: one rate, or a list of them.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::OneOrMany<super::Rate>>"))]
+    pub rate: Option<Value>,
     /// Whether refusals for breaking this rule are carried out, instead of what the policy's `mode` says.
     pub mode: Option<Mode>,
 }

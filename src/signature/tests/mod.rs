@@ -23,7 +23,7 @@ const BODY: &str = r#"{"specversion":"1.0","id":"e-1","source":"/shop/shipping",
 impl VerifiedSignature {
     /// For tests of what comes after: evidence of a signature by a key of this publisher.
     pub(crate) fn in_test(scheme: Scheme, publisher: &str) -> Self {
-        Self { scheme, key_id: "key".to_owned(), publisher: publisher.to_owned(), uncovered: Vec::new() }
+        Self { scheme, key_id: "key".to_owned(), publisher: publisher.to_owned(), uncovered: Vec::new(), made: Made::default() }
     }
 }
 

@@ -9,7 +9,8 @@ use eventguard::audit::{Circumstances, FILTER_STATE, Record};
 use eventguard::crypto::{Crypto, RustCrypto};
 use eventguard::decision::{Code, JudgedEvent, Outcome, Verdict};
 use eventguard::identity::TokenCache;
-use eventguard::inspect::{self, Opening};
+use eventguard::inspect::{self, Means, Opening};
+use eventguard::ledger::Memory;
 use eventguard::policy::{Hints, Policy};
 use eventguard::rules::{Names, SignatureRule};
 use eventguard::signature::VerifiedSignature;
@@ -43,7 +44,7 @@ fn judge(call: &Call<'_>, crypto: &dyn Crypto) -> Outcome {
     match inspect::head(&POLICY, call.head.clone(), &Hints::default(), call.peer(), NOW, &mut tokens, crypto) {
         Opening::Unguarded => panic!("the policy lets no call pass unjudged"),
         Opening::Decided(outcome) => *outcome,
-        Opening::Judge(opened) => inspect::body(&POLICY, &opened, call.body, NOW, crypto),
+        Opening::Judge(opened) => inspect::body(&POLICY, &opened, call.body, Means { now: NOW, crypto, store: &Memory::default() }),
     }
 }
 

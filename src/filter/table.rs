@@ -1,0 +1,69 @@
+//! The ledger's table in the proxy's shared data, which all workers see and which outlives their VMs: one key for each slot, changed by
+//! compare-and-swap.
+
+use super::host;
+use crate::ledger::{Store, Unavailable};
+
+/// Everything that a proxy loads without a `vm_id` shares one space of keys, as in Istio.
+const PREFIX: &str = "eventguard.ledger.";
+
+/// How often a value is changed before somebody else stops it: two workers in a tight loop on one key meet in a quarter of all tries, so
+/// this many failures in a row mean that something else is wrong.
+const TRIES: usize = 16;
+
+/// No counter is this high, so that only an absent value is written.
+const ABSENT: u32 = u32::MAX;
+
+/// The table of a proxy.
+#[derive(Debug)]
+pub struct SharedTable {
+    /// A table of another size is another one.
+    prefix: String,
+    seed: [u8; 16],
+}
+
+impl SharedTable {
+    /// The table of so many slots.
+    pub fn new(slots: u32) -> Self {
+        Self { prefix: format!("{PREFIX}{slots}."), seed: seed() }
+    }
+}
+
+impl Store for SharedTable {
+    fn change(&self, slot: u32, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), Unavailable> {
+        let key = format!("{}{slot}", self.prefix);
+        for _ in 0..TRIES {
+            let (value, cas) = host::shared_data(&key).map_err(|_| Unavailable)?;
+            let Some(new) = change(&value.unwrap_or_default()) else { return Ok(()) };
+            match host::set_shared_data(&key, &new, cas.unwrap_or(ABSENT)) {
+                Ok(host::Swap::Done) => return Ok(()),
+                Ok(host::Swap::TooLate) => {}
+                Err(_) => return Err(Unavailable),
+            }
+        }
+        Err(Unavailable)
+    }
+
+    fn seed(&self) -> [u8; 16] {
+        self.seed
+    }
+}
+
+/// The seed of whoever was first. Where it cannot be had, one of our own: what others remember is not found then, so nothing is granted
+/// that this worker has granted before.
+fn seed() -> [u8; 16] {
+    let key = format!("{PREFIX}seed");
+    let own = host::seed();
+    for _ in 0..TRIES {
+        if let Ok((Some(seed), _)) = host::shared_data(&key)
+            && let Ok(seed) = seed.try_into()
+        {
+            return seed;
+        }
+        if let Ok(host::Swap::Done) = host::set_shared_data(&key, &own, ABSENT) {
+            return own;
+        }
+    }
+    host::log(host::Level::Error, "eventguard: the proxy's shared data cannot be used: this worker remembers by itself");
+    own
+}

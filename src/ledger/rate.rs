@@ -1,0 +1,88 @@
+//! Rates by the generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): one number, the time up to which all is spent.
+
+use std::time::Duration;
+
+use super::{Breach, Entry, Slot, Tag, Undo};
+use crate::time::Timestamp;
+
+/// So much in so much time, and so much at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    limit: u64,
+    per: Duration,
+    burst: u64,
+}
+
+/// Why there is no such rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotARate {
+    /// Nothing could keep it.
+    #[error("nothing could keep it: it must be 1 or more")]
+    Nothing,
+    /// Time is counted in nanoseconds here, and for 100 years.
+    #[error("one of them every {0:?} on average, with the whole burst at once: this is not counted here")]
+    Range(Duration),
+}
+
+impl Rate {
+    /// `limit` in each `per`, and `burst` at once.
+    ///
+    /// # Errors
+    ///
+    /// [`NotARate`] where one of them is nothing, or the burst would take more than ten years.
+    pub fn new(limit: u64, per: Duration, burst: u64) -> Result<Self, NotARate> {
+        const LONGEST: u64 = 10 * 365 * 86_400 * 1_000_000_000;
+        if limit == 0 || burst == 0 || per.is_zero() {
+            return Err(NotARate::Nothing);
+        }
+        let rate = Self { limit, per, burst };
+        if rate.nanos(burst) > LONGEST { Err(NotARate::Range(per)) } else { Ok(rate) }
+    }
+
+    /// How much in each [`Rate::per`].
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// The time that the limit is for.
+    #[must_use]
+    pub fn per(&self) -> Duration {
+        self.per
+    }
+
+    /// The time in which so much may be spent, rounded up: never more than the limit.
+    fn nanos(&self, cost: u64) -> u64 {
+        let nanos = u128::from(cost).saturating_mul(self.per.as_nanos()).div_ceil(u128::from(self.limit));
+        u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn ask(&self, slot: &mut Slot, tag: Tag, cost: u64, now: Timestamp) -> Result<Undo, Breach> {
+        let now = u64::try_from(now.unix_nanos()).unwrap_or_default();
+        let (nanos, burst) = (self.nanos(cost), self.nanos(self.burst));
+        let entry = slot.find(tag);
+        let spent = entry.as_ref().map_or(now, |entry| entry.value.max(now)).saturating_add(nanos);
+        let allowed_from = spent.saturating_sub(burst);
+        if allowed_from > now {
+            return Err(Breach::Limited { retry_after: Duration::from_nanos(allowed_from - now) });
+        }
+        let spent_entry = Entry { tag, value: spent, ends: time(spent) };
+        match entry {
+            Some(entry) => *entry = spent_entry,
+            None => slot.add(spent_entry)?,
+        }
+        Ok(Undo::Spend { nanos })
+    }
+}
+
+/// Takes back what an event that failed had spent. What was spent before now is forgotten anyway.
+pub(super) fn give_back(slot: &mut Slot, tag: Tag, nanos: u64) {
+    if let Some(entry) = slot.find(tag) {
+        entry.value = entry.value.saturating_sub(nanos);
+        entry.ends = time(entry.value);
+    }
+}
+
+fn time(nanos: u64) -> Timestamp {
+    Timestamp::from_unix_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
+}

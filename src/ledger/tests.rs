@@ -1,0 +1,232 @@
+//! The table with plain values: what is granted, what is a breach, what can be taken back.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A store that is away.
+struct Away;
+
+impl Store for Away {
+    fn change(&self, _: u32, _: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), Unavailable> {
+        Err(Unavailable)
+    }
+
+    fn seed(&self) -> [u8; 16] {
+        [0; 16]
+    }
+}
+
+const WINDOW: Duration = Duration::from_secs(600);
+
+fn settings() -> Settings {
+    Settings::for_entries(64, WhenFull::Refuse)
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_unix_nanos((1_800_000_000_000 + millis) * 1_000_000)
+}
+
+fn tag(name: &str) -> Tag {
+    Tag::of([7; 16], "test", &[name.as_bytes()])
+}
+
+fn once(name: &str, counts: Counts) -> Demand {
+    Demand { tag: tag(name), what: What::Once { until: at(0).after(WINDOW), counts } }
+}
+
+fn next(number: u64, gaps: Gaps) -> Demand {
+    Demand { tag: tag("source"), what: What::Next { number, gaps, keep: WINDOW } }
+}
+
+fn spend(limit: u64, burst: u64, cost: u64) -> Demand {
+    Demand { tag: tag("rate"), what: What::Spend { rate: Rate::new(limit, Duration::from_secs(1), burst).unwrap(), cost } }
+}
+
+fn ask(store: &Memory, millis: i64, demand: &Demand) -> Result<Grant, Breach> {
+    grant(store, &settings(), at(millis), demand)
+}
+
+fn end(store: &Memory, millis: i64, grant: &Grant, ending: Ending) {
+    settle(store, &settings(), at(millis), grant, ending).unwrap();
+}
+
+#[test]
+fn an_event_passes_once_in_its_window_and_again_behind_it() {
+    for counts in [Counts::Forward, Counts::Accept] {
+        let store = Memory::default();
+        let granted = ask(&store, 0, &once("a", counts)).unwrap();
+        assert_eq!(ask(&store, 0, &once("a", counts)), Err(Breach::Seen), "while it is being published");
+        ask(&store, 0, &once("b", counts)).unwrap();
+        end(&store, 1, &granted, Ending::Published);
+        assert_eq!(ask(&store, 599_999, &once("a", counts)), Err(Breach::Seen));
+        assert!(ask(&store, 600_000, &once("a", counts)).is_ok());
+    }
+}
+
+#[test]
+fn an_event_that_failed_may_come_again() {
+    for counts in [Counts::Forward, Counts::Accept] {
+        let store = Memory::default();
+        let granted = ask(&store, 0, &once("a", counts)).unwrap();
+        end(&store, 1, &granted, Ending::Failed);
+        assert!(ask(&store, 2, &once("a", counts)).is_ok());
+    }
+}
+
+#[test]
+fn an_event_whose_call_never_ends_is_kept_for_a_minute_where_it_counts_when_accepted() {
+    for (counts, expected) in [(Counts::Accept, true), (Counts::Forward, false)] {
+        let store = Memory::default();
+        ask(&store, 0, &once("a", counts)).unwrap();
+        assert_eq!(ask(&store, 59_999, &once("a", counts)), Err(Breach::Seen));
+        assert_eq!(ask(&store, 60_000, &once("a", counts)).is_ok(), expected);
+    }
+}
+
+#[test]
+fn an_event_that_is_accepted_after_its_lease_counts_all_the_same() {
+    let store = Memory::default();
+    let granted = ask(&store, 0, &once("a", Counts::Accept)).unwrap();
+    end(&store, 90_000, &granted, Ending::Published);
+    assert_eq!(ask(&store, 90_001, &once("a", Counts::Accept)), Err(Breach::Seen));
+}
+
+#[test]
+fn numbers_go_up_and_never_back() {
+    let store = Memory::default();
+    let _ = ask(&store, 0, &next(5, Gaps::Allow)).unwrap();
+    for number in [5, 4, 0] {
+        assert_eq!(ask(&store, 1, &next(number, Gaps::Allow)), Err(Breach::Regression { number, last: 5 }));
+    }
+    assert_eq!(ask(&store, 2, &next(6, Gaps::Refuse)).unwrap().missing(), 0);
+    assert_eq!(ask(&store, 3, &next(8, Gaps::Refuse)), Err(Breach::Gap { number: 8, last: 6 }));
+    assert_eq!(ask(&store, 4, &next(9, Gaps::Record)).unwrap().missing(), 2);
+    assert_eq!(ask(&store, 5, &next(u64::MAX, Gaps::Allow)).unwrap().missing(), 0);
+}
+
+#[test]
+fn the_number_of_an_event_that_failed_may_come_again_unless_a_later_one_came() {
+    let store = Memory::default();
+    let first = ask(&store, 0, &next(5, Gaps::Refuse)).unwrap();
+    end(&store, 1, &first, Ending::Failed);
+    let first = ask(&store, 2, &next(5, Gaps::Refuse)).unwrap();
+    let second = ask(&store, 3, &next(6, Gaps::Refuse)).unwrap();
+    end(&store, 4, &first, Ending::Failed);
+    assert_eq!(ask(&store, 5, &next(5, Gaps::Refuse)), Err(Breach::Regression { number: 5, last: 6 }));
+    end(&store, 6, &second, Ending::Failed);
+    assert!(ask(&store, 7, &next(6, Gaps::Refuse)).is_ok());
+}
+
+#[test]
+fn a_rate_grants_its_burst_and_then_one_as_time_goes() {
+    let store = Memory::default();
+    for _ in 0..5 {
+        ask(&store, 0, &spend(10, 5, 1)).unwrap();
+    }
+    let limited = |millis| ask(&store, millis, &spend(10, 5, 1)).map(|_| ());
+    assert_eq!(limited(0), Err(Breach::Limited { retry_after: Duration::from_millis(100) }));
+    assert_eq!(limited(99), Err(Breach::Limited { retry_after: Duration::from_millis(1) }));
+    assert_eq!(limited(100), Ok(()));
+    assert_eq!(limited(100), Err(Breach::Limited { retry_after: Duration::from_millis(100) }));
+    assert!((0..5).all(|_| limited(10_000).is_ok()) && limited(10_000).is_err(), "never more than the burst");
+}
+
+#[test]
+fn what_was_spent_by_an_event_that_failed_is_given_back() {
+    let store = Memory::default();
+    let granted = ask(&store, 0, &spend(1, 3, 3)).unwrap();
+    assert!(ask(&store, 0, &spend(1, 3, 1)).is_err());
+    end(&store, 0, &granted, Ending::Failed);
+    assert!(ask(&store, 0, &spend(1, 3, 3)).is_ok());
+}
+
+#[test]
+fn what_is_dearer_than_the_burst_never_passes() {
+    let store = Memory::default();
+    assert!(ask(&store, 0, &spend(10, 5, 6)).is_err());
+    assert!(ask(&store, 3_600_000, &spend(10, 5, 6)).is_err());
+    assert!(ask(&store, 3_600_000, &spend(10, 5, u64::MAX)).is_err());
+    assert!(ask(&store, 3_600_000, &spend(10, 5, 5)).is_ok());
+}
+
+#[test]
+fn a_rate_that_is_nothing_or_takes_for_ever_is_none() {
+    let second = Duration::from_secs(1);
+    for (limit, per, burst) in [(0, second, 1), (1, Duration::ZERO, 1), (1, second, 0)] {
+        assert_eq!(Rate::new(limit, per, burst), Err(NotARate::Nothing));
+    }
+    let years = Duration::from_secs(10 * 365 * 86_400);
+    assert!(Rate::new(1, years, 1).is_ok());
+    assert_eq!(Rate::new(1, years, 2), Err(NotARate::Range(years)));
+}
+
+#[test]
+fn a_full_slot_is_a_decision_of_the_policy() {
+    let store = Memory::default();
+    let tiny = |when_full| Settings { slots: 1, when_full };
+    let ask = |name: usize, when_full| grant(&store, &tiny(when_full), at(0), &once(&name.to_string(), Counts::Forward));
+    assert!((0..Slot::ROOM).all(|name| ask(name, WhenFull::Refuse).is_ok()));
+    assert_eq!(ask(99, WhenFull::Refuse), Err(Breach::Full));
+    assert!(ask(99, WhenFull::Admit).is_ok() && ask(99, WhenFull::Admit).is_ok(), "it is not remembered");
+    assert_eq!(ask(0, WhenFull::Admit), Err(Breach::Seen), "what is there counts");
+    let later = grant(
+        &store,
+        &tiny(WhenFull::Refuse),
+        at(600_000),
+        &Demand { tag: tag("99"), what: What::Once { until: at(700_000), counts: Counts::Forward } },
+    );
+    assert!(later.is_ok(), "what has ended makes room");
+}
+
+#[test]
+fn a_store_that_is_away_grants_nothing() {
+    for when_full in [WhenFull::Refuse, WhenFull::Admit] {
+        let settings = Settings { slots: 1, when_full };
+        assert_eq!(grant(&Away, &settings, at(0), &once("a", Counts::Forward)), Err(Breach::Unavailable(Unavailable)));
+    }
+}
+
+#[test]
+fn the_parts_of_a_tag_cannot_be_shifted() {
+    let of = |parts: &[&[u8]]| Tag::of([0; 16], "k", parts);
+    assert_ne!(of(&[b"ab", b"c"]), of(&[b"a", b"bc"]));
+    assert_ne!(of(&[b"a"]), Tag::of([0; 16], "ka", &[]));
+    assert_ne!(of(&[b"a"]), Tag::of([1; 16], "k", &[b"a"]), "keyed");
+}
+
+#[test]
+fn a_table_as_full_as_it_is_meant_to_be_has_room() {
+    let store = Memory::default();
+    let settings = Settings::for_entries(100_000, WhenFull::Refuse);
+    assert!((0..100_000).all(|name| grant(&store, &settings, at(0), &once(&name.to_string(), Counts::Forward)).is_ok()));
+    assert!(
+        (0..100_000).all(|name| grant(&store, &settings, at(1), &once(&name.to_string(), Counts::Forward)) == Err(Breach::Seen))
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_of_a_value_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), number in any::<u64>(), cost in any::<u64>()) {
+        let store = Memory::default();
+        (0..4).for_each(|slot| store.change(slot, &mut |_| Some(bytes.clone())).unwrap());
+        for demand in [once("a", Counts::Accept), next(number, Gaps::Record), spend(3, 2, cost)] {
+            if let Ok(granted) = ask(&store, 0, &demand) {
+                end(&store, 1, &granted, Ending::Failed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_rate_never_grants_more_than_its_limit_and_its_burst(
+        limit in 1_u64..50, burst in 1_u64..20, steps in prop::collection::vec((0_i64..300, 1_u64..4), 1..80),
+    ) {
+        let (store, mut now, mut granted) = (Memory::default(), 0, 0);
+        for (step, cost) in steps {
+            now += step;
+            granted += ask(&store, now, &spend(limit, burst, cost)).map_or(0, |_| cost);
+        }
+        let earned = limit * u64::try_from(now).unwrap() / 1000;
+        prop_assert!(granted <= burst + earned + 1, "{granted} of {burst} + {earned}");
+    }
+}

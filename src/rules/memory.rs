@@ -1,0 +1,239 @@
+//! What an event asks of the ledger: the settings of its rule and what is known of the event into demands, in the order in which
+//! they are asked: order, replay, rates. Knows nothing of where the ledger is kept.
+
+use std::time::Duration;
+
+use super::{Rule, Violation, shorten};
+use crate::identity::{Publisher, VerifiedToken};
+use crate::json::{Document, Kind, Pointer};
+use crate::ledger::{Counts, Demand, Gaps, Rate, Tag, What};
+use crate::protocol::Event;
+use crate::signature::VerifiedSignature;
+use crate::time::Timestamp;
+
+/// How far an event may be from the future: clocks differ.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+/// That events may come once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// How old an event may be, and so how long it is remembered.
+    pub window: Duration,
+    /// What makes two events the same.
+    pub key: ReplayKey,
+    /// From when on it counts.
+    pub counts: Counts,
+}
+
+/// What makes two events the same, besides their publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplayKey {
+    /// Source and id (CloudEvents section "id": both together are unique).
+    Event,
+    /// The nonce of the signature (RFC 9421 section 2.3, Standard Webhooks `webhook-id`): a call passes once.
+    Nonce,
+    /// The token's `jti` (RFC 7519 section 4.1.7): a token is good for one call.
+    TokenId,
+    /// The SHA-256 of the data.
+    Data,
+}
+
+/// That events have a number, each after the last of its publisher and source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequence {
+    /// Where the number is.
+    pub number: NumberAt,
+    /// Whether numbers may be missing.
+    pub gaps: Gaps,
+    /// How long the last number of a source is remembered.
+    pub keep: Duration,
+}
+
+/// Where an event has its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NumberAt {
+    /// In an attribute or extension.
+    Attribute(String),
+    /// In its data, which is JSON.
+    Data(Pointer),
+}
+
+/// How much may be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateRule {
+    /// How much.
+    pub rate: Rate,
+    /// Of what.
+    pub counted: Counted,
+    /// What is counted apart.
+    pub by: Vec<RateKey>,
+}
+
+/// What a rate counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Events.
+    Events,
+    /// Bytes of data.
+    Bytes,
+}
+
+/// What a rate counts apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateKey {
+    /// Each publisher.
+    Publisher,
+    /// Each event type.
+    Type,
+    /// Each topic.
+    Topic,
+    /// Each source.
+    Source,
+}
+
+/// What is known of an event that keeps all other rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The event.
+    pub event: &'a Event<'a>,
+    /// Who publishes it.
+    pub publisher: Option<&'a Publisher>,
+    /// What covers it.
+    pub signatures: &'a [VerifiedSignature],
+    /// How deep JSON may be.
+    pub depth: usize,
+    /// What time it is.
+    pub now: Timestamp,
+    /// What the digests of the ledger are keyed with.
+    pub seed: [u8; 16],
+}
+
+/// Something that is asked of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What.
+    pub demand: Demand,
+    /// Whether the events of one call ask for it together: a token or a signature is the call's.
+    pub once_a_call: bool,
+}
+
+/// All that an event asks for. `global` are the rates of the policy.
+///
+/// # Errors
+///
+/// [`Violation`] where the event has not what it would be remembered by, or its time is outside the window.
+pub fn demands(rule: &Rule, global: &[RateRule], facts: &Facts<'_>) -> Result<Vec<Asked>, Violation> {
+    let mut asked = Vec::new();
+    if let Some(sequence) = &rule.sequence {
+        asked.push(facts.sequence(sequence)?);
+    }
+    if let Some(replay) = &rule.replay {
+        asked.push(facts.replay(replay)?);
+    }
+    let own = rule.rates.iter().map(|rate| (rate, &*rule.event_type));
+    let rates = own.chain(global.iter().map(|rate| (rate, "")));
+    asked.extend(rates.enumerate().map(|(index, (rate, scope))| facts.rate(rate, scope, index)));
+    Ok(asked)
+}
+
+impl Facts<'_> {
+    fn tag(&self, kind: &str, parts: &[&[u8]]) -> Tag {
+        Tag::of(self.seed, kind, parts)
+    }
+
+    /// Whose events these are: the same subject of another issuer is somebody else.
+    fn publisher(&self) -> String {
+        self.publisher.map(Publisher::label).unwrap_or_default()
+    }
+
+    fn source(&self) -> &[u8] {
+        self.event.source.as_deref().unwrap_or_default().as_bytes()
+    }
+
+    fn replay(&self, replay: &Replay) -> Result<Asked, Violation> {
+        let publisher = self.publisher();
+        let publisher = publisher.as_bytes();
+        let (tag, until, once_a_call) = match replay.key {
+            ReplayKey::Event => {
+                let id = self.event.id.as_deref().ok_or(Violation::Absent("id"))?;
+                (self.tag("event", &[publisher, self.source(), id.as_bytes()]), self.window(replay)?, false)
+            }
+            ReplayKey::Data => {
+                let digest = crate::crypto::sha256(self.event.data.bytes());
+                (self.tag("data", &[publisher, &digest]), self.window(replay)?, false)
+            }
+            ReplayKey::Nonce => {
+                let nonce = self.signatures.iter().find_map(|signature| Some((signature.key_id(), signature.nonce()?)));
+                let (key_id, nonce) = nonce.ok_or(Violation::NoNonce)?;
+                (self.tag("nonce", &[key_id.as_bytes(), nonce.as_bytes()]), self.window(replay)?, true)
+            }
+            ReplayKey::TokenId => {
+                let token = self.publisher.and_then(Publisher::token);
+                let (token, id) = token.and_then(|token| Some((token, token.id()?))).ok_or(Violation::NoTokenId)?;
+                (self.tag("jti", &[token.issuer().as_bytes(), id.as_bytes()]), self.token_window(replay, token), true)
+            }
+        };
+        Ok(Asked { demand: Demand { tag, what: What::Once { until, counts: replay.counts } }, once_a_call })
+    }
+
+    /// Until when an event is young enough to come again.
+    fn window(&self, replay: &Replay) -> Result<Timestamp, Violation> {
+        let signed = || self.signatures.iter().find_map(VerifiedSignature::created);
+        let at = self.event.time.as_ref().map(|time| time.at).or_else(signed).ok_or(Violation::Absent("time"))?;
+        if at > self.now.after(LEEWAY) || self.now.since(at) >= replay.window {
+            return Err(Violation::Stale { at });
+        }
+        Ok(at.after(replay.window))
+    }
+
+    /// Until when a token is good, the leeway that an issuer may have included.
+    fn token_window(&self, replay: &Replay, token: &VerifiedToken) -> Timestamp {
+        token.expires().max(self.now).after(replay.window)
+    }
+
+    fn sequence(&self, sequence: &Sequence) -> Result<Asked, Violation> {
+        let number = match &sequence.number {
+            NumberAt::Attribute(name) => self.event.attribute(name).map(str::to_owned).ok_or(Violation::Absent("sequence"))?,
+            NumberAt::Data(pointer) => self.number_in_data(pointer)?,
+        };
+        let number = parse_number(&number).ok_or_else(|| Violation::NotANumber { found: shorten(&number) })?;
+        let tag = self.tag("sequence", &[self.publisher().as_bytes(), self.source()]);
+        let what = What::Next { number, gaps: sequence.gaps, keep: sequence.keep };
+        Ok(Asked { demand: Demand { tag, what }, once_a_call: false })
+    }
+
+    fn number_in_data(&self, pointer: &Pointer) -> Result<String, Violation> {
+        let document = Document::parse(self.event.data.bytes(), self.depth).map_err(|_| Violation::Absent("sequence"))?;
+        match document.root().at(pointer).map(|value| value.kind()) {
+            Some(Kind::Number(number)) => Ok(number.to_owned()),
+            Some(Kind::String(text)) => Ok(text.into_owned()),
+            Some(Kind::Null | Kind::Bool(_) | Kind::Array | Kind::Object) | None => Err(Violation::Absent("sequence")),
+        }
+    }
+
+    fn rate(&self, rule: &RateRule, scope: &str, index: usize) -> Asked {
+        let event = self.event;
+        let key = |key: &RateKey| match key {
+            RateKey::Publisher => self.publisher(),
+            RateKey::Type => event.event_type.clone().into_owned(),
+            RateKey::Topic => event.topic.as_deref().unwrap_or_default().to_owned(),
+            RateKey::Source => event.source.as_deref().unwrap_or_default().to_owned(),
+        };
+        let keys: Vec<String> = rule.by.iter().map(key).collect();
+        let index = index.to_le_bytes();
+        let parts: Vec<&[u8]> = [scope.as_bytes(), &index].into_iter().chain(keys.iter().map(String::as_bytes)).collect();
+        let cost = match rule.counted {
+            Counted::Events => 1,
+            Counted::Bytes => u64::try_from(event.data.bytes().len()).unwrap_or(u64::MAX),
+        };
+        Asked {
+            demand: Demand { tag: self.tag("rate", &parts), what: What::Spend { rate: rule.rate, cost } },
+            once_a_call: false,
+        }
+    }
+}
+
+/// A whole number, of digits alone: what CloudEvents' extension `sequence` has with the type `Integer`, leading zeros included.
+fn parse_number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
