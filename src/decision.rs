@@ -341,6 +341,8 @@ pub struct JudgedEvent {
     pub data_size: usize,
     /// The signatures that cover the event.
     pub signatures: Vec<VerifiedSignature>,
+    /// How many numbers of its sequence did not come before it, where that is recorded.
+    pub missing: u64,
     /// What it was granted of what may be published; empty where it was refused.
     pub grants: Vec<Grant>,
 }

@@ -307,7 +307,10 @@ impl CallStage<'_> {
                 continue;
             }
             match self.grants(rule, event, judged, &mut asked_by_call) {
-                Ok(grants) => judged.grants = grants,
+                Ok(grants) => {
+                    judged.missing = grants.iter().map(Grant::missing).sum();
+                    judged.grants = grants;
+                }
                 Err(violation) => {
                     judged.refusal = Some(violation.into());
                     judged.verdict = verdict(rule.mode.unwrap_or(self.opened.mode), judged.refusal.as_ref());
@@ -488,6 +491,7 @@ fn summarize(
         data_sha256: sha256(event.data.bytes()),
         data_size: event.data.bytes().len(),
         signatures,
+        missing: 0,
         grants: Vec::new(),
     }
 }

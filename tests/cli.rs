@@ -132,6 +132,12 @@ fn every_case_gets_the_verdict_that_it_must_get() {
 }
 
 #[test]
+fn calls_one_after_the_other_get_the_verdicts_that_they_must_get() {
+    let output = eventguard(&["test", "--policy", "tests/sequences/policy.yaml", "tests/sequences"]);
+    assert!(output.status.success(), "{}", stdout(&output));
+}
+
+#[test]
 fn a_case_that_gets_another_verdict_fails_the_test() {
     let case = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(ADMITTED)).unwrap();
     let mut case: Value = serde_json::from_str(&case).unwrap();
@@ -143,12 +149,19 @@ fn a_case_that_gets_another_verdict_fails_the_test() {
 }
 
 /// What a case cannot say, since it is text or is the proxy's doing, and the tests that reach it: of the exchange, and of the proxy.
-const NOT_A_CASE: [(&str, [(&str, &str); 2]); 2] = [
+const NOT_A_CASE: [(&str, [(&str, &str); 2]); 3] = [
     (
         "call.malformed",
         [
             ("src/filter/tests.rs", "fn a_header_that_is_not_utf_8_is_refused_where_it_is_read_and_passes_where_it_is_not()"),
             ("tests/envoy/test_headers.py", "def test_a_header_that_is_not_utf_8_is_refused_where_it_is_read("),
+        ],
+    ),
+    (
+        "limiter.unavailable",
+        [
+            ("src/ledger/tests.rs", "fn a_store_that_is_away_grants_nothing()"),
+            ("tests/envoy/test_memory.py", "def test_a_table_without_room_is_a_decision_of_the_policy("),
         ],
     ),
     (
@@ -163,10 +176,12 @@ const NOT_A_CASE: [(&str, [(&str, &str); 2]); 2] = [
 #[test]
 fn every_refusal_is_reached_by_a_case_or_by_a_test_that_is_named() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = fs::read_dir(root.join("tests/cases")).unwrap().map(|entry| entry.unwrap().path());
+    let folders = ["tests/cases", "tests/sequences"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     let documents = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let cases = documents.map(|path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap());
-    let reached: BTreeSet<String> = cases.filter_map(|case| case["expect"]["code"].as_str().map(str::to_owned)).collect();
+    let steps = cases.flat_map(|case| case["calls"].as_array().cloned().unwrap_or_else(|| vec![case]));
+    let reached: BTreeSet<String> = steps.filter_map(|step| step["expect"]["code"].as_str().map(str::to_owned)).collect();
     let missing: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).filter(|code| !reached.contains(*code)).collect();
     assert_eq!(missing, NOT_A_CASE.map(|(code, _)| code));
     for (code, tests) in NOT_A_CASE {

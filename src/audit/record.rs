@@ -183,6 +183,11 @@ impl<'a> Record<'a> {
         self.publisher_fields(take);
         self.signature_fields(take);
         self.place_fields(take);
+        number(
+            take,
+            field::MISSING,
+            self.judged().and_then(|event| usize::try_from(event.missing).ok()).filter(|missing| *missing > 0),
+        );
         number(take, field::INDEX, self.event.map(|(index, _)| index));
         number(take, field::COUNT, Some(self.outcome.events.len()));
         text(take, field::REQUEST_ID, self.circumstances.request_id, TEXT);

@@ -32,6 +32,7 @@ pub(crate) fn event(id: &str) -> JudgedEvent {
         data_sha256: [0xab; 32],
         data_size: 71,
         signatures: Vec::new(),
+        missing: 0,
         grants: Vec::new(),
     }
 }

@@ -1,3 +1,4 @@
+mod memory;
 mod protocols;
 
 use prost::Message as _;
@@ -272,9 +273,6 @@ fn every_error_names_its_place() {
         ("/events/0/mode", json!("off"), "events[0].mode: `off` is not one of `enforce` or `observe`"),
         ("/events/0/schema", json!({}), "events[0].schema: not supported yet"),
         ("/events/0/conditions", json!([]), "events[0].conditions: not supported yet"),
-        ("/events/0/replay", json!({}), "events[0].replay: not supported yet"),
-        ("/events/0/sequence", json!({}), "events[0].sequence: not supported yet"),
-        ("/events/0/rate", json!({}), "events[0].rate: not supported yet"),
         // Limits.
         ("/limits", json!({"body": "64KB"}), "limits.body: not a size: a whole number of bytes, or a text as in `64KiB` or `1MiB`"),
         ("/limits", json!({"body": 0}), "limits.body: nothing could keep it: it must be 1 or more"),

@@ -22,7 +22,7 @@ class Request:
 
 
 class Upstream:
-    """Accepts, reads, remembers, answers 200 with `answer`. `raw` is every byte that any connection brought."""
+    """Accepts, reads, remembers, answers 200, or what `x-answer-with` asks for, with `answer`. `raw` is every byte that any connection brought."""
 
     def __init__(self, port=0, answer=b"ok\n"):
         self.answer = answer
@@ -96,7 +96,8 @@ class Upstream:
         elif length:
             request.body = buffer.take(int(length[0]), into=request)
         request.complete = True
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%s" % (len(self.answer), self.answer))
+        status = next(iter(request.header("x-answer-with")), "200")
+        connection.sendall(f"HTTP/1.1 {status} As wished\r\n".encode() + b"content-type: text/plain\r\ncontent-length: %d\r\n\r\n%s" % (len(self.answer), self.answer))
         return True
 
 
