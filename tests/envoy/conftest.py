@@ -234,17 +234,16 @@ def split(body):
     return [part for part in (body[:len(body) // 2], body[len(body) // 2:]) if part]
 
 
+def is_grpc(case):
+    """Whether a case is a call of gRPC or of gRPC-Web."""
+    content_types = [value for name, value in case["call"]["headers"] if name.lower() == "content-type"]
+    return any(value.lower().startswith("application/grpc") for value in content_types)
+
+
 def cases():
-    """Every case over HTTP: (path, case). gRPC comes later; a case whose route cannot be reached over plain HTTP is not here."""
-    found = []
-    for path in sorted(CASES.rglob("*.json")):
-        case = load(path) if path.name not in ("policy.json",) else None
-        if not isinstance(case, dict) or "call" not in case:
-            continue
-        content_types = [value for name, value in case["call"]["headers"] if name.lower() == "content-type"]
-        if not any(value.startswith("application/grpc") for value in content_types):
-            found.append((path, case))
-    return found
+    """Every case: (path, case)."""
+    found = [(path, load(path)) for path in sorted(CASES.rglob("*.json")) if path.name != "policy.json"]
+    return [(path, case) for path, case in found if isinstance(case, dict) and "call" in case]
 
 
 __all__ = ["Fresh", "body_of"]

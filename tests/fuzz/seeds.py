@@ -111,7 +111,8 @@ def of_cases(seeds):
         peer = [("x-peer", call["peer"])] if "peer" in call else []
         seeds["inspect"][name] = call_text(*start, headers + peer, content)
         seeds["signatures"][name] = call_text(*start, [header for header in headers if header[0] != "authorization"], content)
-        target = {"events": "cloudevents", "topics": "kafka_rest", "google.pubsub.v1.Publisher": "pubsub"}
+        target = {"events": "cloudevents", "topics": "kafka_rest", "google.pubsub.v1.Publisher": "pubsub", "v1.0": "dapr",
+                  "dapr.proto.runtime.v1.Dapr": "dapr"}
         if target := target.get(call["path"].split("/")[1]):
             seeds[target][name] = call_text(*start, plain, content)
         if content.startswith((b"{", b"[")):
@@ -169,6 +170,79 @@ def of_protocols(seeds):
         seeds["pubsub"][f"grpc-{name}-gzip"] = post("/", "application/grpc+proto", zipped, ("grpc-encoding", "gzip"))
         message = {"data": encode(payload), "attributes": said, "orderingKey": "k"}
         seeds["pubsub"][f"rest-{name}"] = post("/", "application/json", text({"messages": [message, message]}))
+
+
+def of_dapr(seeds):
+    """One event and many, over HTTP and gRPC, as they are and to be wrapped."""
+    structured, said = text(EVENT | {"data": {"a": 1}}), {"cloudevent.type": "com.shop.A", "cloudevent.id": "1"}
+    query = "&".join(f"metadata.{name}={value}" for name, value in said.items())
+    forms = {
+        "structured": ("application/cloudevents+json", structured, {}),
+        "raw": ("application/cloudevents+json; charset=utf-8", structured, {"rawPayload": "true"}),
+        "json": ("application/json", b'{"a":1.50}', said),
+        "text": ("text/plain", "é".encode(), said | {"cloudevent.source": "/s", "cloudevent.subject": "s", "ttlInSeconds": "1"}),
+        "bytes": ("application/octet-stream", b"\0\1", {}),
+    }
+    for name, (content_type, data, metadata) in forms.items():
+        parameters = "&".join(f"metadata.{key}={value}" for key, value in metadata.items())
+        seeds["dapr"][f"http-{name}"] = post(f"/v1.0/publish/bus/carts?{parameters}&other=%20", content_type, data)
+        event = encode(data) if name == "bytes" else data.decode() if name == "text" else json.loads(data)
+        entry = {"entryId": "1", "event": event, "contentType": content_type, "metadata": metadata}
+        many = text([entry, entry | {"entryId": "2"}])
+        seeds["dapr"][f"http-bulk-{name}"] = post("/v1.0-alpha1/publish/bulk/bus/carts", "application/json", many)
+        if metadata == said:
+            seeds["dapr"][f"http-bulk-{name}-said-twice"] = post(f"/v1.0/publish/bulk/bus/carts?{query}", "application/json", many)
+        pairs = b"".join(field(4, field(1, key.encode()) + field(2, value.encode())) for key, value in metadata.items())
+        message = b"".join(field(number, value) for number, value in enumerate((b"bus", b"carts", data, content_type.encode()), 1))
+        message += pairs.replace(b"\x22", b"\x2a", 1) if len(metadata) == 1 else b""
+        entries = (field(3, field(1, key) + field(2, data) + field(3, content_type.encode()) + pairs) for key in (b"1", b"2"))
+        bulk = field(1, b"bus") + field(2, b"carts") + b"".join(entries)
+        for method, request in {"PublishEvent": message, "BulkPublishEvent": bulk}.items():
+            path = f"/dapr.proto.runtime.v1.Dapr/{method}"
+            seeds["dapr"][f"{method}-{name}"] = post(path, "application/grpc", frame(0, request))
+
+
+def of_grpc_web(seeds):
+    """One frame, in binary and in base64, whole and in parts that are padded each."""
+    attributes = {f"ce-{name}": EVENT[name] for name in ("specversion", "id", "source", "type")}
+    request = field(1, b"projects/shop/topics/carts") + field(2, pubsub_message(b"data", attributes))
+    mapping = {"topic": "projects/shop/topics/carts", "messages": [{"data": encode(b"data"), "attributes": attributes}]}
+    trailers = frame(0x80, b"grpc-status: 0\r\n")
+    for codec, message in {"": request, "+proto": request, "+json": text(mapping)}.items():
+        for flag, content in {0: message, 1: gzip.compress(message, mtime=0)}.items():
+            whole = frame(flag, content)
+            parts = (whole[:1], whole[1:5], whole[5:])
+            bodies = {"": whole, "-text": encode(whole).encode(), "-text parts": "".join(map(encode, parts)).encode(), " trailers": whole + trailers}
+            for form, sent in bodies.items():
+                content_type = "application/grpc-web" + form.split(" ")[0] + codec
+                seeds["grpc_web"][f"{form}{codec}-{flag}"] = post("/", content_type, sent, ("grpc-encoding", "gzip"))
+
+
+def of_services(seeds):
+    """Messages of the service that the policy of the cases describes, and definitions with a message each."""
+    policy = json.loads((CASES / "policy.json").read_text())
+    known = next(route["grpc"]["descriptors"] for route in policy["routes"] if "grpc" in route)
+    item = field(1, b"com.shop.A") + field(2, b"1") + field(3, b"/s") + field(4, b"{}")
+    mapping = {"topic": "carts", "items": [{"kind": "com.shop.A", "id": "1", "origin": "/s", "body": "e30="}]}
+    request = field(1, b"carts") + field(2, item) * 2
+    seeds["service"] |= {"proto": request, "json": text(mapping), "one": field(2, item), "none": field(1, b"carts")}
+
+    def member(number, name, kind, label=1, of="", oneof=None):
+        """A `FieldDescriptorProto`."""
+        message = field(1, name.encode()) + bytes([3 << 3, number, 4 << 3, label, 5 << 3, kind]) + (field(6, of.encode()) if of else b"")
+        return field(2, message + (b"" if oneof is None else bytes([9 << 3, oneof])))
+
+    entry = field(3, field(1, b"MEntry") + member(1, "key", 9) + member(2, "value", 3) + field(7, b"\x38\x01"))
+    one = field(1, b"A") + member(1, "t", 9) + member(2, "n", 3) + member(3, "m", 11, 3, ".p.A.MEntry") + member(4, "a", 11, 1, ".p.A")
+    one += member(5, "x", 9, oneof=0) + member(6, "y", 17, oneof=0) + member(7, "f", 2, 3) + member(9, "b", 12) + entry + field(8, field(1, b"o"))
+    many = field(1, b"B") + member(1, "list", 11, 3, ".p.A") + member(2, "t", 9)
+    small = field(1, field(1, b"p.proto") + field(2, b"p") + field(4, one) + field(4, many) + field(12, b"proto3"))
+    entries = field(3, field(1, b"k") + b"\x10\x01")
+    event = field(1, b"com.shop.A") + b"\x10\x07" + entries + field(4, field(1, b"inner")) + field(5, b"x") + field(7, bytes(8))
+    for names, message in {"p.A  t": event, "p.A  n": event, "p.A  a.t": event, "p.A a t": event, "p.B list t": field(1, event) * 2,
+                           "p.B list .t": field(1, event) + field(2, b"T")}.items():
+        seeds["descriptors"][names.replace(" ", "-")] = f"{names}\n{encode(small)}\n".encode() + message
+    seeds["descriptors"]["cases"] = f"shop.v1.PublishRequest items kind\n{known}\n".encode() + request
 
 
 def of_streams(seeds):
@@ -261,6 +335,11 @@ DICTIONARIES = {
     "token": JSON + TOKEN + ["."],
     "signatures": CALL + SIGNATURE,
     "dsse": CLOUDEVENT + ["dssematerial", "\n\n"],
+    "dapr": CLOUDEVENT + CALL + ["/v1.0/publish/", "bulk/", "?metadata.", "cloudevent.type", "cloudevent.id", "cloudevent.source", "rawPayload",
+                                 "entryId", "event", "contentType", "metadata", "PublishEvent", "BulkPublishEvent", "ce-", "application/xml"],
+    "grpc_web": CLOUDEVENT + CALL + ["-web", "-text", "+proto", "grpc-encoding: ", "ce-type", "AAAA", "=", "==", "gAAA", "messages"],
+    "service": JSON + ["topic", "items", "kind", "origin", "body", "com.shop.A", "\x0a", "\x12", "\x22"],
+    "descriptors": ["p.A", "p.B", "list", "a.t", ".t", " ", "\n", "google.protobuf.Timestamp", "CAES", "\x0a", "\x12", "\x1a"],
     "stream": ["com.shop.A", "/cart", "1.0", "\0\0\0\0"],
     "policy": JSON + POLICY,
     "inspect": CLOUDEVENT + CALL + SIGNATURE + TOKEN + ["authorization: Bearer ", "x-peer: ", "traceparent: "],
@@ -269,7 +348,7 @@ DICTIONARIES = {
 
 def main():
     seeds = {target: {} for target in DICTIONARIES}
-    for write in (of_cases, of_protocols, of_streams, of_tokens, of_signatures, of_altered_events, of_policies):
+    for write in (of_cases, of_protocols, of_dapr, of_grpc_web, of_services, of_streams, of_tokens, of_signatures, of_altered_events, of_policies):
         write(seeds)
     (HERE / "dictionaries").mkdir(exist_ok=True)
     for target, words in DICTIONARIES.items():

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::{Message, WRAPPED};
 use crate::budget::Budget;
 use crate::json;
-use crate::protocol::attributes::Found;
+use crate::protocol::attributes::{Found, check_text};
 use crate::protocol::cloudevents::percent_decode;
 use crate::protocol::protobuf::Value;
 use crate::protocol::{Data, Event, ProtocolError, malformed, repeated, shown};
@@ -131,6 +131,8 @@ impl<'a> Metadata<'a> {
         let [event_type, id, source, subject] = self.attributes.clone();
         let event_type = event_type.or(Some(Cow::Borrowed(WRAPPED)));
         let event = Found { event_type, id, source, subject, ..Found::default() }.event(data)?;
+        // A parameter's quoted value may hold anything that an attribute may not.
+        content_type.as_deref().map_or(Ok(()), |text| check_text("datacontenttype", text))?;
         Ok(Event { data_content_type: content_type, ..event })
     }
 }

@@ -371,3 +371,11 @@ fn a_request_is_read_strictly() {
     let event = on(&ANY, path, &[("content-type", "application/grpc+json")], &frame(0, json.as_bytes())).unwrap().remove(0);
     assert_eq!(event, publish("text/plain", &[("cloudevent.type", "t")], "x").unwrap());
 }
+
+#[test]
+fn a_control_character_in_the_content_type_of_what_dapr_wraps_is_refused() {
+    for content_type in ["text/plain;\tx=y", "text/plain;x=\"\u{7}\""] {
+        assert!(publish(content_type, &[], "data").is_err(), "{content_type:?}");
+    }
+    assert!(publish("text/plain; x=\"y\"", &[], "data").is_ok());
+}

@@ -5,4 +5,5 @@ pub mod call;
 pub mod crypto;
 pub mod event;
 pub mod json;
+pub mod messages;
 pub mod policy;
