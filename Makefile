@@ -1,7 +1,7 @@
 # What can be done here. `make help` lists it; CI calls the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm run test lint fuzz bench clean cli test-rust test-node test-envoy
+.PHONY: help wasm run test lint fuzz bench bench-memory clean cli test-rust test-node test-envoy
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -76,6 +76,9 @@ fuzz: $(if $(FUZZ_NIGHTLY),.envoy/nightly) .envoy/tools/fuzz $(FUZZ_DIR)/Cargo.l
 bench: wasm cli $(VENV)/ready ## requests/s, latency and CPU per call of Envoy with and without the filter (needs wrk)
 	$(CARGO) build --release --example read_only --target $(WASI) --no-default-features
 	@$(VENV)/bin/python tests/bench/bench.py $(ARGS)
+
+bench-memory: wasm cli $(VENV)/ready ## a million events and their replays over two workers, and a rate held for ten seconds
+	@$(VENV)/bin/python tests/bench/memory.py $(ARGS)
 
 clean: ## remove everything that was built or fetched
 	$(CARGO) clean
