@@ -23,6 +23,7 @@
 //! | `key` | a JWK into a key that is fit for use | - |
 //! | `call` | a call as the wire gave it | - |
 //! | `json` | bytes into JSON of one reading only | - |
+//! | `schema` | a JSON Schema into a compiled contract, and data into nothing or where it breaks it | `json` |
 //! | `crypto` | a key, bytes and a signature into nothing or an error: the one place that verifies | `key` |
 //! | `protocol` | a call into events | `call` `budget` `json` `time` |
 //! | `identity` | a token into a publisher | `call` `key` `crypto` `time` `json` |
@@ -93,5 +94,6 @@ pub mod key;
 pub mod policy;
 pub mod protocol;
 pub mod rules;
+pub mod schema;
 pub mod signature;
 pub mod time;
