@@ -3,7 +3,7 @@
 
 use super::decimal::{Decimal, Divisor};
 use super::equal::Constant;
-use super::model::{Arena, Bound, Contains, Counted, Demand, Id, Keyword, Members, Schema, Types};
+use super::model::{Arena, Bound, Contains, Counted, Demand, Dependent, Id, Keyword, Members, Schema, Types};
 use super::pattern::Pattern;
 use super::scan::{Found, Scan};
 use super::{Draft, Limits, Problem, SchemaError};
@@ -255,10 +255,12 @@ fn types(value: Value<'_, '_>) -> Read<Types> {
 
 /// A number that is short enough to be compared with at every event.
 fn number<'a>(value: Value<'_, 'a>) -> Read<&'a str> {
-    match value.kind() {
-        Kind::Number(written) if written.len() <= 400 => Ok(written),
-        _ => Err(NUMBER),
+    if let Kind::Number(written) = value.kind()
+        && written.len() <= 400
+    {
+        return Ok(written);
     }
+    Err(NUMBER)
 }
 
 fn size(value: Value<'_, '_>) -> Read<usize> {
@@ -266,10 +268,8 @@ fn size(value: Value<'_, '_>) -> Read<usize> {
 }
 
 fn unique(value: Value<'_, '_>) -> Read<Option<Demand>> {
-    match value.kind() {
-        Kind::Bool(unique) => Ok(unique.then_some(Demand::UniqueItems)),
-        _ => Err(Problem::Type("true or false")),
-    }
+    let Kind::Bool(unique) = value.kind() else { return Err(Problem::Type("true or false")) };
+    Ok(unique.then_some(Demand::UniqueItems))
 }
 
 fn required(value: Value<'_, '_>) -> Read<Vec<(Box<str>, usize)>> {
@@ -283,7 +283,7 @@ fn required(value: Value<'_, '_>) -> Read<Vec<(Box<str>, usize)>> {
 }
 
 /// The names that others need; with `all`, nothing else may be among them.
-fn dependent_names(value: Value<'_, '_>, all: bool) -> Read<Vec<(Box<str>, Vec<Box<str>>)>> {
+fn dependent_names(value: Value<'_, '_>, all: bool) -> Read<Vec<Dependent>> {
     let mut dependent = Vec::new();
     for (name, needed) in value.members().ok_or(Problem::Type("an object"))? {
         if all || needed.items().is_some() {

@@ -70,7 +70,7 @@ impl<'a> Decimal<'a> {
         };
         let modulus = u128::from(divisor.digits);
         let digits = self.digits().fold(0_u128, |rest, digit| (rest * 10 + u128::from(digit - b'0')) % modulus);
-        digits * power_of_ten(power, modulus) % modulus == 0
+        (digits * power_of_ten(power, modulus)).is_multiple_of(modulus)
     }
 
     /// The number in the one form that equal numbers share.

@@ -27,6 +27,9 @@ pub(super) struct Schema {
     pub(super) keywords: Vec<Keyword>,
 }
 
+/// A name, and the names that must be there where it is.
+pub(super) type Dependent = (Box<str>, Vec<Box<str>>);
+
 /// What a schema demands, with the name of the keyword.
 #[derive(Debug)]
 pub(super) struct Keyword {
@@ -65,7 +68,7 @@ pub(super) enum Demand {
     Required(Vec<(Box<str>, usize)>),
     Members(Members),
     PropertyNames(Id),
-    DependentRequired(Vec<(Box<str>, Vec<Box<str>>)>),
+    DependentRequired(Vec<Dependent>),
     DependentSchemas(Vec<(Box<str>, Id)>),
     AllOf(Vec<Id>),
     AnyOf(Vec<Id>),

@@ -76,6 +76,10 @@ impl<'s> Scan<'s> {
         if self.found.len() >= limits.schemas {
             return self.error(&found, "", Problem::TooMany { limit: limits.schemas });
         }
+        // A reference led here before what is around it was looked at.
+        if self.id_of(found.value).is_some() {
+            return;
+        }
         let is_object = found.value.members().is_some();
         if !is_object && !matches!(found.value.raw(), "true" | "false") {
             return self.error(&found, "", Problem::Type("a schema (an object or a boolean)"));

@@ -1,8 +1,7 @@
 //! The keywords of arrays.
 
-use super::{Applied, Checked, Checker, Stop};
+use super::{Applied, Checked, Checker};
 use crate::json::Value;
-use crate::schema::Broken;
 use crate::schema::equal;
 use crate::schema::model::{Contains, Id};
 use crate::schema::place::Path;
@@ -16,7 +15,7 @@ impl<'c> Checker<'c> {
         let mut forms = Vec::new();
         for item in items {
             let form = equal::form(item, self.limits.depth);
-            forms.push(form.ok_or(Stop::Over(Broken::TooDeep { limit: self.limits.depth }))?);
+            forms.push(form.ok_or(self.too_deep())?);
         }
         forms.sort_unstable();
         let twice = forms.windows(2).any(|pair| matches!(pair, [one, other] if one == other));

@@ -35,7 +35,7 @@ impl Checker<'_> {
     }
 
     fn closed_below(&mut self, known: &Known, value: Value<'_, '_>, path: Path<'_>) -> Checked {
-        self.depth = self.depth.checked_sub(1).ok_or(Stop::Over(Broken::TooDeep { limit: self.limits.depth }))?;
+        self.depth = self.depth.checked_sub(1).ok_or(self.too_deep())?;
         for (index, item) in value.items().into_iter().flatten().enumerate() {
             self.closed_below(known, item, Path::Item(&path, index))?;
         }

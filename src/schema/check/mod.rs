@@ -4,14 +4,13 @@
 mod array;
 mod closed;
 mod object;
+mod scalar;
 
-use super::decimal::Decimal;
-use super::model::{Arena, Bound, Counted, Demand, Id, Keyword, Types};
-use super::pattern::Pattern;
+use super::model::{Arena, Demand, Id, Keyword};
 use super::place::{self, Path};
 use super::scan::address;
 use super::{Broken, Limits, UnknownFields};
-use crate::json::{Kind, Value};
+use crate::json::Value;
 
 /// Bytes of a place in the data that are named.
 const NAMED: usize = 256;
@@ -90,7 +89,7 @@ impl<'c> Checker<'c> {
         let arena = self.arena;
         let Some(schema) = arena.schemas.get(id) else { return Err(self.too_dear()) };
         self.spend(1)?;
-        self.depth = self.depth.checked_sub(1).ok_or(Stop::Over(Broken::TooDeep { limit: self.limits.depth }))?;
+        self.depth = self.depth.checked_sub(1).ok_or(self.too_deep())?;
         let enters = arena.dynamic && self.scope.last() != Some(&schema.resource);
         let asks = schema
             .keywords
@@ -116,37 +115,12 @@ impl<'c> Checker<'c> {
         match &applied.keyword.demand {
             Demand::Nothing => self.broken(applied),
             Demand::Type(types) => self.demand(types.allow_value(value), applied),
-            Demand::Const(constant) => {
-                let is = self.is(constant, value)?;
-                self.demand(is, applied)
-            }
-            Demand::Enum(constants) => {
-                for constant in constants {
-                    if self.is(constant, value)? {
-                        return Ok(());
-                    }
-                }
-                self.broken(applied)
-            }
+            Demand::Const(constant) => self.one_of_these(std::slice::from_ref(constant), value, applied),
+            Demand::Enum(constants) => self.one_of_these(constants, value, applied),
             Demand::Number { bound, limit } => self.bound(*bound, limit, value, applied),
-            Demand::MultipleOf(divisor) => match value.kind() {
-                Kind::Number(written) => {
-                    self.spend(written.len() / 8)?;
-                    self.demand(Decimal::of(written).is_multiple_of(*divisor), applied)
-                }
-                _ => Ok(()),
-            },
-            Demand::Count { of, bound, limit } => match self.count(*of, value)? {
-                Some(count) => self.demand(bound.allows(count.cmp(limit)), applied),
-                None => Ok(()),
-            },
-            Demand::Pattern(pattern) => match value.as_str() {
-                Some(text) => {
-                    let matches = self.matches(pattern, &text)?;
-                    self.demand(matches, applied)
-                }
-                None => Ok(()),
-            },
+            Demand::MultipleOf(divisor) => self.multiple_of(*divisor, value, applied),
+            Demand::Count { of, bound, limit } => self.counted(*of, *bound, *limit, value, applied),
+            Demand::Pattern(pattern) => self.pattern(pattern, value, applied),
             Demand::UniqueItems => self.unique_items(value, applied),
             Demand::PrefixItems(ids) => self.prefix_items(ids, value, applied),
             Demand::Items { from, schema } => self.items(*from, *schema, value, applied),
@@ -161,12 +135,7 @@ impl<'c> Checker<'c> {
             Demand::AllOf(ids) => ids.iter().try_for_each(|id| self.apply(*id, value, applied.path)),
             Demand::AnyOf(ids) => self.any_of(ids, value, applied),
             Demand::OneOf(ids) => self.one_of(ids, value, applied),
-            Demand::Not(id) => {
-                let since = self.marks.len();
-                let holds = self.holds(*id, value, applied.path)?;
-                self.marks.truncate(since);
-                self.demand(!holds, applied)
-            }
+            Demand::Not(id) => self.not(*id, value, applied),
             Demand::If { condition, then, otherwise } => {
                 let branch = if self.holds(*condition, value, applied.path)? { then } else { otherwise };
                 branch.map_or(Ok(()), |id| self.apply(id, value, applied.path))
@@ -183,7 +152,6 @@ impl<'c> Checker<'c> {
     /// Whether a schema holds, whatever breaks it; what it evaluated counts only if it does.
     fn holds(&mut self, id: Id, value: Value<'_, '_>, path: Path<'_>) -> Result<bool, Stop> {
         let since = self.marks.len();
-        let (depth, tracking, scope) = (self.depth, self.tracking, self.scope.len());
         self.quiet += 1;
         let checked = self.apply(id, value, path);
         self.quiet -= 1;
@@ -192,8 +160,6 @@ impl<'c> Checker<'c> {
             Err(Stop::Over(broken)) => Err(Stop::Over(broken)),
             Err(Stop::Fails | Stop::Broken(_)) => {
                 self.marks.truncate(since);
-                self.scope.truncate(scope);
-                (self.depth, self.tracking) = (depth, tracking);
                 Ok(false)
             }
         }
@@ -236,34 +202,20 @@ impl<'c> Checker<'c> {
         self.demand(held == 1, applied)
     }
 
-    fn bound(&mut self, bound: Bound, limit: &str, value: Value<'_, '_>, applied: Applied<'c, '_>) -> Checked {
-        let Kind::Number(written) = value.kind() else { return Ok(()) };
-        self.spend(written.len() / 8)?;
-        self.demand(bound.allows(Decimal::of(written).cmp(Decimal::of(limit))), applied)
-    }
-
-    fn count(&mut self, counted: Counted, value: Value<'_, '_>) -> Result<Option<usize>, Stop> {
-        let count = match counted {
-            Counted::Characters => value.as_str().map(|text| text.chars().count()),
-            Counted::Items => value.items().map(Iterator::count),
-            Counted::Members => value.members().map(Iterator::count),
-        };
-        self.spend(if counted == Counted::Characters { value.raw().len() / 8 } else { count.unwrap_or(0) })?;
-        Ok(count)
-    }
-
-    fn is(&mut self, constant: &super::equal::Constant, value: Value<'_, '_>) -> Result<bool, Stop> {
-        self.spend(1 + value.raw().len() / 8)?;
-        constant.is(value, self.limits.depth).ok_or(Stop::Over(Broken::TooDeep { limit: self.limits.depth }))
-    }
-
-    fn matches(&mut self, pattern: &Pattern, text: &str) -> Result<bool, Stop> {
-        pattern.matches(text, &mut self.fuel).ok_or(Stop::Over(Broken::TooDear { limit: self.limits.steps }))
+    fn not(&mut self, id: Id, value: Value<'_, '_>, applied: Applied<'c, '_>) -> Checked {
+        let since = self.marks.len();
+        let holds = self.holds(id, value, applied.path)?;
+        self.marks.truncate(since);
+        self.demand(!holds, applied)
     }
 
     fn spend(&mut self, steps: usize) -> Checked {
         self.fuel = self.fuel.checked_sub(steps).ok_or(self.too_dear())?;
         Ok(())
+    }
+
+    fn too_deep(&self) -> Stop {
+        Stop::Over(Broken::TooDeep { limit: self.limits.depth })
     }
 
     fn too_dear(&self) -> Stop {
@@ -306,18 +258,5 @@ impl<'c> Checker<'c> {
         let document = self.arena.documents.get(schema.document).map(|name| name.to_string()).unwrap_or_default();
         let pointer = if keyword.is_empty() { schema.pointer.to_string() } else { place::below(&schema.pointer, keyword) };
         (document, pointer)
-    }
-}
-
-impl Types {
-    fn allow_value(self, value: Value<'_, '_>) -> bool {
-        match value.kind() {
-            Kind::Null => self.null,
-            Kind::Bool(_) => self.boolean,
-            Kind::Number(written) => self.number || (self.integer && Decimal::of(written).is_integer()),
-            Kind::String(_) => self.string,
-            Kind::Array => self.array,
-            Kind::Object => self.object,
-        }
     }
 }

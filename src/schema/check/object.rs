@@ -3,7 +3,7 @@
 
 use super::{Applied, Checked, Checker, Mark};
 use crate::json::Value;
-use crate::schema::model::{Id, Members};
+use crate::schema::model::{Dependent, Id, Members};
 use crate::schema::place::Path;
 use crate::schema::scan::address;
 
@@ -11,7 +11,7 @@ impl<'c> Checker<'c> {
     pub(super) fn members(&mut self, members: &Members, value: Value<'_, '_>, applied: Applied<'c, '_>) -> Checked {
         let Some(there) = value.members() else { return Ok(()) };
         for (name, member) in there {
-            self.spend(1)?;
+            self.spend(1 + name.len() / 8)?;
             let path = Path::Member(&applied.path, &name);
             let mut known = false;
             if let Some(id) = find(&members.named, &name) {
@@ -39,7 +39,7 @@ impl<'c> Checker<'c> {
         let Some(there) = value.members() else { return Ok(()) };
         let mut missing = names.len();
         for (name, _) in there {
-            self.spend(1)?;
+            self.spend(1 + name.len() / 8)?;
             missing -= usize::from(find(names, &name).is_some());
         }
         if missing == 0 {
@@ -67,7 +67,7 @@ impl<'c> Checker<'c> {
 
     pub(super) fn dependent_required(
         &mut self,
-        dependent: &[(Box<str>, Vec<Box<str>>)],
+        dependent: &[Dependent],
         value: Value<'_, '_>,
         applied: Applied<'c, '_>,
     ) -> Checked {
@@ -113,7 +113,7 @@ impl<'c> Checker<'c> {
         let Some(mut members) = value.members() else { return Ok(false) };
         let mut passed = 0;
         let found = members.any(|(there, _)| {
-            passed += 1;
+            passed += 1 + there.len() / 8;
             there == name
         });
         self.spend(passed)?;

@@ -40,7 +40,8 @@ impl Pattern {
     /// Whether the pattern matches somewhere in a text; `None` where `fuel` does not last.
     pub(super) fn matches(&self, text: &str, fuel: &mut Fuel) -> Option<bool> {
         let steps = self.program.steps();
-        let mut threads = Threads { steps, running: Vec::new(), seen: vec![0; steps.len()], turn: 0, open: Vec::new() };
+        let mut threads = Threads { steps, running: Vec::new(), seen: vec![0; steps.len()], turn: 0, cost: 0, open: Vec::new() };
+        *fuel = fuel.checked_sub(steps.len() / 8)?;
         let mut next = Vec::new();
         let mut before = None;
         let mut rest = text.chars();
@@ -48,13 +49,14 @@ impl Pattern {
             let after = rest.next();
             // The threads that wait at this place: those that came here, and one that starts here.
             threads.turn += 1;
+            threads.cost = 1;
             let here = Place { before, after };
             let arrived = std::mem::take(&mut next);
             let mut found = false;
             for step in arrived.iter().copied().chain([0]) {
                 found |= threads.follow(step, here);
             }
-            *fuel = fuel.checked_sub(1 + threads.running.len())?;
+            *fuel = fuel.checked_sub(threads.cost)?;
             if found {
                 return Some(true);
             }
@@ -85,6 +87,8 @@ struct Threads<'p> {
     /// The turn in which a step was last reached, so that it is reached once in each.
     seen: Vec<usize>,
     turn: usize,
+    /// What this turn takes.
+    cost: usize,
     open: Vec<usize>,
 }
 
@@ -98,8 +102,12 @@ impl Threads<'_> {
             if std::mem::replace(seen, self.turn) == self.turn {
                 continue;
             }
+            self.cost += 1;
             match step {
-                Step::Char(class) => self.running.push((at + 1, class)),
+                Step::Char(class) => {
+                    self.cost += class.parts.len();
+                    self.running.push((at + 1, class));
+                }
                 Step::Either(one, other) => self.open.extend([*one, *other]),
                 Step::Go(to) => self.open.push(*to),
                 Step::Assert(assertion) => {

@@ -3,6 +3,7 @@
 
 use std::iter::Peekable;
 use std::str::Chars;
+use std::sync::Arc;
 
 use super::class::{Class, Part, Set};
 
@@ -37,7 +38,7 @@ pub enum PatternError {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Node {
-    Class(Class),
+    Class(Arc<Class>),
     Assertion(Assertion),
     Sequence(Vec<Node>),
     Choice(Vec<Node>),
@@ -87,9 +88,9 @@ impl Parser<'_> {
         Ok(match char {
             '^' => Node::Assertion(Assertion::Start),
             '$' => Node::Assertion(Assertion::End),
-            '.' => Node::Class(Class { negated: true, parts: vec![Part::Set(Set::LineEnd)] }),
+            '.' => class(Class { negated: true, parts: vec![Part::Set(Set::LineEnd)] }),
             '(' => self.group()?,
-            '[' => Node::Class(self.class()?),
+            '[' => class(self.class()?),
             '\\' => self.escape()?,
             '*' | '+' | '?' => return Err(PatternError::Syntax("a repetition of nothing")),
             '{' | '}' | ']' => return Err(PatternError::Syntax("a brace or bracket without its other half; escape it")),
@@ -169,7 +170,7 @@ impl Parser<'_> {
             'b' => Node::Assertion(Assertion::WordEdge),
             'B' => Node::Assertion(Assertion::NoWordEdge),
             '1'..='9' | 'k' => return Err(PatternError::Unsupported("backreferences")),
-            char => Node::Class(Class::of(self.class_escape(char)?)),
+            char => class(Class::of(self.class_escape(char)?)),
         })
     }
 
@@ -281,7 +282,11 @@ impl Parser<'_> {
 }
 
 fn literal(char: char) -> Node {
-    Node::Class(Class::of(Part::Range(char, char)))
+    class(Class::of(Part::Range(char, char)))
+}
+
+fn class(class: Class) -> Node {
+    Node::Class(Arc::new(class))
 }
 
 fn range(first: &Part, last: &Part) -> Parsed<Part> {

@@ -1,5 +1,7 @@
 //! A syntax tree into a program: repetitions written out, choices as jumps.
 
+use std::sync::Arc;
+
 use super::STEPS;
 use super::class::{Class, is_word};
 use super::parse::{Assertion, Node};
@@ -7,7 +9,7 @@ use super::parse::{Assertion, Node};
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     /// One character of a class; goes on behind it.
-    Char(Class),
+    Char(Arc<Class>),
     /// Goes on at both.
     Either(usize, usize),
     Go(usize),
@@ -52,7 +54,7 @@ impl Program {
 
     fn write(&mut self, node: &Node) -> Option<()> {
         match node {
-            Node::Class(class) => self.push(Step::Char(class.clone())).map(|_| ()),
+            Node::Class(class) => self.push(Step::Char(Arc::clone(class))).map(|_| ()),
             Node::Assertion(assertion) => self.push(Step::Assert(*assertion)).map(|_| ()),
             Node::Sequence(nodes) => nodes.iter().try_for_each(|node| self.write(node)),
             Node::Choice(nodes) => self.choice(nodes),
