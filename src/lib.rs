@@ -23,6 +23,7 @@
 //! | `key` | a JWK into a key that is fit for use | - |
 //! | `call` | a call as the wire gave it | - |
 //! | `json` | bytes into JSON of one reading only | - |
+//! | `schema` | a JSON Schema into a compiled contract, and data into nothing or where it breaks it | `json` |
 //! | `crypto` | a key, bytes and a signature into nothing or an error: the one place that verifies | `key` |
 //! | `ledger` | what was published before, into nothing or why an event may not pass | `crypto` `time` |
 //! | `protocol` | a call into events | `call` `budget` `json` `time` |
@@ -96,5 +97,6 @@ pub mod ledger;
 pub mod policy;
 pub mod protocol;
 pub mod rules;
+pub mod schema;
 pub mod signature;
 pub mod time;

@@ -262,6 +262,12 @@ impl<'d, 'a> Value<'d, 'a> {
         Some(std::iter::from_fn(move || Some((children.next()?.as_str()?, children.next()?))))
     }
 
+    /// The keys as values of their own, where this is an object.
+    #[must_use]
+    pub fn names(self) -> Option<impl Iterator<Item = Value<'d, 'a>>> {
+        (self.node.shape == Shape::Object).then(|| self.children().step_by(2))
+    }
+
     /// The member of that name, where this is an object that has one.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Value<'d, 'a>> {

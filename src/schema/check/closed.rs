@@ -1,0 +1,72 @@
+//! What was evaluated, and what was not.
+
+use super::{Checked, Checker, Mark, NAMED, Stop};
+use crate::json::Value;
+use crate::schema::Broken;
+use crate::schema::model::Id;
+use crate::schema::place::Path;
+use crate::schema::scan::address;
+
+/// The marks of a check that has held, sorted.
+struct Known {
+    evaluated: Vec<usize>,
+    described: Vec<(usize, Id)>,
+}
+
+impl Checker<'_> {
+    /// The addresses of what was evaluated since a mark, sorted.
+    pub(super) fn evaluated(&mut self, since: usize) -> Result<Vec<usize>, Stop> {
+        let marks = self.marks.get(since..).unwrap_or_default();
+        let mut evaluated: Vec<usize> = marks.iter().filter_map(|mark| mark.evaluated()).collect();
+        evaluated.sort_unstable();
+        self.spend(evaluated.len())?;
+        Ok(evaluated)
+    }
+
+    /// No member that nothing evaluated, in an object that is described.
+    pub(super) fn closed(&mut self, data: Value<'_, '_>) -> Checked {
+        if !self.refuses {
+            return Ok(());
+        }
+        let mut described: Vec<(usize, Id)> = self.marks.iter().filter_map(|mark| mark.described()).collect();
+        described.sort_unstable();
+        let known = Known { evaluated: self.evaluated(0)?, described };
+        self.closed_below(&known, data, Path::Root)
+    }
+
+    fn closed_below(&mut self, known: &Known, value: Value<'_, '_>, path: Path<'_>) -> Checked {
+        self.depth = self.depth.checked_sub(1).ok_or(self.too_deep())?;
+        for (index, item) in value.items().into_iter().flatten().enumerate() {
+            self.closed_below(known, item, Path::Item(&path, index))?;
+        }
+        let first = known.described.partition_point(|(described, _)| *described < address(value));
+        let describes = known.described.get(first).filter(|(described, _)| *described == address(value)).map(|(_, id)| *id);
+        for (name, member) in value.members().into_iter().flatten() {
+            self.spend(1)?;
+            let path = Path::Member(&path, &name);
+            if let Some(id) = describes.filter(|_| known.evaluated.binary_search(&address(member)).is_err()) {
+                let (schema, keyword) = self.place(id, "properties");
+                return Err(Stop::Over(Broken::UnknownField { instance: path.pointer(NAMED), schema, keyword }));
+            }
+            self.closed_below(known, member, path)?;
+        }
+        self.depth += 1;
+        Ok(())
+    }
+}
+
+impl Mark {
+    fn evaluated(self) -> Option<usize> {
+        match self {
+            Self::Evaluated(address) => Some(address),
+            Self::Described(..) => None,
+        }
+    }
+
+    fn described(self) -> Option<(usize, Id)> {
+        match self {
+            Self::Evaluated(_) => None,
+            Self::Described(address, id) => Some((address, id)),
+        }
+    }
+}
