@@ -23,6 +23,7 @@
 //! | `key` | a JWK into a key that is fit for use | - |
 //! | `call` | a call as the wire gave it | - |
 //! | `json` | bytes into JSON of one reading only | - |
+//! | `cel` | the text of a condition into a checked program, and that into true, false or an error | `json` `time` |
 //! | `crypto` | a key, bytes and a signature into nothing or an error: the one place that verifies | `key` |
 //! | `protocol` | a call into events | `call` `budget` `json` `time` |
 //! | `identity` | a token into a publisher | `call` `key` `crypto` `time` `json` |
@@ -82,6 +83,7 @@
 pub mod audit;
 pub mod budget;
 pub mod call;
+pub mod cel;
 pub mod config;
 pub mod crypto;
 pub mod decision;
