@@ -24,6 +24,7 @@
 //! | `call` | a call as the wire gave it | - |
 //! | `json` | bytes into JSON of one reading only | - |
 //! | `schema` | a JSON Schema into a compiled contract, and data into nothing or where it breaks it | `json` |
+//! | `cel` | the text of a condition into a checked program, and that into true, false or an error | `json` `time` |
 //! | `crypto` | a key, bytes and a signature into nothing or an error: the one place that verifies | `key` |
 //! | `ledger` | what was published before, into nothing or why an event may not pass | `crypto` `time` |
 //! | `protocol` | a call into events | `call` `budget` `json` `time` |
@@ -85,6 +86,7 @@
 pub mod audit;
 pub mod budget;
 pub mod call;
+pub mod cel;
 pub mod config;
 pub mod crypto;
 pub mod decision;

@@ -118,19 +118,20 @@ fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
-struct CivilDate {
-    year: i64,
-    month: i64,
-    day: i64,
+/// A date in the proleptic Gregorian calendar; months and days are counted from one.
+pub(crate) struct CivilDate {
+    pub(crate) year: i64,
+    pub(crate) month: i64,
+    pub(crate) day: i64,
 }
 
 /// Seconds since midnight.
 struct CivilTime(i64);
 
 impl CivilDate {
-    /// Days since 1970-01-01 of a date in the proleptic Gregorian calendar: the era arithmetic of H. Hinnant,
+    /// Days since 1970-01-01: the era arithmetic of H. Hinnant,
     /// "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
-    fn to_days(&self) -> i64 {
+    pub(crate) fn to_days(&self) -> i64 {
         let year = if self.month <= 2 { self.year - 1 } else { self.year };
         let era = year.div_euclid(400);
         let year_of_era = year.rem_euclid(400);
@@ -139,7 +140,7 @@ impl CivilDate {
     }
 
     /// The same source, `civil_from_days`.
-    fn from_days(days: i64) -> Self {
+    pub(crate) fn from_days(days: i64) -> Self {
         let shifted = days + 719_468;
         let era = shifted.div_euclid(146_097);
         let day_of_era = shifted.rem_euclid(146_097);
@@ -223,6 +224,12 @@ impl Scanner<'_> {
 }
 
 fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    let (seconds, fraction) = unix_time_of(text)?;
+    Some(Timestamp(Timestamp::from_unix_seconds(seconds)?.0.checked_add(fraction)?))
+}
+
+/// Seconds since the Unix epoch and nanoseconds after them, of a date and time of RFC 3339 in any of the years 0000 to 9999.
+pub(crate) fn unix_time_of(text: &str) -> Option<(i64, i64)> {
     let mut scanner = Scanner(text.as_bytes());
     let year = scanner.number(4, 0..=9999)?;
     scanner.expect(b'-')?;
@@ -241,8 +248,7 @@ fn parse_rfc3339(text: &str) -> Option<Timestamp> {
         return None;
     }
     let days = CivilDate { year, month, day }.to_days();
-    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset;
-    Some(Timestamp(Timestamp::from_unix_seconds(seconds)?.0.checked_add(fraction)?))
+    Some((days * 86_400 + hour * 3600 + minute * 60 + second - offset, fraction))
 }
 
 fn days_in(year: i64, month: i64) -> i64 {

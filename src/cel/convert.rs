@@ -1,0 +1,141 @@
+//! Conversions between the types of the language (language definition, "Type Conversions"). None of them rounds an integer or wraps
+//! around: what has no counterpart is an error.
+
+use super::error::Fault;
+use super::moment::{Duration, Moment};
+use super::value::{Bytes, Text, Value};
+
+/// Doubles are integers of that range where they lie between these: `int` has no 2^63, `uint` no 2^64.
+const INT_END: f64 = 9_223_372_036_854_775_808.0;
+const UINT_END: f64 = 18_446_744_073_709_551_616.0;
+
+type Converted<'a> = Result<Value<'a>, Fault>;
+
+pub(super) fn to_bool<'a>(value: Value<'a>) -> Converted<'a> {
+    match &value {
+        Value::Bool(_) => Ok(value),
+        Value::String(text) => match text.as_str() {
+            "true" | "True" | "TRUE" | "t" | "1" => Ok(Value::Bool(true)),
+            "false" | "False" | "FALSE" | "f" | "0" => Ok(Value::Bool(false)),
+            _ => Err(Fault::Conversion { to: "bool" }),
+        },
+        _ => Err(Fault::NoOverload { operation: "bool" }),
+    }
+}
+
+pub(super) fn to_int<'a>(value: Value<'a>) -> Converted<'a> {
+    let int = match &value {
+        Value::Int(int) => *int,
+        Value::Uint(uint) => i64::try_from(*uint).map_err(|_| Fault::Overflow)?,
+        Value::Double(double) => int_of(*double).ok_or(Fault::Overflow)?,
+        Value::String(text) => text.as_str().parse().map_err(|_| Fault::Conversion { to: "int" })?,
+        Value::Timestamp(moment) => moment.unix_seconds(),
+        Value::Duration(Duration(nanos)) => *nanos / 1_000_000_000,
+        _ => return Err(Fault::NoOverload { operation: "int" }),
+    };
+    Ok(Value::Int(int))
+}
+
+pub(super) fn to_uint<'a>(value: Value<'a>) -> Converted<'a> {
+    let uint = match &value {
+        Value::Uint(uint) => *uint,
+        Value::Int(int) => u64::try_from(*int).map_err(|_| Fault::Overflow)?,
+        Value::Double(double) => uint_of(*double).ok_or(Fault::Overflow)?,
+        Value::String(text) => text.as_str().parse().map_err(|_| Fault::Conversion { to: "uint" })?,
+        _ => return Err(Fault::NoOverload { operation: "uint" }),
+    };
+    Ok(Value::Uint(uint))
+}
+
+pub(super) fn to_double<'a>(value: Value<'a>) -> Converted<'a> {
+    let double = match &value {
+        Value::Double(double) => *double,
+        Value::Int(int) => double_of_int(*int),
+        Value::Uint(uint) => double_of_uint(*uint),
+        Value::String(text) => text.as_str().parse().map_err(|_| Fault::Conversion { to: "double" })?,
+        _ => return Err(Fault::NoOverload { operation: "double" }),
+    };
+    Ok(Value::Double(double))
+}
+
+pub(super) fn to_string<'a>(value: Value<'a>) -> Converted<'a> {
+    Ok(Value::from(match &value {
+        Value::String(_) => return Ok(value),
+        Value::Bool(bool) => bool.to_string(),
+        Value::Int(int) => int.to_string(),
+        Value::Uint(uint) => uint.to_string(),
+        Value::Double(double) => double.to_string(),
+        Value::Bytes(bytes) => return text_of(bytes),
+        Value::Timestamp(moment) => moment.to_string(),
+        Value::Duration(duration) => duration.to_string(),
+        _ => return Err(Fault::NoOverload { operation: "string" }),
+    }))
+}
+
+fn text_of<'a>(bytes: &Bytes<'a>) -> Converted<'a> {
+    let invalid = |_| Fault::Conversion { to: "string: not UTF-8" };
+    Ok(Value::String(match bytes {
+        Bytes::Borrowed(bytes) => Text::Borrowed(std::str::from_utf8(bytes).map_err(invalid)?),
+        Bytes::Shared(bytes) => Text::Shared(std::str::from_utf8(bytes).map_err(invalid)?.into()),
+    }))
+}
+
+pub(super) fn to_bytes<'a>(value: Value<'a>) -> Converted<'a> {
+    Ok(Value::Bytes(match value {
+        Value::Bytes(bytes) => bytes,
+        Value::String(Text::Borrowed(text)) => Bytes::Borrowed(text.as_bytes()),
+        Value::String(Text::Shared(text)) => Bytes::Shared(text.into()),
+        _ => return Err(Fault::NoOverload { operation: "bytes" }),
+    }))
+}
+
+pub(super) fn to_timestamp<'a>(value: Value<'a>) -> Converted<'a> {
+    let moment = match &value {
+        Value::Timestamp(_) => return Ok(value),
+        Value::Int(seconds) => Moment::from_unix(*seconds, 0).ok_or(Fault::Overflow)?,
+        Value::String(text) => Moment::parse(text.as_str()).ok_or(Fault::Conversion { to: "timestamp" })?,
+        _ => return Err(Fault::NoOverload { operation: "timestamp" }),
+    };
+    Ok(Value::Timestamp(moment))
+}
+
+pub(super) fn to_duration<'a>(value: Value<'a>) -> Converted<'a> {
+    let duration = match &value {
+        Value::Duration(_) => return Ok(value),
+        Value::Int(seconds) => Duration(seconds.checked_mul(1_000_000_000).ok_or(Fault::Overflow)?),
+        Value::String(text) => Duration::parse(text.as_str()).ok_or(Fault::Conversion { to: "duration" })?,
+        _ => return Err(Fault::NoOverload { operation: "duration" }),
+    };
+    Ok(Value::Duration(duration))
+}
+
+/// The integer towards zero; the least `int` is out of range, as in the conformance cases.
+#[expect(clippy::as_conversions, reason = "there is no other conversion of a double; the range is checked")]
+fn int_of(double: f64) -> Option<i64> {
+    (double > -INT_END && double < INT_END).then_some(double as i64)
+}
+
+#[expect(clippy::as_conversions, reason = "there is no other conversion of a double; the range is checked")]
+fn uint_of(double: f64) -> Option<u64> {
+    (double > -1.0 && double < UINT_END).then_some(double as u64)
+}
+
+#[expect(clippy::as_conversions, reason = "to the nearest double, as the language has it")]
+const fn double_of_int(int: i64) -> f64 {
+    int as f64
+}
+
+#[expect(clippy::as_conversions, reason = "to the nearest double, as the language has it")]
+const fn double_of_uint(uint: u64) -> f64 {
+    uint as f64
+}
+
+/// The index that a number is, where it is a whole one.
+pub(super) fn to_index(value: &Value<'_>) -> Option<usize> {
+    match value {
+        Value::Int(int) => usize::try_from(*int).ok(),
+        Value::Uint(uint) => usize::try_from(*uint).ok(),
+        Value::Double(double) if double.fract() == 0.0 => usize::try_from(int_of(*double)?).ok(),
+        _ => None,
+    }
+}
