@@ -122,6 +122,8 @@ codes! {
     RULE_PEER = "rule.peer", 403, 7, "the publisher may, but not from this peer";
     RULE_TOPIC = "rule.topic", 403, 7, "this type may not go to this topic";
     RULE_SOURCE = "rule.source", 403, 7, "this type may not come from this source";
+    RULE_SCHEMA = "rule.schema", 422, 3, "the data breaks its schema";
+    RULE_CONDITION = "rule.condition", 403, 7, "a condition is false, or cannot be evaluated";
     REPLAY_STALE = "replay.stale", 400, 9, "the event's time is outside the window";
     ORDER_REGRESSION = "order.regression", 409, 9, "a sequence number that is not after the last one";
     ORDER_GAP = "order.gap", 409, 9, "a sequence number that does not follow the last one, where none may be missing";
@@ -175,6 +177,8 @@ impl Refusal {
                 Violation::Peer { .. } => Code::RULE_PEER,
                 Violation::Topic { .. } => Code::RULE_TOPIC,
                 Violation::Source { .. } => Code::RULE_SOURCE,
+                Violation::NotJson | Violation::DataSchema { .. } | Violation::Schema(_) => Code::RULE_SCHEMA,
+                Violation::Condition { .. } | Violation::NoCondition { .. } => Code::RULE_CONDITION,
                 Violation::Absent(_) => Code::EVENT_MISSING_ATTRIBUTE,
                 Violation::NotANumber { .. } => Code::EVENT_MALFORMED,
                 Violation::NoNonce => Code::SIGNATURE_MISSING,

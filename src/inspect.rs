@@ -10,6 +10,7 @@ use crate::ledger::{self, Ending, Grant, Store};
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
+use crate::rules::condition;
 use crate::rules::memory::{self, Facts};
 use crate::rules::{self, Mode, Rule, Violation};
 use crate::signature::{self, Scheme, SignatureError, VerifiedSignature};
@@ -373,7 +374,7 @@ impl CallStage<'_> {
         let evidence = self.evidence(rule, event, signed);
         let (signatures, publisher, refusal) = match evidence {
             Ok((signatures, publisher)) => {
-                let refusal = self.check(rule, event, publisher.as_ref()).err().map(Refusal::from);
+                let refusal = self.check(rule, event, publisher.as_ref(), &signatures).err().map(Refusal::from);
                 (signatures, publisher, refusal)
             }
             Err(error) => (Vec::new(), None, Some(error.into())),
@@ -402,9 +403,27 @@ impl CallStage<'_> {
         Ok((signatures, publisher))
     }
 
-    fn check(&self, rule: Option<&Rule>, event: &Event<'_>, publisher: Option<&Publisher>) -> Result<(), Violation> {
+    fn check(
+        &self,
+        rule: Option<&Rule>,
+        event: &Event<'_>,
+        publisher: Option<&Publisher>,
+        signatures: &[VerifiedSignature],
+    ) -> Result<(), Violation> {
         let rule = rule.ok_or_else(|| Violation::unknown_type(&event.event_type))?;
-        rules::check(rule, event, publisher, self.opened.peer.as_ref())
+        let Opened { head, peer, .. } = self.opened;
+        rules::check(rule, event, publisher, peer.as_ref())?;
+        let facts = condition::Facts {
+            event,
+            publisher,
+            peer: peer.as_ref(),
+            signatures,
+            route: &self.route.name,
+            head,
+            now: self.means.now,
+            depth: self.policy.budget.depth,
+        };
+        rules::check_content(rule, &facts)
     }
 
     /// A call is refused whole if any of its events is.

@@ -1,3 +1,4 @@
+mod contract;
 mod memory;
 mod protocols;
 
@@ -271,8 +272,6 @@ fn every_error_names_its_place() {
         ("/events/0/signature", json!({"required": true, "schemes": ["pgp"]}), "events[0].signature.schemes[0]: `pgp` is not one of `http-message`, `standard-webhooks`, `jws`, `dsse`"),
         ("/events/0/signature", json!({"required": false, "schemes": ["jws"]}), "events[0].signature.schemes: it means something only with `required: true`"),
         ("/events/0/mode", json!("off"), "events[0].mode: `off` is not one of `enforce` or `observe`"),
-        ("/events/0/schema", json!({}), "events[0].schema: not supported yet"),
-        ("/events/0/conditions", json!([]), "events[0].conditions: not supported yet"),
         // Limits.
         ("/limits", json!({"body": "64KB"}), "limits.body: not a size: a whole number of bytes, or a text as in `64KiB` or `1MiB`"),
         ("/limits", json!({"body": 0}), "limits.body: nothing could keep it: it must be 1 or more"),

@@ -2,6 +2,8 @@
 //! from this source. Trusts the publisher, the peer and the evidence, which earlier stages established; knows nothing of
 //! tokens, keys or the proxy. What no rule names may not be published.
 
+pub mod condition;
+pub mod contract;
 pub mod memory;
 mod pattern;
 mod publisher;
@@ -18,9 +20,11 @@ pub use publisher::{Claim, ClaimValue, PublisherRule};
 use pattern::TypePattern;
 
 use crate::call::{Peer, cut};
+use crate::cel::{Condition, EvalError};
 use crate::identity::Publisher;
 use crate::ledger::Breach;
 use crate::protocol::Event;
+use crate::schema::Broken;
 use crate::signature::{Scheme, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
 
@@ -63,6 +67,10 @@ pub struct Rule {
     pub publishers: Vec<PublisherRule>,
     /// Whether they must be signed.
     pub signature: SignatureRule,
+    /// What their data must keep.
+    pub contract: Option<contract::Versions>,
+    /// What must be true of them.
+    pub conditions: Vec<Condition>,
     /// That they may come once.
     pub replay: Option<memory::Replay>,
     /// That they have a number, each after the last.
@@ -153,6 +161,32 @@ pub enum Violation {
     Source {
         /// The source, cut; `None` where the event names none. (An error's own `source` is something else.)
         event_source: Option<String>,
+    },
+    /// `rule.schema`: the data is not JSON, or there is none.
+    #[error("the data is not JSON that its schema could be held against")]
+    NotJson,
+    /// `rule.schema`: which schema the data keeps is not said, or it is none of the rule's.
+    #[error("the attribute `dataschema` is {}, and not one of the rule's", named(found.as_deref(), "absent"))]
+    DataSchema {
+        /// What it is, cut.
+        found: Option<String>,
+    },
+    /// `rule.schema`.
+    #[error(transparent)]
+    Schema(#[from] Broken),
+    /// `rule.condition`: it is false.
+    #[error("the condition {index} is false")]
+    Condition {
+        /// Which one, counted from 0.
+        index: usize,
+    },
+    /// `rule.condition`: it cannot be told.
+    #[error("the condition {index} cannot be told: {error}")]
+    NoCondition {
+        /// Which one, counted from 0.
+        index: usize,
+        /// Why.
+        error: EvalError,
     },
     /// `event.missing-attribute`: what the event would be remembered by is not there.
     #[error("the event has no `{0}`, by which it would be remembered")]
@@ -277,6 +311,18 @@ pub fn check(rule: &Rule, event: &Event<'_>, publisher: Option<&Publisher>, peer
         return Err(Violation::Source { event_source: event.source.as_deref().map(shorten) });
     }
     Ok(())
+}
+
+/// Whether what an event carries keeps its rule: schema, then conditions.
+///
+/// # Errors
+///
+/// The first [`Violation`].
+pub fn check_content(rule: &Rule, facts: &condition::Facts<'_>) -> Result<(), Violation> {
+    if let Some(contract) = &rule.contract {
+        contract.check(facts.event, facts.depth)?;
+    }
+    condition::check(&rule.conditions, facts)
 }
 
 fn allows(allowed: Option<&Names>, found: Option<&str>) -> bool {

@@ -11,6 +11,8 @@ fn rule(types: &str) -> Rule {
         sources: None,
         publishers: vec![subject("shipping")],
         signature: SignatureRule::Optional,
+        contract: None,
+        conditions: Vec::new(),
         replay: None,
         sequence: None,
         rates: Vec::new(),

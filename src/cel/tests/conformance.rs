@@ -108,7 +108,9 @@ fn kind(text: &str) -> Type {
 fn same(one: &Value<'_>, two: &Value<'_>) -> bool {
     match (one, two) {
         (Value::Double(one), Value::Double(two)) => one.to_bits() == two.to_bits() || (one.is_nan() && two.is_nan()),
-        (Value::List(one), Value::List(two)) => one.len() == two.len() && one.iter().zip(two.iter()).all(|(one, two)| same(&one, &two)),
+        (Value::List(one), Value::List(two)) => {
+            one.len() == two.len() && one.iter().zip(two.iter()).all(|(one, two)| same(&one, &two))
+        }
         (Value::Map(one), Value::Map(two)) => {
             one.len() == two.len() && one.iter().all(|(key, value)| two.find(&key).is_some_and(|other| same(&value, &other)))
         }
@@ -126,7 +128,9 @@ fn run(case: &Case) -> Result<(), String> {
         Err(_) if case.fails && case.unchecked => return Ok(()),
         compiled => compiled.map_err(|error| error.to_string())?,
     };
-    if let Some(expected) = &case.kind && program.kind() != &kind(expected) {
+    if let Some(expected) = &case.kind
+        && program.kind() != &kind(expected)
+    {
         return Err(format!("the type is {}, not {expected}", program.kind()));
     }
     if let Some(feature) = &case.inexpressible {
@@ -150,7 +154,10 @@ fn every_case_passes_or_is_an_exception_that_still_applies() {
         match run(case) {
             Ok(()) => passed += 1,
             Err(error) => {
-                match exceptions.iter().position(|exception| case.name.starts_with(&exception.cases) && error.contains(&exception.says)) {
+                match exceptions
+                    .iter()
+                    .position(|exception| case.name.starts_with(&exception.cases) && error.contains(&exception.says))
+                {
                     Some(at) => *applied.entry(at).or_default() += 1,
                     None => wrong.push(format!("{}: `{}`: {error}", case.name, case.expr)),
                 }

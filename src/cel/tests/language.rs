@@ -151,7 +151,12 @@ fn mistakes_are_found_with_their_place() {
         ("claims.?sub == 'a'", 1, 8, "optional values are not supported"),
         ("Point{x: 1}.x == 1", 1, 1, "messages are not supported"),
         ("event.type.matches(event.source)", 1, 25, "the pattern must be a constant string"),
-        ("now.getHours('Europe/Berlin') == 1", 1, 14, "the time zone `Europe/Berlin` is not supported, only `UTC` and offsets such as `+02:00`"),
+        (
+            "now.getHours('Europe/Berlin') == 1",
+            1,
+            14,
+            "the time zone `Europe/Berlin` is not supported, only `UTC` and offsets such as `+02:00`",
+        ),
         ("now.getHours(event.type) == 1", 1, 19, "a time zone must be a constant string"),
         ("has(event)", 1, 5, "`has` takes a member, as in `has(a.b)`"),
         ("claims.all(event.type, true)", 1, 17, "the variable of `all` must be a plain name, and used once"),
@@ -205,7 +210,8 @@ fn the_text_is_bounded_in_length_and_depth() {
 #[test]
 fn an_evaluation_stops_at_its_bound_and_nothing_makes_up_for_it() {
     let numbers = "[1,2,3,4,5,6,7,8,9,10]";
-    let dear = format!("{numbers}.all(a, {numbers}.all(b, {numbers}.all(c, {numbers}.all(d, a + b + c + d + event.data.amount > 0))))");
+    let dear =
+        format!("{numbers}.all(a, {numbers}.all(b, {numbers}.all(c, {numbers}.all(d, a + b + c + d + event.data.amount > 0))))");
     for text in [dear.clone(), format!("{dear} || event.type != ''"), format!("!({dear} && event.type == '')")] {
         assert_eq!(holds(&text), Err(Fault::TooDear), "{text}");
     }

@@ -2,6 +2,7 @@
 //! is wrong with the others, so that all errors are found in one go; a policy comes out only where there are none.
 
 mod audit;
+mod contract;
 mod identity;
 mod memory;
 mod protocol;
@@ -76,6 +77,7 @@ fn compile_policy(
         signatures,
         routes,
         unmatched,
+        schemas,
         events,
         rate,
         memory,
@@ -96,7 +98,8 @@ fn compile_policy(
     let routes = each(routes, &root.key("routes"), problems, route::route);
     route::check(&routes, names, &root.key("routes"), problems);
     let events = problems.required(&root, "events", events);
-    let context = rule::Context { names, signatures: &signatures };
+    let schemas = contract::Documents::read(schemas, &root.key("schemas"), problems);
+    let context = rule::Context { names, signatures: &signatures, schemas: &schemas };
     let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
     let rules = rule::rules(rules, &root.key("events"), problems);
     route::check_batches(&routes, &rules, &signatures, &root.key("routes"), problems);

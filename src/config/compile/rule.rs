@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Names, Place, Problem, Problems, each, memory, mode, raw, required_text, text, texts};
+use super::contract::Documents;
+use super::{Names, Place, Problem, Problems, contract, each, memory, mode, raw, required_text, text, texts};
 use crate::call::cut;
 use crate::json::Pointer;
 use crate::rules::{Claim, ClaimValue, PublisherRule, Rule, RuleError, Rules, SignatureRule};
@@ -14,10 +15,11 @@ use crate::signature::{Scheme, Settings};
 pub(super) struct Context<'a> {
     pub names: &'a Names<'a>,
     pub signatures: &'a Settings,
+    pub schemas: &'a Documents,
 }
 
 pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<Rule> {
-    let raw::Event { event_type, topics, sources, publishers, signature, replay, sequence, rate, mode } = raw;
+    let raw::Event { event_type, topics, sources, publishers, signature, schema, conditions, replay, sequence, rate, mode } = raw;
     let event_type = required_text(event_type, place, "type", problems);
     let topics = texts(topics, &place.key("topics"), problems);
     let sources = texts(sources, &place.key("sources"), problems);
@@ -28,6 +30,8 @@ pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, proble
         Some(raw) => signature_rule(raw, context, &place.key("signature"), problems),
         None => Some(SignatureRule::Optional),
     };
+    let contract = schema.map(|raw| contract::versions(raw, context.schemas, &place.key("schema"), problems));
+    let conditions = contract::conditions(conditions, &place.key("conditions"), problems);
     let replay = replay.map(|raw| memory::replay(raw, &place.key("replay"), problems));
     let sequence = sequence.map(|raw| memory::sequence(raw, &place.key("sequence"), problems));
     let rates = memory::rates(rate, &place.key("rate"), problems);
@@ -37,6 +41,8 @@ pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, proble
         sources: sources.map(|sources| sources.into_iter().collect()),
         publishers: publishers.into_iter().map(|(_, publisher)| publisher).collect(),
         signature: signature?,
+        contract: optional(contract)?,
+        conditions: conditions?,
         replay: optional(replay)?,
         sequence: optional(sequence)?,
         rates,

@@ -18,7 +18,7 @@ pub use identity::{Issuer, Jwks, KeySet, Token};
 pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
-pub use rule::{Event, Publisher, Scheme, SignatureRule};
+pub use rule::{DataSchema, Event, FieldsUnknown, Publisher, Scheme, SignatureRule};
 pub use signature::{Dsse, DsseMode, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
 
 #[cfg(feature = "cli")]
@@ -49,6 +49,9 @@ pub struct Policy {
     pub routes: Option<Vec<Value>>,
     /// `refuse` (default) or `pass`: what becomes of calls that match no route.
     pub unmatched: Option<Unmatched>,
+    /// JSON Schemas by name, for `events[].schema`; they may refer to each other, by name or `$id`. Nothing is ever fetched.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<std::collections::BTreeMap<String, Value>>"))]
+    pub schemas: Option<Value>,
     /// What each event type demands; the longest match wins.
     #[cfg_attr(feature = "cli", schemars(required, with = "Vec<Event>", length(min = 1)))]
     pub events: Option<Vec<Value>>,

@@ -29,6 +29,12 @@ pub struct Event {
     pub publishers: Option<Vec<Value>>,
     /// Whether they must be signed. A signature that is there is always judged.
     pub signature: Option<SignatureRule>,
+    /// What their data must keep: one schema, or a list of versions that `dataschema` tells apart.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::OneOrMany<DataSchema>>"))]
+    pub schema: Option<Value>,
+    /// What must be true of them, in CEL (Common Expression Language).
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub conditions: Option<Vec<String>>,
     /// That they may come once.
     pub replay: Option<Replay>,
     /// That they have a number, each after the last of its publisher and source.
@@ -38,6 +44,33 @@ pub struct Event {
     pub rate: Option<Value>,
     /// Whether refusals for breaking this rule are carried out, instead of what the policy's `mode` says.
     pub mode: Option<Mode>,
+}
+
+/// What data must keep.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct DataSchema {
+    /// A JSON Schema (2020-12, or draft-07 where its `$schema` says so), or the name of one of the policy's `schemas`.
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub json: Option<Value>,
+    /// What becomes of fields that the schema does not know.
+    pub unknown_fields: Option<FieldsUnknown>,
+    /// What the event's `dataschema` must be, where there is one; among several versions it tells which one the event is of. Without this
+    /// key it is the schema's `$id`.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub dataschema: Option<String>,
+}
+
+/// What becomes of fields that a schema does not know.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum FieldsUnknown {
+    /// The event is refused.
+    Refuse,
+    /// What the schema says (default).
+    Allow,
 }
 
 /// A kind of publisher: all that is said here must hold, and something must be said.
