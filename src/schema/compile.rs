@@ -89,7 +89,7 @@ impl<'s> Compiler<'s> {
         let hides = draft == Draft::Draft7 && found.value.get("$ref").is_some();
         for name in ORDER.iter().filter(|name| !hides || **name == "$ref") {
             let Some(value) = found.value.get(name) else { continue };
-            if *name == "dependencies" && draft == Draft::Draft7 {
+            if *name == "dependencies" {
                 keywords.push(Keyword { name, demand: Demand::DependentSchemas(self.named(value)) });
             }
             match self.demand(&found, draft, name, value) {
@@ -127,7 +127,7 @@ impl<'s> Compiler<'s> {
             "pattern" => Demand::Pattern(Pattern::parse(&value.as_str().ok_or(STRING)?)?),
             "uniqueItems" => return unique(value),
             "dependentRequired" if is_new => Demand::DependentRequired(dependent_names(value, true)?),
-            "dependencies" if !is_new => Demand::DependentRequired(dependent_names(value, false)?),
+            "dependencies" => Demand::DependentRequired(dependent_names(value, false)?),
             "dependentSchemas" if is_new => Demand::DependentSchemas(self.named(value)),
             "propertyNames" => return Ok(self.id(value).map(Demand::PropertyNames)),
             "properties" => Demand::Members(self.members(found)?),
