@@ -1,10 +1,13 @@
 //! The schemas that were found into demands: keywords of a wrong type, references to nothing and references that only lead back to
 //! where they came from are errors, all of them reported.
 
+use std::borrow::Cow;
+
 use super::decimal::{Decimal, Divisor};
 use super::equal::Constant;
 use super::model::{Arena, Bound, Contains, Counted, Demand, Dependent, Id, Keyword, Members, Schema, Types};
 use super::pattern::Pattern;
+use super::place;
 use super::scan::{Found, Scan};
 use super::{Draft, Limits, Problem, SchemaError};
 use crate::json::{Kind, Value};
@@ -89,7 +92,7 @@ impl<'s> Compiler<'s> {
         let hides = draft == Draft::Draft7 && found.value.get("$ref").is_some();
         for name in ORDER.iter().filter(|name| !hides || **name == "$ref") {
             let Some(value) = found.value.get(name) else { continue };
-            if *name == "dependencies" && draft == Draft::Draft7 {
+            if *name == "dependencies" {
                 keywords.push(Keyword { name, demand: Demand::DependentSchemas(self.named(value)) });
             }
             match self.demand(&found, draft, name, value) {
@@ -127,7 +130,7 @@ impl<'s> Compiler<'s> {
             "pattern" => Demand::Pattern(Pattern::parse(&value.as_str().ok_or(STRING)?)?),
             "uniqueItems" => return unique(value),
             "dependentRequired" if is_new => Demand::DependentRequired(dependent_names(value, true)?),
-            "dependencies" if !is_new => Demand::DependentRequired(dependent_names(value, false)?),
+            "dependencies" => Demand::DependentRequired(dependent_names(value, false)?),
             "dependentSchemas" if is_new => Demand::DependentSchemas(self.named(value)),
             "propertyNames" => return Ok(self.id(value).map(Demand::PropertyNames)),
             "properties" => Demand::Members(self.members(found)?),
@@ -176,9 +179,7 @@ impl<'s> Compiler<'s> {
     /// The schemas of an object by name, sorted.
     fn named(&self, value: Value<'_, '_>) -> Vec<(Box<str>, Id)> {
         let members = value.members().into_iter().flatten();
-        let mut named: Vec<(Box<str>, Id)> = members.filter_map(|(name, member)| Some((name.into(), self.id(member)?))).collect();
-        named.sort_unstable();
-        named
+        boxed(place::sort(members.filter_map(|(name, member)| Some((name, self.id(member)?)))))
     }
 
     fn members(&mut self, found: &Found<'s>) -> Read<Members> {
@@ -186,7 +187,7 @@ impl<'s> Compiler<'s> {
         let mut patterns = Vec::new();
         for (text, schema) in found.value.get("patternProperties").and_then(Value::members).into_iter().flatten() {
             let pattern = Pattern::parse(&text).map_err(|error| {
-                let place = Found { pointer: super::place::below(&found.pointer, "patternProperties"), ..found.clone() };
+                let place = Found { pointer: place::below(&found.pointer, "patternProperties"), ..found.clone() };
                 self.scan.error(&place, &text, error.into());
             });
             patterns.extend(pattern.ok().zip(self.id(schema)));
@@ -224,7 +225,7 @@ impl<'s> Compiler<'s> {
 
     fn follow(&mut self, found: &Found<'s>, value: Value<'_, '_>) -> Read<(Id, Option<String>)> {
         let reference = value.as_str().ok_or(STRING)?;
-        let unknown = || Problem::UnknownReference { reference: super::place::cut(&reference, 64).to_owned() };
+        let unknown = || Problem::UnknownReference { reference: place::cut(&reference, 64).to_owned() };
         self.scan.follow(found, &reference, self.limits).ok_or_else(unknown)
     }
 
@@ -275,11 +276,15 @@ fn unique(value: Value<'_, '_>) -> Read<Option<Demand>> {
 fn required(value: Value<'_, '_>) -> Read<Vec<(Box<str>, usize)>> {
     let mut names = Vec::new();
     for (index, name) in value.items().ok_or(NAMES)?.enumerate() {
-        names.push((Box::from(name.as_str().ok_or(NAMES)?), index));
+        names.push((name.as_str().ok_or(NAMES)?, index));
     }
-    names.sort_unstable();
+    let names = place::sort(names.into_iter());
     let twice = names.windows(2).any(|pair| matches!(pair, [(one, _), (other, _)] if one == other));
-    if twice { Err(NAMES) } else { Ok(names) }
+    if twice { Err(NAMES) } else { Ok(boxed(names)) }
+}
+
+fn boxed(names: Vec<(Cow<'_, str>, usize)>) -> Vec<(Box<str>, usize)> {
+    names.into_iter().map(|(name, number)| (name.into(), number)).collect()
 }
 
 /// The names that others need; with `all`, nothing else may be among them.

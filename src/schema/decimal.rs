@@ -74,11 +74,9 @@ impl<'a> Decimal<'a> {
     }
 
     /// The number in the one form that equal numbers share.
-    pub(super) fn write(self, form: &mut Vec<u8>) {
-        form.push(if self.negative { b'-' } else { b'+' });
-        form.extend(self.digits());
-        form.push(b'e');
-        form.extend_from_slice(self.point.to_string().as_bytes());
+    pub(super) fn write(self, form: &mut String) {
+        form.push(if self.negative { '-' } else { '+' });
+        form.extend([self.before, self.behind, "e", &self.point.to_string()]);
     }
 
     fn digits(self) -> impl Iterator<Item = u8> {

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::decimal::Decimal;
+use super::place;
 use crate::json::{Kind, Value};
 
 /// A value that a schema names.
@@ -15,7 +16,7 @@ pub(super) enum Constant {
     Number(Box<str>),
     Text(Box<str>),
     /// The form of an array or an object.
-    Nested(Box<[u8]>),
+    Nested(Box<str>),
 }
 
 impl Constant {
@@ -42,45 +43,45 @@ impl Constant {
 }
 
 /// The form that a value shares with those that equal it, and with no other; `None` where it is nested deeper than `depth`.
-pub(super) fn form(value: Value<'_, '_>, depth: usize) -> Option<Vec<u8>> {
-    let mut form = Vec::new();
+pub(super) fn form(value: Value<'_, '_>, depth: usize) -> Option<String> {
+    let mut form = String::new();
     write(value, depth, &mut form)?;
     Some(form)
 }
 
-fn write(value: Value<'_, '_>, depth: usize, form: &mut Vec<u8>) -> Option<()> {
+fn write(value: Value<'_, '_>, depth: usize, form: &mut String) -> Option<()> {
     let inside = depth.checked_sub(1)?;
     match value.kind() {
-        Kind::Null | Kind::Bool(_) => form.extend_from_slice(value.raw().as_bytes()),
+        Kind::Null | Kind::Bool(_) => form.push_str(value.raw()),
         Kind::Number(written) => Decimal::of(written).write(form),
         Kind::String(text) => write_text(&text, form),
         Kind::Array => {
-            form.push(b'[');
+            form.push('[');
             for item in value.items().into_iter().flatten() {
                 write(item, inside, form)?;
-                form.push(b',');
+                form.push(',');
             }
-            form.push(b']');
+            form.push(']');
         }
         Kind::Object => {
-            let mut members: Vec<(Cow<'_, str>, Value<'_, '_>)> = value.members().into_iter().flatten().collect();
-            members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-            form.push(b'{');
-            for (name, member) in members {
+            let members: Vec<(Cow<'_, str>, Value<'_, '_>)> = value.members().into_iter().flatten().collect();
+            let names = members.iter().enumerate().map(|(index, (name, _))| (Cow::Borrowed(&**name), index));
+            form.push('{');
+            for (name, index) in place::sort(names) {
                 write_text(&name, form);
-                write(member, inside, form)?;
-                form.push(b',');
+                write(members.get(index)?.1, inside, form)?;
+                form.push(',');
             }
-            form.push(b'}');
+            form.push('}');
         }
     }
     Some(())
 }
 
 /// The length first, so that no text can end early and go on as something else.
-fn write_text(text: &str, form: &mut Vec<u8>) {
-    form.push(b'"');
-    form.extend_from_slice(text.len().to_string().as_bytes());
-    form.push(b':');
-    form.extend_from_slice(text.as_bytes());
+fn write_text(text: &str, form: &mut String) {
+    form.push('"');
+    form.push_str(&text.len().to_string());
+    form.push(':');
+    form.push_str(text);
 }

@@ -249,7 +249,8 @@ fn shape(draft: Draft, keyword: &str) -> Option<Shape> {
         ("properties" | "patternProperties" | "definitions", _) => Shape::Named,
         ("items", Draft::Draft7) => Shape::OneOrMany,
         ("additionalItems", Draft::Draft7) => Shape::One,
-        ("dependencies", Draft::Draft7) => Shape::SomeNamed,
+        // 2020-12 has it no more, but its metaschema keeps the name; ignored, it would let pass what it is there to refuse.
+        ("dependencies", _) => Shape::SomeNamed,
         ("items" | "unevaluatedItems" | "unevaluatedProperties", Draft::Draft2020) => Shape::One,
         ("prefixItems", Draft::Draft2020) => Shape::Many,
         ("$defs" | "dependentSchemas", Draft::Draft2020) => Shape::Named,

@@ -1,10 +1,11 @@
 //! The keywords of arrays.
 
+use super::closed::is_among;
 use super::{Applied, Checked, Checker};
 use crate::json::Value;
 use crate::schema::equal;
 use crate::schema::model::{Contains, Id};
-use crate::schema::place::Path;
+use crate::schema::place::{self, Path};
 use crate::schema::scan::address;
 
 impl<'c> Checker<'c> {
@@ -12,12 +13,8 @@ impl<'c> Checker<'c> {
     pub(super) fn unique_items(&mut self, value: Value<'_, '_>, applied: Applied<'c, '_>) -> Checked {
         let Some(items) = value.items() else { return Ok(()) };
         self.spend(value.raw().len())?;
-        let mut forms = Vec::new();
-        for item in items {
-            let form = equal::form(item, self.limits.depth);
-            forms.push(form.ok_or(self.too_deep())?);
-        }
-        forms.sort_unstable();
+        let forms = items.map(|item| equal::form(item, self.limits.depth)).collect::<Option<Vec<_>>>();
+        let forms = place::sort(forms.ok_or(self.too_deep())?.into_iter().map(|form| (form.into(), 0)));
         let twice = forms.windows(2).any(|pair| matches!(pair, [one, other] if one == other));
         self.demand(!twice, applied)
     }
@@ -61,7 +58,7 @@ impl<'c> Checker<'c> {
         let evaluated = self.evaluated(applied.since)?;
         for (index, item) in items.enumerate() {
             self.spend(1)?;
-            if evaluated.binary_search(&address(item)).is_err() {
+            if !is_among(&evaluated, item) {
                 self.inside(id, item, Path::Item(&applied.path, index))?;
             }
         }

@@ -9,15 +9,15 @@ use crate::schema::scan::address;
 
 /// The marks of a check that has held, sorted.
 struct Known {
-    evaluated: Vec<usize>,
+    evaluated: Vec<(usize, Id)>,
     described: Vec<(usize, Id)>,
 }
 
 impl Checker<'_> {
-    /// The addresses of what was evaluated since a mark, sorted.
-    pub(super) fn evaluated(&mut self, since: usize) -> Result<Vec<usize>, Stop> {
+    /// The addresses of what was evaluated since a mark, sorted; in pairs, so that one sort serves both lists.
+    pub(super) fn evaluated(&mut self, since: usize) -> Result<Vec<(usize, Id)>, Stop> {
         let marks = self.marks.get(since..).unwrap_or_default();
-        let mut evaluated: Vec<usize> = marks.iter().filter_map(|mark| mark.evaluated()).collect();
+        let mut evaluated: Vec<(usize, Id)> = marks.iter().filter_map(|mark| mark.evaluated()).collect();
         evaluated.sort_unstable();
         self.spend(evaluated.len())?;
         Ok(evaluated)
@@ -39,12 +39,11 @@ impl Checker<'_> {
         for (index, item) in value.items().into_iter().flatten().enumerate() {
             self.closed_below(known, item, Path::Item(&path, index))?;
         }
-        let first = known.described.partition_point(|(described, _)| *described < address(value));
-        let describes = known.described.get(first).filter(|(described, _)| *described == address(value)).map(|(_, id)| *id);
+        let describes = find(&known.described, value);
         for (name, member) in value.members().into_iter().flatten() {
             self.spend(1)?;
             let path = Path::Member(&path, &name);
-            if let Some(id) = describes.filter(|_| known.evaluated.binary_search(&address(member)).is_err()) {
+            if let Some(id) = describes.filter(|_| !is_among(&known.evaluated, member)) {
                 let (schema, keyword) = self.place(id, "properties");
                 return Err(Stop::Over(Broken::UnknownField { instance: path.pointer(NAMED), schema, keyword }));
             }
@@ -55,10 +54,21 @@ impl Checker<'_> {
     }
 }
 
+/// What a list holds of a value.
+fn find(marks: &[(usize, Id)], value: Value<'_, '_>) -> Option<Id> {
+    let at = address(value);
+    let first = marks.partition_point(|(marked, _)| *marked < at);
+    marks.get(first).filter(|(marked, _)| *marked == at).map(|(_, id)| *id)
+}
+
+pub(super) fn is_among(marks: &[(usize, Id)], value: Value<'_, '_>) -> bool {
+    find(marks, value).is_some()
+}
+
 impl Mark {
-    fn evaluated(self) -> Option<usize> {
+    fn evaluated(self) -> Option<(usize, Id)> {
         match self {
-            Self::Evaluated(address) => Some(address),
+            Self::Evaluated(address) => Some((address, 0)),
             Self::Described(..) => None,
         }
     }

@@ -1,10 +1,11 @@
 //! The keywords of objects. Goes over the members of the data, not over the names of the schema: an object may have any number of
 //! members, and each is looked up in a sorted list.
 
+use super::closed::is_among;
 use super::{Applied, Checked, Checker, Mark};
 use crate::json::Value;
 use crate::schema::model::{Dependent, Id, Members};
-use crate::schema::place::Path;
+use crate::schema::place::{self, Path};
 use crate::schema::scan::address;
 
 impl<'c> Checker<'c> {
@@ -46,9 +47,8 @@ impl<'c> Checker<'c> {
             return Ok(());
         }
         self.spend(value.raw().len() / 8)?;
-        let mut sorted: Vec<_> = value.members().into_iter().flatten().map(|(name, _)| name).collect();
-        sorted.sort_unstable();
-        let absent = names.iter().filter(|(name, _)| sorted.binary_search_by(|there| (**there).cmp(name)).is_err());
+        let sorted = place::sort(value.members().into_iter().flatten().map(|(name, _)| (name, 0)));
+        let absent = names.iter().filter(|(name, _)| sorted.binary_search_by(|(there, _)| (**there).cmp(name)).is_err());
         self.broken_at(applied, applied.path, absent.map(|(_, index)| *index).min())
     }
 
@@ -102,7 +102,7 @@ impl<'c> Checker<'c> {
         let evaluated = self.evaluated(applied.since)?;
         for (name, member) in members {
             self.spend(1)?;
-            if evaluated.binary_search(&address(member)).is_err() {
+            if !is_among(&evaluated, member) {
                 self.inside(id, member, Path::Member(&applied.path, &name))?;
             }
         }
