@@ -197,7 +197,11 @@ impl<'e> Checker<'e> {
         Err(CompileErrorKind::Mismatch { found: kind.settled(), expected: "bool" }.at(expression.place))
     }
 
-    fn conditional(&mut self, [condition, then, otherwise]: &[Expression<'_>; 3], place: Place) -> Result<(Work, Type), CompileError> {
+    fn conditional(
+        &mut self,
+        [condition, then, otherwise]: &[Expression<'_>; 3],
+        place: Place,
+    ) -> Result<(Work, Type), CompileError> {
         let condition = self.bool(condition)?;
         let (then, then_kind) = self.check(then)?;
         let (otherwise, otherwise_kind) = self.check(otherwise)?;
@@ -262,7 +266,10 @@ impl<'e> Checker<'e> {
 
 /// The name of a function with that of the extension that it belongs to (`math.greatest`).
 fn called(name: &str, receiver: Option<&Expression<'_>>) -> String {
-    let library = receiver.and_then(Expression::path).map(|(parts, _)| parts.join(".")).filter(|library| LIBRARIES.contains(&library.as_str()));
+    let library = receiver
+        .and_then(Expression::path)
+        .map(|(parts, _)| parts.join("."))
+        .filter(|library| LIBRARIES.contains(&library.as_str()));
     library.map_or_else(|| name.to_owned(), |library| format!("{library}.{name}"))
 }
 
@@ -292,7 +299,8 @@ fn offset(zone: &Node) -> Result<Node, CompileError> {
     let Some(Value::String(text)) = zone.constant() else {
         return Err(CompileErrorKind::NotConstant("a time zone").at(zone.place));
     };
-    let seconds = offset_seconds(text.as_str()).ok_or_else(|| CompileErrorKind::TimeZone(text.as_str().to_owned()).at(zone.place))?;
+    let seconds =
+        offset_seconds(text.as_str()).ok_or_else(|| CompileErrorKind::TimeZone(text.as_str().to_owned()).at(zone.place))?;
     Ok(Node { work: Work::Constant(Value::Int(seconds)), place: zone.place })
 }
 

@@ -121,7 +121,11 @@ impl<'a> Evaluation<'a> {
     }
 
     /// One more entry of a map, whose key is a new one.
-    pub(super) fn insert(&mut self, entries: &mut Vec<(Value<'a>, Value<'a>)>, entry: (Value<'a>, Value<'a>)) -> Result<(), Fault> {
+    pub(super) fn insert(
+        &mut self,
+        entries: &mut Vec<(Value<'a>, Value<'a>)>,
+        entry: (Value<'a>, Value<'a>),
+    ) -> Result<(), Fault> {
         self.meter.steps(entries.len())?;
         if !matches!(entry.0, Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::String(_)) {
             return Err(Fault::KeyType);

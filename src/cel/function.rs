@@ -195,7 +195,9 @@ impl Function {
             Self::ToBytes => &[(&[Bytes], Bytes), (&[String], Bytes)],
             Self::ToDouble => &[(&[Double], Double), (&[Int], Double), (&[Uint], Double), (&[String], Double)],
             Self::ToDuration => &[(&[Duration], Duration), (&[Int], Duration), (&[String], Duration)],
-            Self::ToInt => &[(&[Int], Int), (&[Uint], Int), (&[Double], Int), (&[String], Int), (&[Timestamp], Int), (&[Duration], Int)],
+            Self::ToInt => {
+                &[(&[Int], Int), (&[Uint], Int), (&[Double], Int), (&[String], Int), (&[Timestamp], Int), (&[Duration], Int)]
+            }
             Self::ToString => &[
                 (&[String], String),
                 (&[Bool], String),
@@ -223,7 +225,8 @@ impl Function {
 /// The type that all signatures which fit agree on; `dyn` where they do not.
 fn by_signature(signatures: &[Signature], arguments: &[Type]) -> Option<Type> {
     let fits = |parameters: &[Simple]| {
-        parameters.len() == arguments.len() && parameters.iter().zip(arguments).all(|(parameter, argument)| parameter.takes(argument))
+        parameters.len() == arguments.len()
+            && parameters.iter().zip(arguments).all(|(parameter, argument)| parameter.takes(argument))
     };
     let mut results = signatures.iter().filter(|(parameters, _)| fits(parameters)).map(|(_, result)| *result);
     let first = results.next()?;

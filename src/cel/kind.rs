@@ -64,7 +64,9 @@ impl Type {
             (Self::Open, known) | (known, Self::Open) => Some(known.clone()),
             (Self::Dyn, _) | (_, Self::Dyn) => Some(Self::Dyn),
             (Self::List(one), Self::List(two)) => Some(Self::list(one.join(two)?)),
-            (Self::Map(key, value), Self::Map(other_key, other_value)) => Some(Self::map(key.join(other_key)?, value.join(other_value)?)),
+            (Self::Map(key, value), Self::Map(other_key, other_value)) => {
+                Some(Self::map(key.join(other_key)?, value.join(other_value)?))
+            }
             (one, two) => (one == two).then(|| one.clone()),
         }
     }

@@ -46,7 +46,8 @@ impl Checker<'_> {
         let (names, rest) = arguments.split_at(variables);
         let names = plain_names(name, names)?;
         let (range, kind) = self.check(range)?;
-        let (item, key, value) = kinds(&kind).ok_or_else(|| no_overload("a macro", std::slice::from_ref(&kind)).at(range.place))?;
+        let (item, key, value) =
+            kinds(&kind).ok_or_else(|| no_overload("a macro", std::slice::from_ref(&kind)).at(range.place))?;
         let pairs = variables == 2;
         let locals: Vec<_> = names.into_iter().zip(if pairs { vec![key.clone(), value] } else { vec![item.clone()] }).collect();
         let (test, body) = match rest {

@@ -197,6 +197,8 @@ fn nanos_per(unit: &str) -> Option<i64> {
 fn fraction_of(unit: i64, digits: &str) -> i64 {
     // Twelve digits, by six: what is behind them is less than four nanoseconds of an hour, and an i64 has room for it.
     const MILLION: i64 = 1_000_000;
-    let six = |from: usize| (from..from + 6).fold(0, |number, at| number * 10 + i64::from(digits.as_bytes().get(at).map_or(0, |digit| digit - b'0')));
+    let six = |from: usize| {
+        (from..from + 6).fold(0, |number, at| number * 10 + i64::from(digits.as_bytes().get(at).map_or(0, |digit| digit - b'0')))
+    };
     (unit * six(0) + unit * six(6) / MILLION) / MILLION
 }

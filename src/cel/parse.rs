@@ -12,20 +12,8 @@ pub const LONGEST: usize = 8 * 1024;
 pub const DEEPEST: usize = 64;
 
 /// The operators between two operands by how tightly they bind, and their functions.
-const BINARY: [(&str, u8); 12] = [
-    ("<", 0),
-    ("<=", 0),
-    (">", 0),
-    (">=", 0),
-    ("==", 0),
-    ("!=", 0),
-    ("in", 0),
-    ("+", 1),
-    ("-", 1),
-    ("*", 2),
-    ("/", 2),
-    ("%", 2),
-];
+const BINARY: [(&str, u8); 12] =
+    [("<", 0), ("<=", 0), (">", 0), (">=", 0), ("==", 0), ("!=", 0), ("in", 0), ("+", 1), ("-", 1), ("*", 2), ("/", 2), ("%", 2)];
 const UNARY: u8 = 3;
 
 /// Names that the language keeps for itself; members may be called so.
