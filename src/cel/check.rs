@@ -273,7 +273,7 @@ fn called(name: &str, receiver: Option<&Expression<'_>>) -> String {
     library.map_or_else(|| name.to_owned(), |library| format!("{library}.{name}"))
 }
 
-const LIBRARIES: [&str; 8] = ["base64", "cel", "cidr", "ip", "math", "optional", "proto", "strings"];
+static LIBRARIES: [&str; 8] = ["base64", "cel", "cidr", "ip", "math", "optional", "proto", "strings"];
 
 pub(super) fn no_overload(function: &'static str, kinds: &[Type]) -> CompileErrorKind {
     let arguments: Vec<_> = kinds.iter().map(|kind| kind.clone().settled().to_string()).collect();

@@ -123,6 +123,8 @@ pub enum CompileErrorKind {
 }
 
 impl CompileErrorKind {
+    #[cold]
+    #[inline(never)]
     pub(super) const fn at(self, place: Place) -> CompileError {
         CompileError { place, kind: self }
     }
@@ -183,6 +185,8 @@ pub enum Fault {
 }
 
 impl Fault {
+    #[cold]
+    #[inline(never)]
     pub(super) const fn at(self, place: Place) -> EvalError {
         EvalError { place, fault: self }
     }

@@ -55,7 +55,7 @@ pub(super) enum Style {
 }
 
 /// Every function by its name. `matches` is not here: its pattern is compiled with the condition.
-const FUNCTIONS: [(&str, Style, Function); 41] = [
+static FUNCTIONS: [(&str, Style, Function); 41] = [
     ("+", Style::Operator, Function::Add),
     ("-", Style::Operator, Function::Subtract),
     ("*", Style::Operator, Function::Multiply),
@@ -122,12 +122,14 @@ impl Function {
     /// The function of that name that is called in that way.
     pub(super) fn named(name: &str, style: Style) -> Option<Self> {
         let called = |own: Style| own == style || (own == Style::Either && style != Style::Operator);
-        FUNCTIONS.into_iter().find(|(own, own_style, _)| *own == name && called(*own_style)).map(|(_, _, function)| function)
+        FUNCTIONS.iter().find(|(own, own_style, _)| *own == name && called(*own_style)).map(|(_, _, function)| *function)
     }
 
     /// Its name, for messages.
+    #[cold]
+    #[inline(never)]
     pub(super) fn name(self) -> &'static str {
-        FUNCTIONS.into_iter().find(|(_, _, function)| *function == self).map_or("", |(name, _, _)| name)
+        FUNCTIONS.iter().find(|(_, _, function)| *function == self).map_or("", |(name, _, _)| *name)
     }
 
     /// The type of what it gives for arguments of these types; `None` where it does not take them.

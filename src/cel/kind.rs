@@ -112,7 +112,7 @@ impl fmt::Display for Type {
 pub struct TypeName(&'static str);
 
 /// The names that a condition may write, and what the type of a value is called (language definition, "Abstract Types").
-const NAMES: [&str; 12] = [
+static NAMES: [&str; 12] = [
     "null_type",
     "bool",
     "int",
@@ -131,7 +131,7 @@ impl TypeName {
     /// The type of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        NAMES.into_iter().find(|known| *known == name).map(Self)
+        NAMES.iter().copied().find(|known| *known == name).map(Self)
     }
 
     pub(super) const fn of(name: &'static str) -> Self {

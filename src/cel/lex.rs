@@ -21,7 +21,7 @@ pub(super) enum Token<'t> {
 }
 
 /// Longer marks stand before their beginnings.
-const MARKS: [&str; 26] = [
+static MARKS: [&str; 26] = [
     "&&", "||", "==", "!=", "<=", ">=", "<", ">", "+", "-", "*", "/", "%", "!", "?", ":", ".", ",", "(", ")", "[", "]", "{", "}",
     "=", "&",
 ];
@@ -59,7 +59,7 @@ impl<'t> Lexer<'t> {
         if first == '`' {
             return self.quoted();
         }
-        let mark = MARKS.into_iter().find(|mark| self.rest.starts_with(mark)).ok_or(CompileErrorKind::Character(first))?;
+        let mark = MARKS.iter().copied().find(|mark| self.rest.starts_with(mark)).ok_or(CompileErrorKind::Character(first))?;
         self.take(mark.len());
         Ok(Token::Mark(mark))
     }

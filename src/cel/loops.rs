@@ -8,7 +8,7 @@ use super::node::{Goal, Loop, Node, Work};
 use super::syntax::{Expression, Form};
 
 /// The macros of a receiver: name, how many variables, whether a test stands before the body, goal.
-const MACROS: [(&str, usize, bool, Goal); 17] = [
+static MACROS: [(&str, usize, bool, Goal); 17] = [
     ("all", 1, false, Goal::All),
     ("all", 2, false, Goal::All),
     ("exists", 1, false, Goal::Exists),
@@ -41,8 +41,8 @@ impl Checker<'_> {
             return if name == "has" { self.has(arguments, place).map(Some) } else { Ok(None) };
         };
         let fits = |variables: usize, test: bool| arguments.len() == variables + usize::from(test) + 1;
-        let found = MACROS.into_iter().find(|(own, variables, test, _)| *own == name && fits(*variables, *test));
-        let Some((_, variables, _, goal)) = found else { return Ok(None) };
+        let found = MACROS.iter().find(|(own, variables, test, _)| *own == name && fits(*variables, *test));
+        let Some(&(_, variables, _, goal)) = found else { return Ok(None) };
         let (names, rest) = arguments.split_at(variables);
         let names = plain_names(name, names)?;
         let (range, kind) = self.check(range)?;

@@ -2,6 +2,8 @@
 //! true, false or an error. Trusts the text's author to mean well, not to get it right; trusts no value. Knows nothing of events.
 //! Messages, enums, optional values, named time zones and the functions of extensions are not there, and refused by name.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "an operation names the values that it takes, and refuses all others alike")]
+
 mod check;
 mod compare;
 mod convert;
@@ -131,8 +133,7 @@ impl Condition {
         if program.kind.fits(&Type::Bool) {
             return Ok(Self(program));
         }
-        let start = Place { line: 1, column: 1 };
-        Err(CompileErrorKind::Mismatch { found: program.kind, expected: "bool" }.at(start))
+        Err(CompileErrorKind::Mismatch { found: program.kind, expected: "bool" }.at(program.node.place))
     }
 
     /// The value, where it is the same whatever the variables are.

@@ -61,6 +61,7 @@ pub(super) fn binary<'a>(function: Function, one: &Value<'a>, two: &Value<'a>, m
     Ok(Value::Bool(bool))
 }
 
+#[cold]
 fn no_overload(function: Function) -> Fault {
     Fault::NoOverload { operation: function.name() }
 }

@@ -12,12 +12,12 @@ pub const LONGEST: usize = 8 * 1024;
 pub const DEEPEST: usize = 64;
 
 /// The operators between two operands by how tightly they bind, and their functions.
-const BINARY: [(&str, u8); 12] =
+static BINARY: [(&str, u8); 12] =
     [("<", 0), ("<=", 0), (">", 0), (">=", 0), ("==", 0), ("!=", 0), ("in", 0), ("+", 1), ("-", 1), ("*", 2), ("/", 2), ("%", 2)];
 const UNARY: u8 = 3;
 
 /// Names that the language keeps for itself; members may be called so.
-const RESERVED: [&str; 18] = [
+static RESERVED: [&str; 18] = [
     "as",
     "break",
     "const",
@@ -129,7 +129,7 @@ impl<'t> Parser<'t> {
             Token::Name("in") => "in",
             _ => return None,
         };
-        BINARY.into_iter().find(|(operator, own)| *operator == word && *own == level).map(|(operator, _)| operator)
+        BINARY.iter().find(|(operator, own)| *operator == word && *own == level).map(|(operator, _)| *operator)
     }
 
     fn unary(&mut self) -> Parsed<'t> {

@@ -136,30 +136,30 @@ fn an_error_counts_only_where_nothing_else_decides() {
 fn mistakes_are_found_with_their_place() {
     for (text, line, column, message) in [
         ("", 1, 1, "found the end, expected an expression"),
-        ("event.typ == 'a'", 1, 6, "nothing is named `event.typ`"),
+        ("event.typ == 'a'", 1, 7, "nothing is named `event.typ`"),
         ("event == 'a'", 1, 1, "`event` is no value itself, name a member of it"),
         ("1 == 1 &&\n  evnt.type == 'a'", 2, 3, "nothing is named `evnt`"),
         ("event.type == 1", 1, 12, "`==` does not take (string, int)"),
         ("event.type + 1 == 'a'", 1, 12, "`+` does not take (string, int)"),
-        ("event.type.size", 1, 11, "string has no members"),
-        ("event.type && true", 1, 6, "found string, expected bool"),
-        ("event.type", 1, 1, "found string, expected bool"),
+        ("event.type.size", 1, 12, "string has no members"),
+        ("event.type && true", 1, 7, "found string, expected bool"),
+        ("event.type", 1, 7, "found string, expected bool"),
         ("headers['a'] == 1", 1, 14, "`==` does not take (string, int)"),
         ("event.type.startsWith(1)", 1, 12, "`startsWith` does not take (string, int)"),
         ("foo(1)", 1, 1, "no function is named `foo`"),
         ("math.greatest(1, 2) == 2", 1, 6, "no function is named `math.greatest`"),
         ("claims.?sub == 'a'", 1, 8, "optional values are not supported"),
         ("Point{x: 1}.x == 1", 1, 1, "messages are not supported"),
-        ("event.type.matches(event.source)", 1, 25, "the pattern must be a constant string"),
+        ("event.type.matches(event.source)", 1, 26, "the pattern must be a constant string"),
         (
             "now.getHours('Europe/Berlin') == 1",
             1,
             14,
             "the time zone `Europe/Berlin` is not supported, only `UTC` and offsets such as `+02:00`",
         ),
-        ("now.getHours(event.type) == 1", 1, 19, "a time zone must be a constant string"),
+        ("now.getHours(event.type) == 1", 1, 20, "a time zone must be a constant string"),
         ("has(event)", 1, 5, "`has` takes a member, as in `has(a.b)`"),
-        ("claims.all(event.type, true)", 1, 17, "the variable of `all` must be a plain name, and used once"),
+        ("claims.all(event.type, true)", 1, 18, "the variable of `all` must be a plain name, and used once"),
         ("'a", 1, 1, "a string without an end"),
         ("'\\ud800' == ''", 1, 1, "not an escape sequence"),
         ("9223372036854775808 == 1", 1, 1, "a number out of range"),
@@ -197,7 +197,7 @@ fn the_text_is_bounded_in_length_and_depth() {
     assert!(Condition::compile(&nested(63), &environment()).is_ok());
     assert_eq!(refused(&nested(64)).1, CompileErrorKind::TooDeep { limit: 64 });
     for open in ["(", "[", "!", "-", "{1:", "a[", "a.b(", "true?true:"] {
-        assert!(matches!(refused(&open.repeat(1000)).1, CompileErrorKind::TooDeep { .. }), "{open}");
+        assert!(matches!(refused(&open.repeat(700)).1, CompileErrorKind::TooDeep { .. }), "{open}");
     }
     assert!(matches!(refused(&format!("a{}", ".a".repeat(1000))).1, CompileErrorKind::TooDeep { .. }));
     assert!(matches!(refused(&format!("1{} == 1", " + 1".repeat(1000))).1, CompileErrorKind::TooDeep { .. }));
