@@ -289,9 +289,15 @@ fn member_type(operand: Type) -> Result<Type, CompileErrorKind> {
 }
 
 fn compiled(pattern: &str) -> Result<Pattern, CompileErrorKind> {
-    let regex = RegexBuilder::new(pattern).size_limit(PATTERN_SIZE).build();
-    let refused = |error: regex_lite::Error| CompileErrorKind::Pattern { pattern: pattern.to_owned(), reason: error.to_string() };
-    Ok(Pattern { regex: regex.map_err(refused)?, length: pattern.len() })
+    // A short pattern can have a long program (`a{1000}`), whose size is only told by the least limit that it keeps.
+    let mut size = PATTERN_SIZE / 256;
+    loop {
+        match RegexBuilder::new(pattern).size_limit(size).build() {
+            Ok(regex) => return Ok(Pattern { regex, size }),
+            Err(_) if size < PATTERN_SIZE => size *= 2,
+            Err(error) => return Err(CompileErrorKind::Pattern { pattern: pattern.to_owned(), reason: error.to_string() }),
+        }
+    }
 }
 
 /// The seconds of a constant offset from UTC.

@@ -1,5 +1,5 @@
-//! Tokens into a tree (language definition, "Syntax"), of bounded height: neither parsing nor what walks the tree later can run out
-//! of stack.
+//! Tokens into a tree (language definition, "Syntax"), of bounded height: neither parsing nor what walks the tree later can run
+//! out of stack.
 
 use super::error::{CompileError, CompileErrorKind, Place};
 use super::lex::{Lexer, Token};
