@@ -157,8 +157,7 @@ impl<'e> Checker<'e> {
     }
 
     fn apply(&mut self, function: Function, arguments: &[&Expression<'_>], place: Place) -> Result<(Work, Type), CompileError> {
-        let checked: Vec<_> = arguments.iter().map(|argument| self.check(argument)).collect::<Result<_, _>>()?;
-        let (mut nodes, kinds): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
+        let (mut nodes, kinds) = self.each(arguments)?;
         let result = function.result(&kinds).ok_or_else(|| no_overload(function.name(), &kinds).at(place))?;
         if matches!(function, Function::Part(_))
             && let [_, zone] = nodes.as_mut_slice()
@@ -168,9 +167,18 @@ impl<'e> Checker<'e> {
         Ok((Work::Call(function, nodes), result))
     }
 
+    fn each(&mut self, arguments: &[&Expression<'_>]) -> Result<(Vec<Node>, Vec<Type>), CompileError> {
+        let (mut nodes, mut kinds) = (Vec::new(), Vec::new());
+        for argument in arguments {
+            let (node, kind) = self.check(argument)?;
+            nodes.push(node);
+            kinds.push(kind);
+        }
+        Ok((nodes, kinds))
+    }
+
     fn matches(&mut self, arguments: &[&Expression<'_>], place: Place) -> Result<(Work, Type), CompileError> {
-        let checked: Vec<_> = arguments.iter().map(|argument| self.check(argument)).collect::<Result<_, _>>()?;
-        let (nodes, kinds): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
+        let (nodes, kinds) = self.each(arguments)?;
         if kinds.len() != 2 || !kinds.iter().all(|kind| kind.fits(&Type::String)) {
             return Err(no_overload("matches", &kinds).at(place));
         }
@@ -289,9 +297,15 @@ fn member_type(operand: Type) -> Result<Type, CompileErrorKind> {
 }
 
 fn compiled(pattern: &str) -> Result<Pattern, CompileErrorKind> {
-    let regex = RegexBuilder::new(pattern).size_limit(PATTERN_SIZE).build();
-    let refused = |error: regex_lite::Error| CompileErrorKind::Pattern { pattern: pattern.to_owned(), reason: error.to_string() };
-    Ok(Pattern { regex: regex.map_err(refused)?, length: pattern.len() })
+    // A short pattern can have a long program (`a{1000}`), whose size is only told by the least limit that it keeps.
+    let mut size = PATTERN_SIZE / 256;
+    loop {
+        match RegexBuilder::new(pattern).size_limit(size).build() {
+            Ok(regex) => return Ok(Pattern { regex, size }),
+            Err(_) if size < PATTERN_SIZE => size *= 2,
+            Err(error) => return Err(CompileErrorKind::Pattern { pattern: pattern.to_owned(), reason: error.to_string() }),
+        }
+    }
 }
 
 /// The seconds of a constant offset from UTC.

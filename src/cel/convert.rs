@@ -1,5 +1,5 @@
-//! Conversions between the types of the language (language definition, "Type Conversions"). None of them rounds an integer or wraps
-//! around: what has no counterpart is an error.
+//! Conversions between the types of the language (language definition, "Type Conversions"). None wraps around: what has no
+//! counterpart is an error.
 
 use super::error::Fault;
 use super::moment::{Duration, Moment};

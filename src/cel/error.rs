@@ -1,5 +1,5 @@
-//! Why a text is no program, and why a program has no value. What stands in the text is shown; what the event says is not, but for
-//! the names of its keys.
+//! Why a text is no program, and why a program has no value. What stands in the text is shown; what the event says is not, but
+//! for the names of its keys.
 
 use std::fmt;
 use std::sync::Arc;

@@ -103,7 +103,7 @@ impl<'a> Evaluation<'a> {
 
     fn matches(&mut self, text: &Value<'a>, pattern: &Pattern) -> Result<Value<'a>, Fault> {
         let Value::String(text) = text else { return Err(Fault::NoOverload { operation: "matches" }) };
-        self.meter.steps(text.as_str().len().saturating_mul(pattern.length) / 8)?;
+        self.meter.steps(text.as_str().len().saturating_mul(pattern.size) / PROGRAM_BYTES_PER_STEP)?;
         Ok(Value::Bool(pattern.regex.is_match(text.as_str())))
     }
 
@@ -137,6 +137,9 @@ impl<'a> Evaluation<'a> {
         Ok(())
     }
 }
+
+/// About ten instructions of a pattern's program, for one character.
+const PROGRAM_BYTES_PER_STEP: usize = 256;
 
 /// What a loop does next.
 pub(super) type Step<'a> = Result<ControlFlow<Value<'a>>, EvalError>;

@@ -1,4 +1,4 @@
-//! The literals of numbers, strings and bytes into their values (language definition, "Numeric Values", "String and Bytes Values").
+//! Literals of numbers, strings and bytes into their values (language definition, "Numeric Values", "String and Bytes Values").
 
 use super::error::CompileErrorKind;
 use super::lex::Token;

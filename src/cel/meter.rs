@@ -1,5 +1,5 @@
-//! The bound of one evaluation, in steps: about one for each node that is evaluated, each item that is looked at, and each sixteen
-//! bytes that are read or written.
+//! The bound of one evaluation, in steps: about one for each node that is evaluated, each item that is looked at, and each
+//! sixteen bytes that are read or written.
 
 use super::error::Fault;
 

@@ -1,6 +1,6 @@
-//! The Common Expression Language (language definition of cel-spec): the text of a condition into a checked program, and that into
-//! true, false or an error. Trusts the text's author to mean well, not to get it right; trusts no value. Knows nothing of events.
-//! Messages, enums, optional values, named time zones and the functions of extensions are not there, and refused by name.
+//! The Common Expression Language (language definition of cel-spec): the text of a condition into a checked program, and that
+//! into true, false or an error. Trusts the text's author to mean well, not to get it right; trusts no value. Knows nothing of
+//! events. Messages, enums, optional values, named time zones and the functions of extensions are not there, and refused by name.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "an operation names the values that it takes, and refuses all others alike")]
 
@@ -51,7 +51,7 @@ struct Variable {
 /// Where the values of variables come from.
 pub trait Activation {
     /// The value of the variable of that number, counted in the order of [`Environment::with`]; `None` where it has none: to name
-    /// it is then an error, and `has` of it is false.
+    /// it is then an error, and `has` of it is false. It is asked for each time the condition names it.
     fn resolve(&self, slot: usize) -> Option<Value<'_>>;
 }
 

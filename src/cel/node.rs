@@ -38,8 +38,8 @@ pub(super) enum Work {
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
     pub(super) regex: Regex,
-    /// How many steps a byte of the text costs at most, for what bounds the evaluation.
-    pub(super) length: usize,
+    /// How many bytes its program has at most: what each character of a text may be compared with.
+    pub(super) size: usize,
 }
 
 /// A macro over the items of a list or the keys of a map.

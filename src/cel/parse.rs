@@ -1,5 +1,5 @@
-//! Tokens into a tree (language definition, "Syntax"), of bounded height: neither parsing nor what walks the tree later can run out
-//! of stack.
+//! Tokens into a tree (language definition, "Syntax"), of bounded height: neither parsing nor what walks the tree later can run
+//! out of stack.
 
 use super::error::{CompileError, CompileErrorKind, Place};
 use super::lex::{Lexer, Token};
@@ -88,11 +88,12 @@ impl<'t> Parser<'t> {
     }
 
     /// Operands with one operator between them, as one node: a long chain is no deep tree.
+    #[inline(never)]
     fn chain(
         &mut self,
         operator: &'static str,
-        operand: impl Fn(&mut Self) -> Parsed<'t>,
-        form: impl Fn(Vec<Expression<'t>>) -> Form<'t>,
+        operand: fn(&mut Self) -> Parsed<'t>,
+        form: fn(Vec<Expression<'t>>) -> Form<'t>,
     ) -> Parsed<'t> {
         let first = operand(self)?;
         let place = self.place;
@@ -292,7 +293,8 @@ impl<'t> Parser<'t> {
         built(Form::Map(entries), place, height)
     }
 
-    fn deeper(&mut self, inner: impl Fn(&mut Self) -> Parsed<'t>) -> Parsed<'t> {
+    #[inline(never)]
+    fn deeper(&mut self, inner: fn(&mut Self) -> Parsed<'t>) -> Parsed<'t> {
         if self.depth == DEEPEST {
             return Err(CompileErrorKind::TooDeep { limit: DEEPEST }.at(self.place));
         }
@@ -323,6 +325,8 @@ impl<'t> Parser<'t> {
         if self.token == Token::Mark(mark) { Err(CompileErrorKind::Unsupported(feature).at(self.place)) } else { Ok(()) }
     }
 
+    #[cold]
+    #[inline(never)]
     fn unexpected(&self, expected: &'static str) -> CompileError {
         let found = match &self.token {
             Token::Name(name) | Token::Quoted(name) => format!("`{name}`"),
@@ -341,6 +345,7 @@ fn highest<'e, 't: 'e>(inside: impl IntoIterator<Item = &'e Expression<'t>>) -> 
 }
 
 /// A node above others that are at most so high.
+#[inline(never)]
 fn built(form: Form<'_>, place: Place, below: usize) -> Result<Expression<'_>, CompileError> {
     let height = below + 1;
     if height > DEEPEST {

@@ -21,8 +21,8 @@ impl<'a> Evaluation<'a> {
         let mut state = State { failed: None, count: 0, items: Vec::new(), entries: Vec::new() };
         let range = self.value(&work.range)?;
         let decided = match &range {
-            Value::List(list) => self.items(work, list.iter().enumerate().map(indexed), &mut state)?,
-            Value::Map(map) => self.items(work, map.iter().map(|(key, value)| (key.clone(), key, value)), &mut state)?,
+            Value::List(list) => self.items(work, &mut list.iter().enumerate().map(indexed), &mut state)?,
+            Value::Map(map) => self.items(work, &mut map.iter().map(|(key, value)| (key.clone(), key, value)), &mut state)?,
             _ => return Err(Fault::NoOverload { operation: "a macro" }.at(work.range.place)),
         };
         decided.map_or_else(|| state.end(work.goal), Ok)
@@ -32,7 +32,7 @@ impl<'a> Evaluation<'a> {
     fn items(
         &mut self,
         work: &'a Loop,
-        items: impl Iterator<Item = (Value<'a>, Value<'a>, Value<'a>)>,
+        items: &mut dyn Iterator<Item = (Value<'a>, Value<'a>, Value<'a>)>,
         state: &mut State<'a>,
     ) -> Result<Option<Value<'a>>, EvalError> {
         for (item, key, value) in items {

@@ -228,12 +228,12 @@ impl<'a> List<'a> {
         }
     }
 
-    pub(super) fn iter<'s>(&'s self) -> Box<dyn Iterator<Item = Value<'a>> + 's> {
-        match self {
-            Self::Borrowed(items) => Box::new(items.iter().map(Value::borrowed)),
-            Self::Shared(items) => Box::new(items.iter().cloned()),
-            Self::Json(array) => Box::new(array.items().into_iter().flatten().map(Value::from_json)),
-        }
+    pub(super) fn iter<'s>(&'s self) -> impl Iterator<Item = Value<'a>> + 's {
+        std::iter::from_fn(match self {
+            Self::Borrowed(items) => boxed(items.iter().map(Value::borrowed)),
+            Self::Shared(items) => boxed(items.iter().cloned()),
+            Self::Json(array) => boxed(array.items().into_iter().flatten().map(Value::from_json)),
+        })
     }
 }
 
@@ -276,14 +276,19 @@ impl<'a> Map<'a> {
         }
     }
 
-    pub(super) fn iter<'s>(&'s self) -> Box<dyn Iterator<Item = (Value<'a>, Value<'a>)> + 's> {
-        match self {
-            Self::Borrowed(entries) => Box::new(entries.iter().map(|(key, value)| (key.borrowed(), value.borrowed()))),
-            Self::Shared(entries) => Box::new(entries.iter().cloned()),
-            Self::Json(object) => Box::new(json_entries(*object)),
-            Self::Table(table) => Box::new(table_entries(*table)),
-        }
+    pub(super) fn iter<'s>(&'s self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> + 's {
+        std::iter::from_fn(match self {
+            Self::Borrowed(entries) => boxed(entries.iter().map(|(key, value)| (key.borrowed(), value.borrowed()))),
+            Self::Shared(entries) => boxed(entries.iter().cloned()),
+            Self::Json(object) => boxed(json_entries(*object)),
+            Self::Table(table) => boxed(table_entries(*table)),
+        })
     }
+}
+
+/// What is next, and no more of an iterator than that: all that iterators can do would be there for each kind of them.
+fn boxed<'s, T>(mut items: impl Iterator<Item = T> + 's) -> Box<dyn FnMut() -> Option<T> + 's> {
+    Box::new(move || items.next())
 }
 
 fn json_entries<'a>(object: json::Value<'a, 'a>) -> impl Iterator<Item = (Value<'a>, Value<'a>)> {

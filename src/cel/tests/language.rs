@@ -219,6 +219,9 @@ fn an_evaluation_stops_at_its_bound_and_nothing_makes_up_for_it() {
     assert!(Condition::compile(&format!("{doubled} == ''"), &environment()).is_err());
     let doubled = (0..20).fold("event.type".to_owned(), |text, _| format!("[{text}].map(s, s + s)[0]"));
     assert_eq!(holds(&format!("{doubled} == ''")), Err(Fault::TooDear));
+    let long = "x".repeat(1_000);
+    assert_eq!(holds(&format!("(event.type + '{long}').matches('^[a-z]+$')")), Ok(false));
+    assert_eq!(holds(&format!("(event.type + '{long}').matches('^(.{{1,100}})$')")), Err(Fault::TooDear));
     let condition = Condition::compile("event.data.amount > 1", &environment()).unwrap();
     let enough = (0..100).find(|steps| condition.holds(&facts(), *steps).is_ok()).unwrap();
     assert_eq!(condition.holds(&facts(), enough - 1).map_err(|error| error.fault), Err(Fault::TooDear));

@@ -1,4 +1,5 @@
-//! Whatever the text is, compiling it gives a program or an error; whatever the program is, evaluating it gives a value or an error.
+//! Whatever the text is, compiling it gives a program or an error; whatever the program is, evaluating it gives a value or an
+//! error.
 
 use proptest::prelude::*;
 
