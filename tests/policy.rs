@@ -31,7 +31,7 @@ fn the_reference_policy_compiles_and_is_the_same_in_yaml_and_json() {
     assert_eq!(yaml.digest.len(), 64);
     assert_eq!((yaml.mode, yaml.hold, yaml.unmatched), (Mode::Enforce, Hold::Body, Unmatched::Refuse));
     assert_eq!((yaml.budget.body, yaml.budget.events, yaml.budget.depth), (65_536, 20, 16));
-    assert_eq!(yaml.rules.len(), 5);
+    assert_eq!(yaml.rules.len(), 8);
     assert_eq!(yaml.rules.find("com.shop.cart.X").map(|rule| &*rule.event_type), Some("com.shop.cart.*"));
     let signed = yaml.rules.find("com.shop.order.ItemShipped").map(|rule| &rule.signature);
     assert_eq!(signed, Some(&SignatureRule::Required { schemes: None }));

@@ -85,7 +85,9 @@ fn document(schema: &Value, place: &Place, problems: &mut Problems) -> Option<Ow
         Value::Object(_) | Value::Bool(_) => {
             problems.ok(place, Owned::parse(schema.to_string().into_bytes(), Limits::DEFAULT.depth))
         }
-        other => problems.wrong(place, Problem::Type { found: super::describe(other), expected: "a JSON Schema".to_owned() }),
+        other @ (Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            problems.wrong(place, Problem::Type { found: super::describe(other), expected: "a JSON Schema".to_owned() })
+        }
     }
 }
 
@@ -97,7 +99,7 @@ pub(super) fn versions(raw: Value, documents: &Documents, place: &Place, problem
             check_names(&versions, place, problems);
             versions.into_iter().map(|(_, version)| version).collect()
         }
-        one => {
+        one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
             let raw = super::read(&one, super::UnknownKeys::Note, place, problems)?;
             vec![version(raw, documents, place, problems)?]
         }
@@ -135,7 +137,7 @@ fn version(raw: raw::DataSchema, documents: &Documents, place: &Place, problems:
         Value::String(name) => {
             return problems.wrong(&place, Problem::NoSuch { what: "schema", name: cut(name, 64).to_owned() });
         }
-        inline => {
+        inline @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
             let document = document(inline, &place, problems)?;
             let Compiled { schemas, ids } = documents.compile(Some(&document), &place, problems)?;
             (schemas.contract(*ids.last()?, unknown)?, id_of(&document))
