@@ -138,6 +138,44 @@ fn calls_one_after_the_other_get_the_verdicts_that_they_must_get() {
 }
 
 #[test]
+fn diff_tells_what_another_policy_would_change() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(POLICY)).unwrap();
+    let stricter = Temporary::new("stricter.yaml", &text.replace("topics: [orders]", "topics: [returns]"));
+    let same = eventguard(&["diff", POLICY, POLICY, "tests/cases"]);
+    assert_eq!(same.status.code(), Some(0));
+    assert!(stdout(&same).starts_with("0 of "), "{}", stdout(&same));
+    let changed = eventguard(&["diff", POLICY, stricter.path(), ADMITTED]);
+    assert_eq!(changed.status.code(), Some(1));
+    for line in [
+        "admit -> refuse rule.topic",
+        "code: null -> \"rule.topic\"",
+        "event 0: admit -> refuse rule.topic",
+        "1 of 1 calls change",
+    ] {
+        assert!(stdout(&changed).contains(line), "{}", stdout(&changed));
+    }
+    let line: Value = serde_json::from_str(&stdout(&eventguard(&["diff", "--json", POLICY, stricter.path(), ADMITTED]))).unwrap();
+    assert_eq!((&line["call"], &line["new"]["code"]), (&json!(0), &json!("rule.topic")));
+}
+
+#[test]
+fn check_warns_of_what_refuses_nothing() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(POLICY)).unwrap();
+    let lax = text.replace("mode: enforce", "mode: observe").replace("limits:", "unmatched: pass\nlimits:");
+    let lax = Temporary::new("lax.yaml", &lax);
+    let told = stdout(&eventguard(&["check", lax.path()]));
+    assert!(
+        told.contains("warning: the policy only observes") && told.contains("warning: calls that match no route pass"),
+        "{told}"
+    );
+    let one = text.replace("- type: com.shop.cart.*\n", "- type: com.shop.cart.*\n  mode: observe\n");
+    let one = Temporary::new("one.yaml", &one);
+    let told = stdout(&eventguard(&["check", one.path()]));
+    assert!(told.contains("warning: the rule `com.shop.cart.*` only observes"), "{told}");
+    assert!(!stdout(&eventguard(&["check", POLICY])).contains("warning"));
+}
+
+#[test]
 fn a_case_that_gets_another_verdict_fails_the_test() {
     let case = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(ADMITTED)).unwrap();
     let mut case: Value = serde_json::from_str(&case).unwrap();

@@ -3,6 +3,7 @@
 mod audit;
 mod case;
 mod check;
+mod diff;
 mod explain;
 mod keygen;
 mod private_key;
@@ -28,6 +29,7 @@ enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
     Test(test::Arguments),
+    Diff(diff::Arguments),
     Keygen(keygen::Arguments),
     Token(token::Arguments),
     Sign(sign::Arguments),
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),

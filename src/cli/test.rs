@@ -54,7 +54,8 @@ fn run_case(policy: &Policy, case: &Case) -> anyhow::Result<Vec<String>> {
     Ok(all)
 }
 
-fn files(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+/// The case files that are meant, in the order of their names within a folder.
+pub fn files(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in given {
         if path.is_dir() {

@@ -68,7 +68,7 @@ fn conditions_are_checked_before_any_event_comes() {
     for (text, expected) in [
         ("event.typ == 'x'", "events[0].conditions[0]: line 1, column"),
         ("event.type ==\n 7", "events[0].conditions[0]: line 1, column"),
-        ("event.type", "events[0].conditions[0]: line 1, column 1"),
+        ("event.type", "events[0].conditions[0]: line 1, column 7"),
         ("1 < 2", "events[0].conditions[0]: this is always true"),
         ("", "events[0].conditions[0]: line 1, column"),
         ("now.getHours('Europe/Berlin') > 8", "events[0].conditions[0]: line 1, column"),
