@@ -233,7 +233,7 @@ mod tests {
     const PSEUDO: [(&str, &[u8]); 3] = [(":method", b"POST"), (":authority", b"bus"), (":path", b"/e")];
 
     #[test]
-    fn a_header_that_is_there_twice_is_told_apart_from_an_absent_one() {
+    fn a_repeated_header_is_not_concatenated_nor_does_its_first_or_last_value_win() {
         let mut entries = PSEUDO.to_vec();
         entries.extend([("a", b"1".as_slice()), ("b", b"2"), ("b", b"2")]);
         let head = Head::from_map(map(&entries)).unwrap();

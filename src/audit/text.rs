@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_a_terminal_or_hides_from_the_eye_is_escaped() {
+    fn nul_bidirectional_marks_and_control_characters_are_escaped_in_what_goes_to_logs() {
         for (text, clean) in [
             ("a\nb", r"a\u{a}b"),
             ("a\r\n", r"a\u{d}\u{a}"),

@@ -114,6 +114,17 @@ fn no_body_at_all_is_judged_with_the_head() {
 }
 
 #[test]
+fn a_malformed_event_is_answered_with_400_and_not_500() {
+    for body in [b"{".as_slice(), b"\xff", b"{}", b"[1]", br#"{"specversion":"1.0","id":1}"#] {
+        let mut exchange = exchange("");
+        head(&mut exchange, "/open/carts", &[], false);
+        let step = body_end(&mut exchange, body);
+        let Some(Command::Reply(reply)) = step.commands.last() else { panic!("{:?}", step.commands) };
+        assert_eq!(reply.status, 400, "{}", body.escape_ascii());
+    }
+}
+
+#[test]
 fn what_the_proxy_cannot_hand_over_is_refused() {
     let arrival = Arrival { map: None, hints: Hints::default(), peer: None, end_of_stream: false };
     let step = with(|with| exchange("").head(arrival, with));
@@ -164,7 +175,7 @@ fn a_call_whose_head_cannot_be_changed_is_refused_in_every_mode() {
 }
 
 #[test]
-fn headers_under_our_names_are_removed_on_every_path() {
+fn headers_that_this_filter_sets_are_stripped_first_also_for_unmatched_routes_and_in_observe_mode() {
     let names = ["x-eventguard-publisher", "x-eventguard-verdict", "x_eventguard_publisher", "x-eventguard_verdict"];
     let forged = names.map(|name| (name, b"shop/root".as_slice()));
     let removals = names.map(|name| Command::Remove(name.to_owned()));

@@ -377,6 +377,40 @@ mod tests {
     }
 
     #[test]
+    fn case_trailing_slash_double_slash_dots_semicolon_encoded_bytes_white_space_and_a_fragment_name_another_topic_or_none() {
+        let template = PathTemplate::parse("/events/{topic}").unwrap();
+        let topics = TopicTemplate::of_path(&template).unwrap();
+        let names_carts = |path: &str| {
+            let path = CallPath::new(path);
+            template.matches(&path) && topics.topic(Some(&template), &path).as_deref() == Some("carts")
+        };
+        assert!(names_carts("/events/carts"));
+        for path in [
+            "/EVENTS/carts",
+            "/events/Carts",
+            "/events/carts/",
+            "//events/carts",
+            "/events//carts",
+            "/events/./carts",
+            "/events/carts/.",
+            "/x/../events/carts",
+            "/events/x/%2e%2e/carts",
+            "/events/carts;a=b",
+            "/events/%2fcarts",
+            "/events/carts%2f",
+            "/events/%c0%a0carts",
+            "/events/ carts",
+            "/events/carts ",
+            "/events/carts%20",
+            "/events/carts#orders",
+            "/events\\carts",
+            "/events/carts%00",
+        ] {
+            assert!(!names_carts(path), "{path}");
+        }
+    }
+
+    #[test]
     fn a_path_that_another_reader_may_take_elsewhere_names_no_topic() {
         for path in ["/", "/.", "/..", "/%2e%2E", "/.%2e", "/orders%2fx", "/orders%2F", "/%2%66"] {
             assert_eq!(topic("/events/{topic}", &format!("/events{path}")), None, "{path}");

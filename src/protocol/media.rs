@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_media_type_is_compared_without_case_and_without_parameters() {
+    fn content_types_compare_without_case_and_without_parameters() {
         for text in [
             "application/json",
             "Application/JSON",
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn another_charset_is_told() {
+    fn a_charset_that_is_not_utf_8_hides_no_content() {
         for text in [
             "application/json;charset=ibm037",
             "application/json;CHARSET=utf-16",
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_event_formats_of_cloudevents_are_told_by_their_start() {
+    fn a_content_type_that_starts_with_application_cloudevents_is_told_also_a_batch() {
         for (text, expected) in [
             ("application/cloudevents+json", true),
             ("APPLICATION/CloudEvents-Batch+json", true),

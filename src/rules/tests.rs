@@ -78,6 +78,17 @@ fn the_rule_that_names_a_type_wins_and_then_the_longest_name_above_it() {
 }
 
 #[test]
+fn unicode_look_alikes_and_other_normal_forms_are_other_types() {
+    let rules = rules(&["com.shop.Café"]);
+    assert!(rules.find("com.shop.Caf\u{e9}").is_some());
+    for event_type in
+        ["com.shop.Cafe\u{301}", "\u{441}om.shop.Café", "com.shop.\u{ff23}afé", "com\u{2024}shop.Café", "COM.SHOP.CAFÉ"]
+    {
+        assert!(rules.find(event_type).is_none(), "{event_type:?}");
+    }
+}
+
+#[test]
 fn a_type_of_dots_costs_no_more_than_a_short_one() {
     let rules = rules(&["com.shop.*", "a.b.c.d.*"]);
     assert!(rules.find(&".".repeat(64 << 10)).is_none());

@@ -136,7 +136,7 @@ def by_publisher(request, start, sink):
     ])
 
 
-def test_envoy_chooses_the_way_again_by_what_the_filter_says(by_publisher, client, upstream):
+def test_changing_headers_reselects_the_route_after_the_decision_by_what_the_filter_says(by_publisher, client, upstream):
     """A forged publisher and a token that is taken away choose none."""
     assert_admitted(publish(by_publisher, client), upstream)
     assert_admitted(publish(by_publisher, client, headers=[STRUCTURED, bearer(), FORGED]), upstream)

@@ -72,7 +72,7 @@ fn every_required_attribute_is_needed_and_null_is_absent() {
 }
 
 #[test]
-fn an_attribute_that_could_be_read_in_two_ways_is_refused() {
+fn type_in_another_case_nul_bidirectional_marks_and_whatever_else_has_two_readings_is_refused() {
     for rest in [
         r#","Type":"u""#,
         r#","TYPE":null"#,
@@ -187,7 +187,7 @@ fn attributes_are_bounded_and_data_is_none_of_them() {
 }
 
 #[test]
-fn headers_beside_a_structured_event_must_say_the_same() {
+fn a_structured_body_and_ce_headers_that_disagree_are_refused() {
     let body = event_text(r#","subject":"Größe","count":7,"time":"2026-11-23T08:00:00Z","datacontenttype":"text/xml""#);
     for (name, value) in [
         ("ce-specversion", "1.0"),
@@ -260,7 +260,7 @@ fn json_data_in_another_charset_is_refused() {
 }
 
 #[test]
-fn the_content_type_is_the_only_voice_on_the_data() {
+fn ce_datacontenttype_does_not_override_the_content_type() {
     let with = |value| binary(&[("content-type", "application/json"), ("ce-datacontenttype", value)], b"{}");
     assert_eq!(with("application/json").unwrap().data_content_type.as_deref(), Some("application/json"));
     for value in ["text/xml", "application/JSON", "application/cloudevents+json"] {
@@ -270,7 +270,7 @@ fn the_content_type_is_the_only_voice_on_the_data() {
 }
 
 #[test]
-fn header_values_are_unquoted_then_decoded_once() {
+fn ce_values_are_unquoted_first_then_percent_decoded_once_and_overlong_utf_8_is_refused() {
     for (value, expected) in [
         ("plain", Some("plain")),
         ("a b", Some("a b")),

@@ -128,6 +128,24 @@ fn each_protocol_has_its_content_types() {
 }
 
 #[test]
+fn one_bad_event_in_a_batch_of_a_thousand_refuses_all() {
+    let head = head(&[("content-type", "application/cloudevents-batch+json")]);
+    let budget = Budget { body: 1 << 20, events: 1000, ..BUDGET };
+    let read = |bad: Option<usize>| {
+        let event = |id| {
+            let type_of_it = if bad == Some(id) { r#""type":"t","t\u0079pe":"u""# } else { r#""type":"t""# };
+            format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s",{type_of_it}}}"#)
+        };
+        let body = format!("[{}]", (0..1000).map(event).collect::<Vec<_>>().join(","));
+        Protocol::CloudEvents.events(Form::Batch, &head, body.as_bytes(), None, &budget).map(|events| events.len())
+    };
+    assert_eq!(read(None), Ok(1000));
+    for bad in [0, 500, 999] {
+        assert!(is_malformed(&read(Some(bad))), "event {bad}");
+    }
+}
+
+#[test]
 fn without_a_content_type_only_headers_make_an_event() {
     for protocol in [Protocol::CloudEvents, json(), Protocol::KafkaRest, PUBSUB] {
         assert_eq!(protocol.form(&head(&[])), Err(ProtocolError::ContentType { found: String::new() }));

@@ -110,7 +110,7 @@ mod vectors {
 
     /// Cases 2 to 4 have an empty subject, which hashes as an absent one does: it is refused here.
     #[test]
-    fn an_empty_attribute_does_not_pass_for_an_absent_one() {
+    fn dsse_absent_and_empty_attributes_hash_alike_and_do_not_pass_for_each_other() {
         let mut empty = binary();
         empty.subject = Some("".into());
         assert!(is_malformed(&judge(&empty, CASE_5)));
@@ -278,7 +278,7 @@ fn the_topic_is_the_routes_and_not_signed() {
 }
 
 #[test]
-fn unsigned_extensions_are_refused_or_named() {
+fn dsse_unsigned_extensions_are_refused_or_named() {
     let event = plain_event(&[("exta", "1"), ("traceparent", "2")]);
     let exempt = judge(&event, &signed(&event, &["exta"]));
     assert_eq!(exempt.unwrap().unwrap().uncovered(), ["traceparent"]);
@@ -291,7 +291,7 @@ fn unsigned_extensions_are_refused_or_named() {
 
 /// Case 8 of the test vectors, and its neighbours.
 #[test]
-fn names_that_are_repeated_core_or_the_materials_own_are_malformed() {
+fn dsse_repeated_or_core_names_in_signedextattrs_and_ext_without_the_list_are_malformed() {
     let digest = STANDARD.encode([0; 32]);
     let with = |members: &str| envelope(&format!(r#"{{"core":"{digest}"{members}}}"#));
     let ext = format!(r#","ext":"{digest}""#);
