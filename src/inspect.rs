@@ -2,25 +2,21 @@
 //! [`body`] what the complete body says. The order of the checks is that of the functions' lines, cheap before dear, and nobody
 //! without a valid token reaches a parser.
 
-use crate::call::{Head, Peer, cut};
-use crate::crypto::{Crypto, sha256};
+mod remember;
+mod summary;
+
+use crate::call::{Head, Peer};
+use crate::crypto::Crypto;
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::identity::{self, CacheUse, Publisher, TokenCache};
-use crate::ledger::{self, Ending, Grant, Store};
+use crate::ledger::Store;
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
-use crate::rules::condition;
-use crate::rules::memory::{self, Facts};
-use crate::rules::{self, Mode, Rule, Violation};
-use crate::signature::{self, Scheme, SignatureError, VerifiedSignature};
+use crate::rules::{self, Mode, Rule, Violation, condition};
+use crate::signature::{self, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
-
-/// What an outside string may take of an outcome, in bytes.
-const SUMMARY: usize = 1024;
-
-/// How many events may be left out of a call: as many as the answer can name.
-const LEFT_OUT: usize = 500;
+use summary::summarize;
 
 /// What the head of a call led to.
 #[derive(Debug)]
@@ -296,75 +292,6 @@ impl CallStage<'_> {
         judged
     }
 
-    /// What was published before is asked for last, and only by events that would go on: those that are refused cost nothing.
-    fn remember(&self, events: &[Event<'_>], judged: &mut [JudgedEvent]) {
-        if self.route.batch == Batches::RefuseAll && judged.iter().any(|event| event.verdict == Verdict::Refuse) {
-            return;
-        }
-        let mut asked_by_call = Vec::new();
-        for (event, judged) in events.iter().zip(judged).filter(|(_, judged)| judged.refusal.is_none()) {
-            let Some(rule) = self.policy.rules.find(&event.event_type) else { continue };
-            if !rule.remembers() && self.policy.rates.is_empty() {
-                continue;
-            }
-            match self.grants(rule, event, judged, &mut asked_by_call) {
-                Ok(grants) => {
-                    judged.missing = grants.iter().map(Grant::missing).sum();
-                    judged.grants = grants;
-                }
-                Err(violation) => {
-                    judged.refusal = Some(violation.into());
-                    judged.verdict = verdict(rule.mode.unwrap_or(self.opened.mode), judged.refusal.as_ref());
-                }
-            }
-        }
-    }
-
-    /// All that the event asks for, or nothing. What a call asks for once is not asked for again by its other events.
-    fn grants(
-        &self,
-        rule: &Rule,
-        event: &Event<'_>,
-        judged: &JudgedEvent,
-        asked_by_call: &mut Vec<ledger::Tag>,
-    ) -> Result<Vec<Grant>, Violation> {
-        let Means { now, store, .. } = self.means;
-        let (publisher, signatures) = (judged.publisher.as_ref(), judged.signatures.as_slice());
-        let facts = Facts { event, publisher, signatures, depth: self.policy.budget.depth, now, seed: store.seed() };
-        let mut grants = Vec::new();
-        for asked in memory::demands(rule, &self.policy.rates, &facts)? {
-            if asked.once_a_call && asked_by_call.contains(&asked.demand.tag) {
-                continue;
-            }
-            match ledger::grant(store, &self.policy.memory, now, &asked.demand) {
-                Ok(grant) => grants.push(grant),
-                Err(breach) => {
-                    self.take_back(&grants);
-                    return Err(breach.into());
-                }
-            }
-            if asked.once_a_call {
-                asked_by_call.push(asked.demand.tag);
-            }
-        }
-        Ok(grants)
-    }
-
-    fn take_back(&self, grants: &[Grant]) {
-        for grant in grants {
-            // What cannot be taken back counts as published for a while: no reason to let anything pass.
-            let _ = ledger::settle(self.means.store, &self.policy.memory, self.means.now, grant, Ending::Failed);
-        }
-    }
-
-    /// The events of a refused call are not published, whatever they were granted.
-    fn take_back_if_refused(&self, mut outcome: Outcome) -> Outcome {
-        if outcome.verdict == Verdict::Refuse {
-            self.take_back(&outcome.take_grants());
-        }
-        outcome
-    }
-
     fn subject(&self) -> Option<&str> {
         self.opened.publisher.as_ref().map(Publisher::subject)
     }
@@ -425,58 +352,6 @@ impl CallStage<'_> {
         };
         rules::check_content(rule, &facts)
     }
-
-    /// A call is refused whole if any of its events is.
-    fn sum_up(&self, events: Vec<JudgedEvent>) -> Outcome {
-        let (verdict, refusal) = first_refusal(events.iter());
-        let publisher = self.opened.publisher.clone().or_else(|| common_publisher(events.iter()));
-        Outcome {
-            verdict,
-            refusal,
-            mode: self.opened.mode,
-            route: Some(self.route.name.clone()),
-            path_template: self.route.path_template(),
-            protocol: Some(self.route.protocol.name()),
-            publisher,
-            peer: self.opened.peer.as_ref().map(|peer| peer.uri().to_owned()),
-            events,
-            rest: None,
-        }
-    }
-
-    /// A call goes on without its refused events, where that leaves some and the body was not signed as a whole.
-    fn without_refused(&self, outcome: Outcome, body: &[u8]) -> Outcome {
-        let Opened { form, head, publisher, .. } = self.opened;
-        let refused: Vec<bool> = outcome.events.iter().map(|event| event.verdict == Verdict::Refuse).collect();
-        let count = refused.iter().filter(|refused| **refused).count();
-        if count == 0 || count == refused.len() || count > LEFT_OUT || is_signed_whole(&outcome.events) {
-            return outcome;
-        }
-        let Some(rest) = self.route.protocol.without(*form, head, body, &refused, &self.policy.budget) else { return outcome };
-        let others = || outcome.events.iter().filter(|event| event.verdict != Verdict::Refuse);
-        let (verdict, refusal) = first_refusal(others());
-        let publisher = publisher.clone().or_else(|| common_publisher(others()));
-        Outcome { verdict, refusal, publisher, rest: Some(rest), ..outcome }
-    }
-}
-
-/// What becomes of a call with these events, and for the first reason in the order of the checks.
-fn first_refusal<'e>(events: impl Iterator<Item = &'e JudgedEvent>) -> (Verdict, Option<Refusal>) {
-    let first = events.filter(|event| event.refusal.is_some()).min_by_key(|event| {
-        (event.verdict != Verdict::Refuse, !matches!(event.refusal, Some(Refusal::Call(_) | Refusal::Signature(_))))
-    });
-    first.map_or((Verdict::Admit, None), |event| (event.verdict, event.refusal.clone()))
-}
-
-/// Who publishes all of these events, where that is one.
-fn common_publisher<'e>(mut events: impl Iterator<Item = &'e JudgedEvent>) -> Option<Publisher> {
-    let first = events.next()?.publisher.as_ref()?;
-    events.all(|event| event.publisher.as_ref().is_some_and(|other| other.subject() == first.subject())).then(|| first.clone())
-}
-
-/// Whether a signature covers more than one of these events.
-fn is_signed_whole(events: &[JudgedEvent]) -> bool {
-    events.iter().flat_map(|event| &event.signatures).any(|signature| signature.scheme() != Scheme::Dsse)
 }
 
 /// Whose keys the signatures are by: without a token to say it, they must say the same.
@@ -485,32 +360,5 @@ fn common_owner(signatures: &[VerifiedSignature]) -> Result<Option<&str>, Signat
     match rest.iter().find(|other| other.publisher() != first.publisher()) {
         Some(other) => Err(SignatureError::Signer { owner: other.publisher().to_owned() }),
         None => Ok(Some(first.publisher())),
-    }
-}
-
-fn summarize(
-    event: &Event<'_>,
-    rule: Option<&Rule>,
-    signatures: Vec<VerifiedSignature>,
-    mode: Mode,
-    refusal: Option<Refusal>,
-) -> JudgedEvent {
-    let text = |text: &str| cut(text, SUMMARY).to_owned();
-    JudgedEvent {
-        verdict: verdict(mode, refusal.as_ref()),
-        refusal,
-        publisher: None,
-        rule: rule.map(|rule| rule.event_type.clone()),
-        event_type: text(&event.event_type),
-        id: event.id.as_deref().map(text),
-        source: event.source.as_deref().map(text),
-        subject: event.subject.as_deref().map(text),
-        time: event.time.as_ref().map(|time| time.at),
-        topic: event.topic.as_deref().map(text),
-        data_sha256: sha256(event.data.bytes()),
-        data_size: event.data.bytes().len(),
-        signatures,
-        missing: 0,
-        grants: Vec::new(),
     }
 }

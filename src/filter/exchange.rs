@@ -197,12 +197,6 @@ impl Exchange {
         self.caller.is_grpc()
     }
 
-    /// The policy, for what the answer settles.
-    #[must_use]
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
     /// The call has its answer, or its end: what is to be settled, once.
     pub fn answered(&mut self) -> Vec<Grant> {
         std::mem::take(&mut self.grants)

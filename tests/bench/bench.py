@@ -56,6 +56,17 @@ def policy(signature):
     }
 
 
+SCHEMA = {"type": "object", "required": ["orderId"], "properties": {
+    "orderId": {"type": "string", "pattern": "^order-[0-9]+$"}, "note": {"type": "string", "maxLength": 2000}}}
+CONDITION = 'event.data.orderId.startsWith("order-") && claims.realm_access.roles.exists(role, role == "publisher")'
+
+
+def with_rules(**more):
+    """The policy with more in its one rule, and room for what it has to remember."""
+    ours = policy(None)
+    return {**ours, "events": [{**ours["events"][0], **more}], "memory": {"entries": 1_000_000}}
+
+
 def native_filters():
     """What comes nearest with Envoy's own filters: token, type by json_to_metadata, and who may publish it by rbac."""
     jwks = {"keys": [{**keys.jwk_of(keys.private_for("EC", "bench")), "kid": "bench", "alg": "ES256", "use": "sig"}]}
@@ -93,6 +104,7 @@ class Kind:
     headers: list
     path: str = "/events/orders"
     tokens: list = dataclasses.field(default_factory=list)
+    unique: bool = False
     rounds: list = dataclasses.field(default_factory=list)
 
 
@@ -152,6 +164,9 @@ def script(directory, kind):
         # Every call another token, in turn: more of them than the cache holds.
         lines += ["local tokens = {", *(json.dumps(token) + "," for token in kind.tokens), "}", "local turn = 0",
                   'request = function() turn = turn %% #tokens + 1; wrk.headers["authorization"] = tokens[turn]; return wrk.format() end'.replace("%%", "%")]
+    if kind.unique:
+        lines += ["local count, body = 0, wrk.body", "local run = os.time()",
+                  'request = function() count = count + 1; wrk.body = body:gsub("e%-1", "e-" .. run .. "-" .. count); return wrk.format() end']
     path = pathlib.Path(directory) / f"{kind.name.replace(' ', '-')}.lua"
     path.write_text(LUA % (json.dumps(event().decode()), "\n".join(lines)))
     return path
@@ -190,9 +205,9 @@ def start_time(binary, directory, upstream):
 def starter(binary, directory, upstream):
     made = calls()
 
-    def start(name, headers, given=None, path="/events/orders", tokens=(), **options):
+    def start(name, headers, given=None, path="/events/orders", tokens=(), unique=False, **options):
         return Kind(name, proxies.Proxy(binary, f"{directory}/{name.replace(' ', '-')}", policy(None) if given is None else given,
-                                        upstream=upstream, access_log=False, **options), made[headers], path, list(tokens))
+                                        upstream=upstream, access_log=False, **options), made[headers], path, list(tokens), unique)
 
     return start
 
@@ -212,6 +227,14 @@ def stages(start, logs):
     yield start("no route matches", "plain", given={**policy(None), "unmatched": "pass"}, path="/elsewhere")
     yield start("token not cached", "plain", tokens=["Bearer " + token(str(number)) for number in range(6000)])
     yield start("records to a log cluster", "plain", logs=logs)
+    yield start("schema", "plain", given=with_rules(schema={"json": SCHEMA, "unknownFields": "refuse"}))
+    yield start("condition", "plain", given=with_rules(conditions=[CONDITION]))
+    yield start("rate", "plain", given=with_rules(rate={"limit": 1_000_000, "per": "1s", "by": ["publisher"]}))
+    yield start("another id each", "plain", unique=True)
+    replay = {"window": "3650d"}
+    yield start("another id each and replay", "plain", given=with_rules(replay=replay), unique=True)
+    yield start("another id each and all of these", "plain", unique=True, given=with_rules(
+        schema={"json": SCHEMA, "unknownFields": "refuse"}, conditions=[CONDITION], rate={"limit": 1_000_000, "per": "1s", "by": ["publisher"]}, replay=replay))
 
 
 class LogCluster(local.Process):

@@ -1,0 +1,80 @@
+//! What was published before: what the events of a call ask of the ledger, and what is given back where they do not go on.
+
+use super::{CallStage, Means};
+use crate::decision::{JudgedEvent, Outcome, Verdict, verdict};
+use crate::ledger::{self, Ending, Grant};
+use crate::policy::Batches;
+use crate::protocol::Event;
+use crate::rules::memory::{self, Facts};
+use crate::rules::{Rule, Violation};
+
+impl CallStage<'_> {
+    /// What was published before is asked for last, and only by events that would go on: those that are refused cost nothing.
+    pub(super) fn remember(&self, events: &[Event<'_>], judged: &mut [JudgedEvent]) {
+        if self.route.batch == Batches::RefuseAll && judged.iter().any(|event| event.verdict == Verdict::Refuse) {
+            return;
+        }
+        let mut asked_by_call = Vec::new();
+        for (event, judged) in events.iter().zip(judged).filter(|(_, judged)| judged.refusal.is_none()) {
+            let Some(rule) = self.policy.rules.find(&event.event_type) else { continue };
+            if !rule.remembers() && self.policy.rates.is_empty() {
+                continue;
+            }
+            match self.grants(rule, event, judged, &mut asked_by_call) {
+                Ok(grants) => {
+                    judged.missing = grants.iter().map(Grant::missing).sum();
+                    judged.grants = grants;
+                }
+                Err(violation) => {
+                    judged.refusal = Some(violation.into());
+                    judged.verdict = verdict(rule.mode.unwrap_or(self.opened.mode), judged.refusal.as_ref());
+                }
+            }
+        }
+    }
+
+    /// All that the event asks for, or nothing. What a call asks for once is not asked for again by its other events.
+    fn grants(
+        &self,
+        rule: &Rule,
+        event: &Event<'_>,
+        judged: &JudgedEvent,
+        asked_by_call: &mut Vec<ledger::Tag>,
+    ) -> Result<Vec<Grant>, Violation> {
+        let Means { now, store, .. } = self.means;
+        let (publisher, signatures) = (judged.publisher.as_ref(), judged.signatures.as_slice());
+        let facts = Facts { event, publisher, signatures, depth: self.policy.budget.depth, now, seed: store.seed() };
+        let mut grants = Vec::new();
+        for asked in memory::demands(rule, &self.policy.rates, &facts)? {
+            if asked.once_a_call && asked_by_call.contains(&asked.demand.tag) {
+                continue;
+            }
+            match ledger::grant(store, &self.policy.memory, now, &asked.demand) {
+                Ok(grant) => grants.push(grant),
+                Err(breach) => {
+                    self.take_back(&grants);
+                    return Err(breach.into());
+                }
+            }
+            if asked.once_a_call {
+                asked_by_call.push(asked.demand.tag);
+            }
+        }
+        Ok(grants)
+    }
+
+    fn take_back(&self, grants: &[Grant]) {
+        for grant in grants {
+            // What cannot be taken back counts as published for a while: no reason to let anything pass.
+            let _ = ledger::settle(self.means.store, &self.policy.memory, self.means.now, grant, Ending::Failed);
+        }
+    }
+
+    /// The events of a refused call are not published, whatever they were granted.
+    pub(super) fn take_back_if_refused(&self, mut outcome: Outcome) -> Outcome {
+        if outcome.verdict == Verdict::Refuse {
+            self.take_back(&outcome.take_grants());
+        }
+        outcome
+    }
+}
