@@ -177,7 +177,11 @@ impl Refusal {
                 Violation::Peer { .. } => Code::RULE_PEER,
                 Violation::Topic { .. } => Code::RULE_TOPIC,
                 Violation::Source { .. } => Code::RULE_SOURCE,
-                Violation::NotJson | Violation::DataSchema { .. } | Violation::Schema(_) => Code::RULE_SCHEMA,
+                Violation::NotJson
+                | Violation::DataSchema { .. }
+                | Violation::Schema(_)
+                | Violation::Deprecated { .. }
+                | Violation::Forbidden { .. } => Code::RULE_SCHEMA,
                 Violation::Condition { .. } | Violation::NoCondition { .. } => Code::RULE_CONDITION,
                 Violation::Absent(_) => Code::EVENT_MISSING_ATTRIBUTE,
                 Violation::NotANumber { .. } => Code::EVENT_MALFORMED,
@@ -345,6 +349,8 @@ pub struct JudgedEvent {
     pub data_size: usize,
     /// The signatures that cover the event.
     pub signatures: Vec<VerifiedSignature>,
+    /// Whether it is of a version of its contract that is old.
+    pub deprecated: bool,
     /// How many numbers of its sequence did not come before it, where that is recorded.
     pub missing: u64,
     /// What it was granted of what may be published; empty where it was refused.

@@ -307,7 +307,9 @@ impl CallStage<'_> {
             Err(error) => (Vec::new(), None, Some(error.into())),
         };
         let mode = rule.and_then(|rule| rule.mode).unwrap_or(self.opened.mode);
-        JudgedEvent { publisher, ..summarize(event, rule, signatures, mode, refusal) }
+        let contract = rule.and_then(|rule| rule.contract.as_ref());
+        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, self.means.now));
+        JudgedEvent { publisher, deprecated, ..summarize(event, rule, signatures, mode, refusal) }
     }
 
     /// Who signed the event, and who publishes it: the token's subject, else the owner of the key.

@@ -78,6 +78,7 @@ fields! {
     PROTOCOL = "protocol", "eventguard.protocol";
     AUTHORITY = "authority", "eventguard.authority";
     PATH_TEMPLATE = "pathTemplate", "http.route";
+    DEPRECATED = "deprecated", "eventguard.deprecated";
     MISSING = "missing", "eventguard.missing";
     INDEX = "index", "eventguard.index";
     COUNT = "count", "eventguard.count";

@@ -188,6 +188,7 @@ impl<'a> Record<'a> {
             field::MISSING,
             self.judged().and_then(|event| usize::try_from(event.missing).ok()).filter(|missing| *missing > 0),
         );
+        text(take, field::DEPRECATED, self.judged().filter(|event| event.deprecated).map(|_| "true"), TEXT);
         number(take, field::INDEX, self.event.map(|(index, _)| index));
         number(take, field::COUNT, Some(self.outcome.events.len()));
         text(take, field::REQUEST_ID, self.circumstances.request_id, TEXT);

@@ -32,6 +32,7 @@ pub(crate) fn event(id: &str) -> JudgedEvent {
         data_sha256: [0xab; 32],
         data_size: 71,
         signatures: Vec::new(),
+        deprecated: false,
         missing: 0,
         grants: Vec::new(),
     }
@@ -177,4 +178,12 @@ fn an_event_that_was_left_out_is_refused_and_the_others_are_admitted() {
     let records = Record::of_call(&outcome, &circumstances());
     assert_eq!(records.iter().map(Record::verdict).collect::<Vec<_>>(), [Verdict::Admit, Verdict::Refuse]);
     assert_eq!((json(&records[0]).get("code"), &json(&records[1])["cause"]), (None, &json!("event")));
+}
+
+#[test]
+fn a_record_tells_what_is_missing_of_a_sequence_and_that_a_contract_is_old() {
+    let outcome = outcome(vec![JudgedEvent { deprecated: true, missing: 3, ..event("c-1") }, event("c-2")]);
+    let records = Record::of_call(&outcome, &circumstances());
+    assert_eq!((&json(&records[0])["deprecated"], &json(&records[0])["missing"]), (&json!("true"), &json!(3)));
+    assert_eq!((json(&records[1]).get("deprecated"), json(&records[1]).get("missing")), (None, None));
 }

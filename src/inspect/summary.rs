@@ -91,6 +91,7 @@ pub(super) fn summarize(
         data_sha256: sha256(event.data.bytes()),
         data_size: event.data.bytes().len(),
         signatures,
+        deprecated: false,
         missing: 0,
         grants: Vec::new(),
     }

@@ -1,5 +1,7 @@
 //! JSON Pointers (RFC 6901), taken apart once, where the policy is read.
 
+use std::fmt;
+
 /// A JSON Pointer (RFC 6901), taken apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pointer {
@@ -28,6 +30,12 @@ impl Pointer {
     /// The reference tokens, without their escapes.
     pub(super) fn tokens(&self) -> impl Iterator<Item = &str> {
         self.tokens.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tokens.iter().try_for_each(|token| write!(f, "/{}", token.replace('~', "~0").replace('/', "~1")))
     }
 }
 

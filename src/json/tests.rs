@@ -387,3 +387,10 @@ proptest! {
         agrees_with_serde_json(&text)?;
     }
 }
+
+#[test]
+fn a_pointer_is_written_as_it_was_read() {
+    for text in ["", "/", "/a/b", "/a~1b/~0~01", "/0"] {
+        assert_eq!(Pointer::parse(text).unwrap().to_string(), text);
+    }
+}

@@ -1,9 +1,10 @@
 //! The contract of an event type: whether an event's data keeps the schema that it must. Knows nothing of where schemas come from.
 
 use super::{Violation, shorten};
-use crate::json::Document;
+use crate::json::{Document, Pointer};
 use crate::protocol::Event;
 use crate::schema::Contract;
+use crate::time::Timestamp;
 
 /// The schemas that the data of an event type may keep, one or more.
 #[derive(Debug, Clone)]
@@ -16,6 +17,19 @@ pub struct Version {
     pub contract: Contract,
     /// What the event's `dataschema` names it by; `None` where that says nothing.
     pub data_schema: Option<String>,
+    /// What the data must not have, such as what is only meant to be there encrypted.
+    pub forbidden: Vec<Pointer>,
+    /// From when on it is old, and from when on it is refused.
+    pub deprecated: Option<Deprecated>,
+}
+
+/// The end of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deprecated {
+    /// From when on records tell that it is old.
+    pub after: Timestamp,
+    /// From when on it is refused; `None` for never.
+    pub refuse_after: Option<Timestamp>,
 }
 
 impl Versions {
@@ -38,10 +52,23 @@ impl Versions {
         }
     }
 
+    /// Whether the event is of a version that is old.
+    #[must_use]
+    pub fn is_deprecated(&self, event: &Event<'_>, now: Timestamp) -> bool {
+        self.of(event).is_ok_and(|version| version.deprecated.is_some_and(|deprecated| now >= deprecated.after))
+    }
+
     /// Whether the data keeps its schema. `depth` is how deep JSON may be.
-    pub(super) fn check(&self, event: &Event<'_>, depth: usize) -> Result<(), Violation> {
+    pub(super) fn check(&self, event: &Event<'_>, depth: usize, now: Timestamp) -> Result<(), Violation> {
         let version = self.of(event)?;
+        if let Some(since) = version.deprecated.and_then(|deprecated| deprecated.refuse_after).filter(|since| now >= *since) {
+            return Err(Violation::Deprecated { since });
+        }
         let document = Document::parse(event.data.bytes(), depth).map_err(|_| Violation::NotJson)?;
-        Ok(version.contract.check(document.root())?)
+        version.contract.check(document.root())?;
+        match version.forbidden.iter().find(|pointer| document.root().at(pointer).is_some()) {
+            Some(pointer) => Err(Violation::Forbidden { instance: pointer.to_string() }),
+            None => Ok(()),
+        }
     }
 }

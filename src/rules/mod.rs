@@ -174,6 +174,18 @@ pub enum Violation {
     /// `rule.schema`.
     #[error(transparent)]
     Schema(#[from] Broken),
+    /// `rule.schema`: the version of the contract has ended.
+    #[error("this version of the contract has ended at {since}")]
+    Deprecated {
+        /// When.
+        since: Timestamp,
+    },
+    /// `rule.schema`: something is there that must not be.
+    #[error("`{instance}` must not be there")]
+    Forbidden {
+        /// Where: a JSON Pointer of the policy.
+        instance: String,
+    },
     /// `rule.condition`: it is false.
     #[error("the condition {index} is false")]
     Condition {
@@ -320,7 +332,7 @@ pub fn check(rule: &Rule, event: &Event<'_>, publisher: Option<&Publisher>, peer
 /// The first [`Violation`].
 pub fn check_content(rule: &Rule, facts: &condition::Facts<'_>) -> Result<(), Violation> {
     if let Some(contract) = &rule.contract {
-        contract.check(facts.event, facts.depth)?;
+        contract.check(facts.event, facts.depth, facts.now)?;
     }
     condition::check(&rule.conditions, facts)
 }

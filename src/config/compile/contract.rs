@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::{Place, Problem, Problems, each, raw, text};
+use super::{Place, Problem, Problems, each, raw, text, texts};
 use crate::call::cut;
 use crate::cel::Condition;
-use crate::json::Owned;
+use crate::json::{Owned, Pointer};
 use crate::rules::condition::environment;
-use crate::rules::contract::{Version, Versions};
+use crate::rules::contract::{Deprecated, Version, Versions};
 use crate::schema::{Compiler, Contract, DocumentId, Limits, Schemas, UnknownFields};
+use crate::time::Timestamp;
 
 /// The schemas that a policy names, as documents that others may refer to.
 #[derive(Default)]
@@ -124,12 +125,14 @@ fn check_names(versions: &[(usize, Version)], place: &Place, problems: &mut Prob
 }
 
 fn version(raw: raw::DataSchema, documents: &Documents, place: &Place, problems: &mut Problems) -> Option<Version> {
-    let raw::DataSchema { json, unknown_fields, dataschema } = raw;
+    let raw::DataSchema { json, unknown_fields, dataschema, forbidden, deprecated } = raw;
     let data_schema = text(dataschema, &place.key("dataschema"), problems);
     let unknown = match unknown_fields {
         None | Some(raw::FieldsUnknown::Allow) => UnknownFields::Allow,
         Some(raw::FieldsUnknown::Refuse) => UnknownFields::Refuse,
     };
+    let forbidden = pointers(forbidden, &place.key("forbidden"), problems);
+    let deprecated = deprecated.map(|raw| end(raw, &place.key("deprecated"), problems));
     let json = problems.required(place, "json", json)?;
     let place = place.key("json");
     let (contract, id) = match &json {
@@ -143,7 +146,32 @@ fn version(raw: raw::DataSchema, documents: &Documents, place: &Place, problems:
             (schemas.contract(*ids.last()?, unknown)?, id_of(&document))
         }
     };
-    Some(Version { contract, data_schema: data_schema.or(id) })
+    let deprecated = match deprecated {
+        None => None,
+        Some(end) => Some(end?),
+    };
+    Some(Version { contract, data_schema: data_schema.or(id), forbidden: forbidden?, deprecated })
+}
+
+fn pointers(raw: Option<Vec<String>>, place: &Place, problems: &mut Problems) -> Option<Vec<Pointer>> {
+    let texts = texts(raw, place, problems).unwrap_or_default();
+    let pointer = |(index, text): (usize, &String)| problems.ok(&place.index(index), Pointer::parse(text));
+    texts.iter().enumerate().map(pointer).collect::<Vec<_>>().into_iter().collect()
+}
+
+fn end(raw: raw::Deprecated, place: &Place, problems: &mut Problems) -> Option<Deprecated> {
+    let raw::Deprecated { after, refuse_after } = raw;
+    let after = problems.required(place, "after", after);
+    let after = after.and_then(|text| problems.ok(&place.key("after"), Timestamp::parse(&text)));
+    let refuse_after = match refuse_after {
+        None => None,
+        Some(text) => Some(problems.ok(&place.key("refuseAfter"), Timestamp::parse(&text))?),
+    };
+    let after = after?;
+    if refuse_after.is_some_and(|refused| refused < after) {
+        return problems.wrong(place, Problem::Contradiction("it would be refused before it is old"));
+    }
+    Some(Deprecated { after, refuse_after })
 }
 
 /// Conditions that may be true or false.

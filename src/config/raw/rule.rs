@@ -60,6 +60,24 @@ pub struct DataSchema {
     /// key it is the schema's `$id`.
     #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
     pub dataschema: Option<String>,
+    /// What the data must not have (JSON Pointers).
+    #[cfg_attr(feature = "cli", schemars(with = "Option<Vec<schema::Pointer>>", length(min = 1)))]
+    pub forbidden: Option<Vec<String>>,
+    /// When this version ends.
+    pub deprecated: Option<Deprecated>,
+}
+
+/// The end of a version of a contract.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Deprecated {
+    /// From when on records tell that an event is of this version (RFC 3339).
+    #[cfg_attr(feature = "cli", schemars(required, with = "schema::Time"))]
+    pub after: Option<String>,
+    /// From when on events of this version are refused.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Time>"))]
+    pub refuse_after: Option<String>,
 }
 
 /// What becomes of fields that a schema does not know.

@@ -45,6 +45,14 @@ fn what_is_wrong_with_a_schema_is_told_at_its_place() {
             json!([{"json": "order"}, {"json": "money", "dataschema": "https://shop.example/order"}]),
             "events[0].schema[1]: a version is named `https://shop.example/order` already",
         ),
+        (json!({"json": "order", "forbidden": ["ssn"]}), "events[0].schema.forbidden[0]: not a JSON Pointer"),
+        (json!({"json": "order", "forbidden": []}), "events[0].schema.forbidden: is empty"),
+        (json!({"json": "order", "deprecated": {}}), "events[0].schema.deprecated.after: is missing"),
+        (json!({"json": "order", "deprecated": {"after": "soon"}}), "events[0].schema.deprecated.after: not a date and time"),
+        (
+            json!({"json": "order", "deprecated": {"after": "2027-01-01T00:00:00Z", "refuseAfter": "2026-01-01T00:00:00Z"}}),
+            "events[0].schema.deprecated: it would be refused before it is old",
+        ),
         (json!({"json": "order", "unknownFields": "keep"}), "events[0].schema.unknownFields: `keep` is not one of"),
     ] {
         let found = errors(schema(value.clone()));
