@@ -12,6 +12,7 @@ use eventguard::decision::{Outcome, Verdict};
 use eventguard::filter::exchange::{Arrival, Command, Exchange, Flow, Surroundings};
 use eventguard::filter::stream::Part;
 use eventguard::identity::TokenCache;
+use eventguard::ledger::Memory;
 use eventguard::policy::Hints;
 use eventguard::time::Timestamp;
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -62,7 +63,7 @@ fn publish(cuts: &[usize], bytes: &[u8]) -> Published {
         ("grpc-encoding", "gzip"),
     ];
     let mut tokens = TokenCache::new(0, [0; 16]);
-    let mut with = Surroundings { now: *NOW, tokens: &mut tokens, crypto: &RustCrypto };
+    let mut with = Surroundings { now: *NOW, tokens: &mut tokens, crypto: &RustCrypto, store: &Memory::default() };
     let arrival = Arrival {
         map: Some(map.into_iter().collect()),
         hints: Hints::default(),
