@@ -64,6 +64,7 @@ lint: .envoy/$(WASI) .envoy/$(NODE_TARGET) $(FUZZ_DIR)/Cargo.lock ## formatting,
 	$(CARGO) clippy --test wasm --target $(NODE_TARGET) --no-default-features -- -D warnings
 	$(CARGO) fmt --check --manifest-path $(FUZZ_DIR)/Cargo.toml
 	$(CARGO) clippy --manifest-path $(FUZZ_DIR)/Cargo.toml --no-default-features --target-dir target -- -D warnings
+	$(CARGO) fmt --check --manifest-path tests/tonic/Cargo.toml
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
 
 fuzz: $(if $(FUZZ_NIGHTLY),.envoy/nightly) .envoy/tools/fuzz $(FUZZ_DIR)/Cargo.lock ## each fuzz target (or those of FUZZ_TARGETS) for FUZZ_SECONDS (60); needs a C++ compiler
