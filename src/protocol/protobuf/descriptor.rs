@@ -166,6 +166,8 @@ const FIELD_NUMBER: u32 = 3;
 const FIELD_LABEL: u32 = 4;
 const FIELD_TYPE: u32 = 5;
 const TYPE_NAME: u32 = 6;
+/// `TYPE_ENUM`
+const ENUM: i64 = 14;
 const ONEOF_INDEX: u32 = 9;
 const JSON_NAME: u32 = 10;
 const SERVICE_METHOD: u32 = 2;
@@ -230,7 +232,9 @@ fn field(described: &Message<'_>, named: &Named<'_, '_>) -> Result<Option<Field>
             }
             Some(Kind::Message(inner))
         }
-        number => scalar(number),
+        ENUM => scalar(ENUM),
+        // A number that also has the name of a type is a message to some readers.
+        number => scalar(number).filter(|_| described.text(TYPE_NAME).is_none()),
     };
     let number = described.integer(FIELD_NUMBER).and_then(|number| u32::try_from(number).ok());
     let (Some(kind), Some(number)) = (kind, number) else { return Ok(None) };

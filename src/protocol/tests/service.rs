@@ -422,6 +422,23 @@ fn a_descriptor_set_is_whole() {
     assert_eq!(Descriptors::read(b"").unwrap().message("x"), Err(DescriptorError::NoMessage("x".to_owned())));
 }
 
+#[test]
+fn a_number_with_the_name_of_a_type_is_no_field() {
+    let mut contradictory = set();
+    let field = contradictory.file.iter_mut().flat_map(|file| &mut file.message_type).flat_map(|message| &mut message.field);
+    let mut kinds = field.filter(|field| field.name() == "sizes");
+    kinds.next().unwrap().type_name = Some(".shop.v1.Order.CountsEntry".to_owned());
+    let descriptors = Descriptors::read(&contradictory.encode_to_vec()).unwrap();
+    let order = descriptors.message("shop.v1.Order").unwrap();
+    let layout = Layout::new(descriptors, order, None).unwrap();
+    let fields = fields(&layout, None);
+    let protocol = Protocol::Grpc(Box::new(layout.fields(fields, UnknownFields::Refuse)));
+    let with = |json: &str| encode("shop.v1.Order", json);
+    let whole = r#""kind":"t","meta":{"eventId":"1","fromWhere":"/s"}"#;
+    assert!(call(&protocol, &with(&format!("{{{whole}}}"))).is_ok());
+    assert!(is_malformed(&call(&protocol, &with(&format!(r#"{{{whole},"sizes":[1]}}"#)))));
+}
+
 fn order_json() -> impl Strategy<Value = String> {
     let text = "[a-zA-Z/é]{0,12}";
     (text, text, any::<i64>(), any::<u64>(), prop::collection::vec(any::<i32>(), 0..4), any::<bool>()).prop_map(
