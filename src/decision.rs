@@ -316,7 +316,8 @@ pub struct Outcome {
 impl Outcome {
     /// What the events were granted, to be settled when the upstream has answered.
     pub fn take_grants(&mut self) -> Vec<Grant> {
-        self.events.iter_mut().flat_map(|event| std::mem::take(&mut event.grants)).collect()
+        // The last first, so that each finds what it was granted.
+        self.events.iter_mut().rev().flat_map(|event| std::mem::take(&mut event.grants).into_iter().rev()).collect()
     }
 }
 

@@ -330,6 +330,7 @@ impl Exchange {
     /// The proxy did not let the headers be changed: the token, or forged headers of ours, would go on with the call. It does not,
     /// whatever was decided before (`outcomes`) and whatever the mode.
     pub fn head_is_gone(&mut self, mut outcomes: Vec<Outcome>) -> Step {
+        self.refused = None;
         let opened = || Some(self.undecided()?.refuse(&self.policy, Refusal::HoldMissing));
         let nobody = || inspect::refuse(self.policy.mode, None, Refusal::HoldMissing);
         let last = outcomes.pop().or_else(opened).unwrap_or_else(nobody);

@@ -140,7 +140,7 @@ impl Stream {
 
 /// A message that goes on counts as published: nobody answers it alone.
 fn settle(policy: &Policy, outcomes: &mut [Outcome], with: &Surroundings<'_>) {
-    for outcome in outcomes {
+    for outcome in outcomes.iter_mut().rev() {
         let ending = if outcome.verdict == Verdict::Refuse { Ending::Failed } else { Ending::Published };
         for grant in outcome.take_grants() {
             // As where a message is refused: what was granted stays for a while.

@@ -44,7 +44,7 @@ impl CallStage<'_> {
         let Means { now, store, .. } = self.means;
         let (publisher, signatures) = (judged.publisher.as_ref(), judged.signatures.as_slice());
         let facts = Facts { event, publisher, signatures, depth: self.policy.budget.depth, now, seed: store.seed() };
-        let mut grants = Vec::new();
+        let (mut grants, asked_before) = (Vec::new(), asked_by_call.len());
         for asked in memory::demands(rule, &self.policy.rates, &facts)? {
             if asked.once_a_call && asked_by_call.contains(&asked.demand.tag) {
                 continue;
@@ -53,6 +53,7 @@ impl CallStage<'_> {
                 Ok(grant) => grants.push(grant),
                 Err(breach) => {
                     self.take_back(&grants);
+                    asked_by_call.truncate(asked_before);
                     return Err(breach.into());
                 }
             }

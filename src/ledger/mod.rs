@@ -143,7 +143,7 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Undo {
     /// An entry that counts for good with its end, or goes.
-    Once { until: Timestamp, counts: Counts },
+    Once { until: Timestamp, ends: Timestamp, counts: Counts },
     /// The number that was there before this one.
     Next { number: u64, before: Option<u64>, until: Timestamp },
     /// What was spent, in nanoseconds of the rate.
@@ -231,7 +231,7 @@ pub fn settle(store: &dyn Store, settings: &Settings, now: Timestamp, grant: &Gr
     store.change(tag.slot(settings.slots), &mut |bytes| {
         let mut slot = Slot::parse(bytes, now);
         match undo {
-            Undo::Once { until, .. } => replay::settle(&mut slot, *tag, *until, ending),
+            Undo::Once { until, ends, .. } => replay::settle(&mut slot, *tag, *until, *ends, ending),
             Undo::Next { number, before, until } => order::take_back(&mut slot, *tag, *number, *before, *until),
             Undo::Spend { nanos } => rate::give_back(&mut slot, *tag, *nanos),
             Undo::Nothing => {}

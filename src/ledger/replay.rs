@@ -27,12 +27,16 @@ pub(super) fn ask(slot: &mut Slot, tag: Tag, until: Timestamp, counts: Counts, n
         Counts::Accept => until.min(now.after(LEASE)),
     };
     slot.add(Entry { tag, value: 0, ends })?;
-    Ok(Undo::Once { until, counts })
+    Ok(Undo::Once { until, ends, counts })
 }
 
 /// An entry whose lease has ended is made again; where there is no room for it, the event can come again.
-pub(super) fn settle(slot: &mut Slot, tag: Tag, until: Timestamp, ending: Ending) {
-    slot.remove(tag);
+pub(super) fn settle(slot: &mut Slot, tag: Tag, until: Timestamp, ends: Timestamp, ending: Ending) {
+    // Behind the lease the entry may be that of another call.
+    let is_ours = slot.find(tag).is_none_or(|entry| entry.ends == ends);
+    if is_ours || ending == Ending::Published {
+        slot.remove(tag);
+    }
     if ending == Ending::Published {
         // No room: as after the lease.
         let _ = slot.add(Entry { tag, value: 0, ends: until });

@@ -128,11 +128,10 @@ pub fn demands(rule: &Rule, global: &[RateRule], facts: &Facts<'_>) -> Result<Ve
         asked.push(facts.sequence(sequence)?);
     }
     if let Some(replay) = &rule.replay {
-        asked.push(facts.replay(replay)?);
+        asked.extend(facts.replay(replay)?);
     }
-    let own = rule.rates.iter().map(|rate| (rate, &*rule.event_type));
-    let rates = own.chain(global.iter().map(|rate| (rate, "")));
-    asked.extend(rates.enumerate().map(|(index, (rate, scope))| facts.rate(rate, scope, index)));
+    asked.extend(rule.rates.iter().enumerate().map(|(index, rate)| facts.rate(rate, &rule.event_type, index)));
+    asked.extend(global.iter().enumerate().map(|(index, rate)| facts.rate(rate, "", index)));
     Ok(asked)
 }
 
@@ -150,7 +149,7 @@ impl Facts<'_> {
         self.event.source.as_deref().unwrap_or_default().as_bytes()
     }
 
-    fn replay(&self, replay: &Replay) -> Result<Asked, Violation> {
+    fn replay(&self, replay: &Replay) -> Result<Vec<Asked>, Violation> {
         let publisher = self.publisher();
         let publisher = publisher.as_bytes();
         let (tag, until, once_a_call) = match replay.key {
@@ -163,9 +162,16 @@ impl Facts<'_> {
                 (self.tag("data", &[publisher, &digest]), self.window(replay)?, false)
             }
             ReplayKey::Nonce => {
-                let nonce = self.signatures.iter().find_map(|signature| Some((signature.key_id(), signature.nonce()?)));
-                let (key_id, nonce) = nonce.ok_or(Violation::NoNonce)?;
-                (self.tag("nonce", &[key_id.as_bytes(), nonce.as_bytes()]), self.window(replay)?, true)
+                let until = self.window(replay)?;
+                // Of every signature: a caller could leave out the one that is remembered.
+                let tag = |signature: &VerifiedSignature| {
+                    Some(self.tag("nonce", &[signature.publisher().as_bytes(), signature.nonce()?.as_bytes()]))
+                };
+                let mut tags: Vec<Tag> = self.signatures.iter().filter_map(tag).collect();
+                tags.dedup();
+                let what = What::Once { until, counts: replay.counts };
+                let asked = |tag| Asked { demand: Demand { tag, what: what.clone() }, once_a_call: true };
+                return if tags.is_empty() { Err(Violation::NoNonce) } else { Ok(tags.into_iter().map(asked).collect()) };
             }
             ReplayKey::TokenId => {
                 let token = self.publisher.and_then(Publisher::token);
@@ -173,7 +179,7 @@ impl Facts<'_> {
                 (self.tag("jti", &[token.issuer().as_bytes(), id.as_bytes()]), self.token_window(replay, token), true)
             }
         };
-        Ok(Asked { demand: Demand { tag, what: What::Once { until, counts: replay.counts } }, once_a_call })
+        Ok(vec![Asked { demand: Demand { tag, what: What::Once { until, counts: replay.counts } }, once_a_call }])
     }
 
     /// Until when an event is young enough to come again.
@@ -183,7 +189,8 @@ impl Facts<'_> {
         if at > self.now.after(LEEWAY) || self.now.since(at) >= replay.window {
             return Err(Violation::Stale { at });
         }
-        Ok(at.after(replay.window))
+        // Longer than this event's time is good for: the same event could come with another time.
+        Ok(self.now.after(LEEWAY).after(replay.window))
     }
 
     /// Until when a token is good, the leeway that an issuer may have included.
