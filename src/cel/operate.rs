@@ -204,31 +204,26 @@ fn subtract_times<'a>(one: &Value<'a>, two: &Value<'a>) -> Outcome<'a> {
     .ok_or(Fault::Overflow)
 }
 
-fn int(function: Function, one: i64, two: i64) -> Result<i64, Fault> {
-    match function {
-        Function::Add => one.checked_add(two),
-        Function::Subtract => one.checked_sub(two),
-        Function::Multiply => one.checked_mul(two),
-        Function::Divide | Function::Modulo if two == 0 => return Err(Fault::DivisionByZero),
-        Function::Divide => one.checked_div(two),
-        Function::Modulo => one.checked_rem(two),
-        _ => return Err(no_overload(function)),
-    }
-    .ok_or(Fault::Overflow)
+/// Arithmetic of whole numbers, each operation checked.
+macro_rules! whole_numbers {
+    ($name:ident, $number:ty) => {
+        fn $name(function: Function, one: $number, two: $number) -> Result<$number, Fault> {
+            match function {
+                Function::Add => one.checked_add(two),
+                Function::Subtract => one.checked_sub(two),
+                Function::Multiply => one.checked_mul(two),
+                Function::Divide | Function::Modulo if two == 0 => return Err(Fault::DivisionByZero),
+                Function::Divide => one.checked_div(two),
+                Function::Modulo => one.checked_rem(two),
+                _ => return Err(no_overload(function)),
+            }
+            .ok_or(Fault::Overflow)
+        }
+    };
 }
 
-fn uint(function: Function, one: u64, two: u64) -> Result<u64, Fault> {
-    match function {
-        Function::Add => one.checked_add(two),
-        Function::Subtract => one.checked_sub(two),
-        Function::Multiply => one.checked_mul(two),
-        Function::Divide | Function::Modulo if two == 0 => return Err(Fault::DivisionByZero),
-        Function::Divide => one.checked_div(two),
-        Function::Modulo => one.checked_rem(two),
-        _ => return Err(no_overload(function)),
-    }
-    .ok_or(Fault::Overflow)
-}
+whole_numbers!(int, i64);
+whole_numbers!(uint, u64);
 
 fn double(function: Function, one: f64, two: f64) -> Result<f64, Fault> {
     Ok(match function {

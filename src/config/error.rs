@@ -61,9 +61,6 @@ pub enum Problem {
     /// A key that means nothing.
     #[error("there is no such key")]
     UnknownKey,
-    /// A key that will mean something.
-    #[error("not supported yet")]
-    NotYet,
     /// A key set that is to be fetched.
     #[error("remote key sets are not supported yet: give the keys inline")]
     RemoteKeys,

@@ -56,13 +56,9 @@ fn read_around<T: DeserializeOwned>(
 
 fn note_unknown(ignored: &[Vec<Segment>], place: &Place, problems: &mut Problems) {
     for path in ignored {
-        let later = matches!(path.last(), Some(Segment::Member(key)) if NOT_YET.contains(&key.as_str()));
-        problems.add(&locate(place, path), if later { Problem::NotYet } else { Problem::UnknownKey });
+        problems.add(&locate(place, path), Problem::UnknownKey);
     }
 }
-
-/// Keys of the document's description that this version does not know.
-const NOT_YET: [&str; 0] = [];
 
 fn locate(place: &Place, path: &[Segment]) -> Place {
     path.iter().fold(place.clone(), |place, segment| match segment {

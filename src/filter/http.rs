@@ -7,11 +7,12 @@ use std::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use super::exchange::{Arrival, Buffered, Command, Exchange, Flow, Step, Surroundings, is_ours};
+use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
 use super::reply::Reply;
 use super::root::{Shared, Waiting};
+use super::step::{Command, Flow, Step};
 use super::stream::{Part, START, Stream};
 use crate::call::Peer;
 use crate::decision::Refusal;
@@ -87,12 +88,7 @@ impl Call {
     }
 
     /// Says what became of the events that went on.
-    fn settle(&self, answer: Answer) {
-        let ending = match answer {
-            Answer::Accepted => Ending::Published,
-            Answer::Failed => Ending::Failed,
-            Answer::Open => return,
-        };
+    fn settle(&self, ending: Ending) {
         let memory = self.shared.policy.memory;
         let grants = self.exchange.borrow_mut().answered();
         for grant in grants {
@@ -124,39 +120,24 @@ impl Call {
     }
 }
 
-/// What the upstream's answer says of the call's events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Accepted,
-    Failed,
-    /// It is still to come.
-    Open,
-}
-
 const GRPC_STATUS: &str = "grpc-status";
 
-impl Answer {
-    /// By the head of the answer. Of gRPC it is the whole only where the call failed at once.
-    fn of_headers(is_grpc: bool) -> Self {
-        let status = host::response_header(":status").ok().flatten();
-        match (status.as_deref(), is_grpc) {
-            (Some([b'2', _, _]), false) => Self::Accepted,
-            (Some([b'2', _, _]), true) => match host::response_header(GRPC_STATUS) {
-                Ok(None) => Self::Open,
-                status => Self::of_grpc(status),
-            },
-            (Some(_), _) => Self::Failed,
-            (None, _) => Self::Open,
-        }
+/// What the head of the answer says of the call's events; `None` where more must come. Of gRPC it is the whole only where the call failed
+/// at once.
+fn ending_of_headers(is_grpc: bool) -> Option<Ending> {
+    match (host::response_header(":status").ok().flatten()?.as_slice(), is_grpc) {
+        ([b'2', _, _], false) => Some(Ending::Published),
+        ([b'2', _, _], true) => match host::response_header(GRPC_STATUS) {
+            Ok(None) => None,
+            status => ending_of_grpc(status),
+        },
+        _ => Some(Ending::Failed),
     }
+}
 
-    fn of_grpc(status: Result<Option<Vec<u8>>, host::HostError>) -> Self {
-        match status.ok().flatten().as_deref() {
-            Some(b"0") => Self::Accepted,
-            Some(_) => Self::Failed,
-            None => Self::Open,
-        }
-    }
+fn ending_of_grpc(status: Result<Option<Vec<u8>>, host::HostError>) -> Option<Ending> {
+    let status = status.ok().flatten()?;
+    Some(if status == b"0" { Ending::Published } else { Ending::Failed })
 }
 
 impl Context for Call {
@@ -169,7 +150,7 @@ impl Context for Call {
         }
         // Nobody knows what the upstream did with a call that has no answer. It counts as published: a caller who hangs up could replay
         // it otherwise.
-        self.settle(Answer::Accepted);
+        self.settle(Ending::Published);
         true
     }
 }
@@ -242,14 +223,18 @@ impl HttpContext for Call {
         }
         if self.exchange.borrow().awaits_an_answer() {
             let is_grpc = self.exchange.borrow().is_grpc();
-            self.settle(Answer::of_headers(is_grpc));
+            if let Some(ending) = ending_of_headers(is_grpc) {
+                self.settle(ending);
+            }
         }
         Action::Continue
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        if self.exchange.borrow().awaits_an_answer() {
-            self.settle(Answer::of_grpc(host::response_trailer(GRPC_STATUS)));
+        if self.exchange.borrow().awaits_an_answer()
+            && let Some(ending) = ending_of_grpc(host::response_trailer(GRPC_STATUS))
+        {
+            self.settle(ending);
         }
         Action::Continue
     }

@@ -5,6 +5,7 @@ pub mod exchange;
 pub mod metadata;
 pub mod metrics;
 pub mod reply;
+pub mod step;
 pub mod stream;
 pub mod wire;
 

@@ -4,7 +4,8 @@ mod batches;
 
 use std::rc::Rc;
 
-use super::exchange::{Arrival, Buffered, Command, Exchange, Flow, Step, Surroundings};
+use super::exchange::{Arrival, Buffered, Exchange, Surroundings};
+use super::step::{Command, Flow, Step};
 use crate::call::HeaderMap;
 use crate::config;
 use crate::crypto::RustCrypto;

@@ -11,15 +11,15 @@ use crate::rules::{Rule, Violation};
 impl CallStage<'_> {
     /// What was published before is asked for last, and only by events that would go on: those that are refused cost nothing.
     pub(super) fn remember(&self, events: &[Event<'_>], judged: &mut [JudgedEvent]) {
+        if !self.policy.rules.remember() && self.policy.rates.is_empty() {
+            return;
+        }
         if self.route.batch == Batches::RefuseAll && judged.iter().any(|event| event.verdict == Verdict::Refuse) {
             return;
         }
         let mut asked_by_call = Vec::new();
         for (event, judged) in events.iter().zip(judged).filter(|(_, judged)| judged.refusal.is_none()) {
             let Some(rule) = self.policy.rules.find(&event.event_type) else { continue };
-            if !rule.remembers() && self.policy.rates.is_empty() {
-                continue;
-            }
             match self.grants(rule, event, judged, &mut asked_by_call) {
                 Ok(grants) => {
                     judged.missing = grants.iter().map(Grant::missing).sum();

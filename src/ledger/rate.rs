@@ -61,7 +61,13 @@ impl Rate {
         let now = u64::try_from(now.unix_nanos()).unwrap_or_default();
         let (nanos, burst) = (self.nanos(cost), self.nanos(self.burst));
         let entry = slot.find(tag);
-        let spent = entry.as_ref().map_or(now, |entry| entry.value.clamp(now, now.saturating_add(burst))).saturating_add(nanos);
+        let full = now.saturating_add(burst);
+        let before = match entry.as_ref().map_or(now, |entry| entry.value) {
+            // The clock went back, or the burst was larger: all is spent but this, and what is kept is right again.
+            beyond if beyond > full => full.saturating_sub(nanos),
+            before => before,
+        };
+        let spent = before.max(now).saturating_add(nanos);
         let allowed_from = spent.saturating_sub(burst);
         if allowed_from > now {
             return Err(Breach::Limited { retry_after: Duration::from_nanos(allowed_from - now) });

@@ -93,6 +93,27 @@ fn an_event_that_is_accepted_after_its_lease_counts_all_the_same() {
 }
 
 #[test]
+fn a_call_whose_lease_has_ended_takes_no_other_calls_entry() {
+    let store = Memory::default();
+    let first = ask(&store, 0, &once("a", Counts::Accept)).unwrap();
+    let second = ask(&store, 60_000, &once("a", Counts::Accept)).unwrap();
+    end(&store, 60_001, &second, Ending::Published);
+    end(&store, 60_002, &first, Ending::Failed);
+    assert_eq!(ask(&store, 60_003, &once("a", Counts::Accept)), Err(Breach::Seen));
+}
+
+#[test]
+fn clock_steps_backwards_do_not_stop_a_rate_for_long() {
+    let store = Memory::default();
+    let granted = |millis| ask(&store, millis, &spend(10, 5, 1)).is_ok();
+    assert!(granted(86_400_000));
+    assert!(granted(0) && !granted(0), "as if all of the burst were spent but this");
+    assert!(!granted(99) && granted(100));
+    let _ = ask(&store, 86_400_000, &spend(10, 5, 1));
+    assert!(ask(&store, 200, &spend(10, 5, 6)).is_err(), "what is dearer than the burst passes at no time");
+}
+
+#[test]
 fn numbers_go_up_and_never_back() {
     let store = Memory::default();
     let _ = ask(&store, 0, &next(5, Gaps::Allow)).unwrap();

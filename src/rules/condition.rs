@@ -1,13 +1,10 @@
 //! The conditions of an event type: what is known of an event as the variables of CEL. Nothing is copied: a value is looked up when a
-//! condition names it, and the data is parsed when the first one does.
+//! condition names it.
 
-use std::cell::OnceCell;
-
-use super::Violation;
+use super::{JsonData, Violation};
 use crate::call::{Head, Peer};
 use crate::cel::{Activation, Condition, Environment, Map, Moment, Table, Type, Value};
 use crate::identity::{Publisher, VerifiedToken};
-use crate::json::Document;
 use crate::protocol::{Event, Extension};
 use crate::signature::VerifiedSignature;
 use crate::time::Timestamp;
@@ -40,7 +37,7 @@ pub struct Facts<'a> {
 struct Variable {
     name: &'static str,
     kind: fn() -> Type,
-    value: for<'k, 'f> fn(&'k Known<'f>) -> Option<Value<'k>>,
+    value: for<'k> fn(&'k Known<'_, '_>) -> Option<Value<'k>>,
 }
 
 macro_rules! variables {
@@ -83,12 +80,8 @@ pub fn environment() -> Environment {
 }
 
 /// Whether all conditions hold.
-pub(super) fn check(conditions: &[Condition], facts: &Facts<'_>) -> Result<(), Violation> {
-    if conditions.is_empty() {
-        return Ok(());
-    }
-    let known =
-        Known { facts, extensions: Extensions(&facts.event.extensions), headers: Headers(facts.head), document: OnceCell::new() };
+pub(super) fn check(conditions: &[Condition], facts: &Facts<'_>, data: &JsonData<'_>) -> Result<(), Violation> {
+    let known = Known { facts, data, extensions: Extensions(&facts.event.extensions), headers: Headers(facts.head) };
     for (index, condition) in conditions.iter().enumerate() {
         match condition.holds(&known, STEPS) {
             Ok(true) => {}
@@ -99,20 +92,18 @@ pub(super) fn check(conditions: &[Condition], facts: &Facts<'_>) -> Result<(), V
     Ok(())
 }
 
-/// The facts, and what is made of them once.
-struct Known<'f> {
+/// The facts, as variables see them.
+struct Known<'f, 'd> {
     facts: &'f Facts<'f>,
+    data: &'f JsonData<'d>,
     extensions: Extensions<'f>,
     headers: Headers<'f>,
-    document: OnceCell<Option<Document<'f>>>,
 }
 
-impl Known<'_> {
+impl Known<'_, '_> {
     /// The data, where it is JSON.
     fn data(&self) -> Option<Value<'_>> {
-        let Facts { event, depth, .. } = self.facts;
-        let document = self.document.get_or_init(|| Document::parse(event.data.bytes(), *depth).ok());
-        Some(Value::from_json(document.as_ref()?.root()))
+        Some(Value::from_json(self.data.document()?.root()))
     }
 
     fn token(&self) -> Option<&VerifiedToken> {
@@ -120,7 +111,7 @@ impl Known<'_> {
     }
 }
 
-impl Activation for Known<'_> {
+impl Activation for Known<'_, '_> {
     fn resolve(&self, slot: usize) -> Option<Value<'_>> {
         (VARIABLES.get(slot)?.value)(self)
     }

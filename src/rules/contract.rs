@@ -1,7 +1,7 @@
 //! The contract of an event type: whether an event's data keeps the schema that it must. Knows nothing of where schemas come from.
 
-use super::{Violation, shorten};
-use crate::json::{Document, Pointer};
+use super::{JsonData, Violation, shorten};
+use crate::json::Pointer;
 use crate::protocol::Event;
 use crate::schema::Contract;
 use crate::time::Timestamp;
@@ -58,13 +58,13 @@ impl Versions {
         self.of(event).is_ok_and(|version| version.deprecated.is_some_and(|deprecated| now >= deprecated.after))
     }
 
-    /// Whether the data keeps its schema. `depth` is how deep JSON may be.
-    pub(super) fn check(&self, event: &Event<'_>, depth: usize, now: Timestamp) -> Result<(), Violation> {
+    /// Whether the data keeps its schema.
+    pub(super) fn check(&self, event: &Event<'_>, data: &JsonData<'_>, now: Timestamp) -> Result<(), Violation> {
         let version = self.of(event)?;
         if let Some(since) = version.deprecated.and_then(|deprecated| deprecated.refuse_after).filter(|since| now >= *since) {
             return Err(Violation::Deprecated { since });
         }
-        let document = Document::parse(event.data.bytes(), depth).map_err(|_| Violation::NotJson)?;
+        let document = data.document().ok_or(Violation::NotJson)?;
         version.contract.check(document.root())?;
         match version.forbidden.iter().find(|pointer| document.root().at(pointer).is_some()) {
             Some(pointer) => Err(Violation::Forbidden { instance: pointer.to_string() }),

@@ -8,6 +8,7 @@ pub mod memory;
 mod pattern;
 mod publisher;
 
+use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -22,6 +23,7 @@ use pattern::TypePattern;
 use crate::call::{Peer, cut};
 use crate::cel::{Condition, EvalError};
 use crate::identity::Publisher;
+use crate::json::Document;
 use crate::ledger::Breach;
 use crate::protocol::Event;
 use crate::schema::Broken;
@@ -110,6 +112,8 @@ pub struct Rules {
     below: Index,
     /// The lengths of the keys of `below`, longest first, each once.
     lengths: Vec<usize>,
+    /// Whether what was published before matters to one of them.
+    remember: bool,
 }
 
 /// The keys are the policy's, so nobody can choose colliding ones: the fixed hasher needs no randomness from the host.
@@ -252,6 +256,7 @@ impl Rules {
             Entry::Occupied(_) => return Err(RuleError::Duplicate),
             Entry::Vacant(vacant) => vacant.insert(self.rules.len()),
         };
+        self.remember |= rule.remembers();
         self.rules.push(rule);
         Ok(())
     }
@@ -272,6 +277,12 @@ impl Rules {
             let (prefix, rest) = event_type.split_at_checked(*length)?;
             if rest.is_empty() || !prefix.ends_with('.') { None } else { self.below.get(prefix) }
         })
+    }
+
+    /// Whether what was published before matters to one of them.
+    #[must_use]
+    pub fn remember(&self) -> bool {
+        self.remember
     }
 
     /// All rules, in the order in which they were added.
@@ -331,10 +342,29 @@ pub fn check(rule: &Rule, event: &Event<'_>, publisher: Option<&Publisher>, peer
 ///
 /// The first [`Violation`].
 pub fn check_content(rule: &Rule, facts: &condition::Facts<'_>) -> Result<(), Violation> {
+    let data = JsonData::of(facts.event, facts.depth);
     if let Some(contract) = &rule.contract {
-        contract.check(facts.event, facts.depth, facts.now)?;
+        contract.check(facts.event, &data, facts.now)?;
     }
-    condition::check(&rule.conditions, facts)
+    condition::check(&rule.conditions, facts, &data)
+}
+
+/// The data of an event as JSON, parsed when somebody asks for it, and once.
+struct JsonData<'a> {
+    bytes: &'a [u8],
+    depth: usize,
+    document: OnceCell<Option<Document<'a>>>,
+}
+
+impl<'a> JsonData<'a> {
+    fn of(event: &'a Event<'_>, depth: usize) -> Self {
+        Self { bytes: event.data.bytes(), depth, document: OnceCell::new() }
+    }
+
+    /// The document; `None` where the data is none.
+    fn document(&self) -> Option<&Document<'a>> {
+        self.document.get_or_init(|| Document::parse(self.bytes, self.depth).ok()).as_ref()
+    }
 }
 
 fn allows(allowed: Option<&Names>, found: Option<&str>) -> bool {

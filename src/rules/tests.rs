@@ -1,7 +1,10 @@
 use std::borrow::Cow;
 
 use super::*;
+use std::time::Duration;
+
 use crate::json::Pointer;
+use crate::ledger::{Counts, Tag};
 use crate::protocol::Data;
 
 fn rule(types: &str) -> Rule {
@@ -258,4 +261,21 @@ fn what_is_said_of_outside_input_is_cut() {
     let long = "x".repeat(100);
     assert_eq!(Violation::unknown_type(&long), Violation::UnknownType { event_type: "x".repeat(64) });
     assert_eq!(Violation::Topic { topic: None }.to_string(), "events of this type may not go to a topic without a name");
+}
+
+#[test]
+fn every_nonce_of_a_call_is_remembered_whichever_of_its_signatures_come_again() {
+    let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
+    let replay = memory::Replay { window: Duration::from_secs(60), key: memory::ReplayKey::Nonce, counts: Counts::Forward };
+    let rule = Rule { replay: Some(replay), ..rule("com.shop.*") };
+    let event = event(None, None);
+    let tags = |signatures: &[VerifiedSignature]| -> Vec<Tag> {
+        let facts = memory::Facts { event: &event, publisher: None, signatures, depth: 8, now, seed: [0; 16] };
+        memory::demands(&rule, &[], &facts).unwrap().into_iter().map(|asked| asked.demand.tag).collect()
+    };
+    let signed = |nonce| VerifiedSignature::with_nonce("shipping", now, nonce);
+    let both = tags(&[signed("a"), signed("b")]);
+    assert_eq!(both.len(), 2);
+    assert_eq!(tags(&[signed("b")]), both[1..]);
+    assert_eq!(tags(&[signed("a"), signed("a")]), both[..1], "two signatures over one id");
 }

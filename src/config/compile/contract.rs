@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Place, Problem, Problems, each, raw, text, texts};
+use super::{Place, Problem, Problems, one_or_each, optional, raw, text, texts};
 use crate::call::cut;
 use crate::cel::Condition;
 use crate::json::{Owned, Pointer};
@@ -94,24 +94,15 @@ fn document(schema: &Value, place: &Place, problems: &mut Problems) -> Option<Ow
 
 /// One schema, or a list of versions.
 pub(super) fn versions(raw: Value, documents: &Documents, place: &Place, problems: &mut Problems) -> Option<Versions> {
-    let versions = match raw {
-        Value::Array(list) => {
-            let versions = each(Some(list), place, problems, |raw, place, problems| version(raw, documents, place, problems));
-            check_names(&versions, place, problems);
-            versions.into_iter().map(|(_, version)| version).collect()
-        }
-        one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
-            let raw = super::read(&one, super::UnknownKeys::Note, place, problems)?;
-            vec![version(raw, documents, place, problems)?]
-        }
-    };
-    Some(Versions::new(versions))
+    let versions = one_or_each(raw, place, problems, |raw, place, problems| version(raw, documents, place, problems));
+    check_names(&versions, place, problems);
+    Some(Versions::new(versions.into_iter().map(|(_, version)| version).collect()))
 }
 
 /// Events of several versions are told apart by name.
-fn check_names(versions: &[(usize, Version)], place: &Place, problems: &mut Problems) {
+fn check_names(versions: &[(Option<usize>, Version)], place: &Place, problems: &mut Problems) {
     for (at, (index, version)) in versions.iter().enumerate() {
-        let place = place.index(*index);
+        let place = index.map_or_else(|| place.clone(), |index| place.index(index));
         match &version.data_schema {
             None if versions.len() > 1 => {
                 problems.add(&place, Problem::Contradiction("of several versions each has a `dataschema`, or an `$id`"));
@@ -146,11 +137,7 @@ fn version(raw: raw::DataSchema, documents: &Documents, place: &Place, problems:
             (schemas.contract(*ids.last()?, unknown)?, id_of(&document))
         }
     };
-    let deprecated = match deprecated {
-        None => None,
-        Some(end) => Some(end?),
-    };
-    Some(Version { contract, data_schema: data_schema.or(id), forbidden: forbidden?, deprecated })
+    Some(Version { contract, data_schema: data_schema.or(id), forbidden: forbidden?, deprecated: optional(deprecated)? })
 }
 
 fn pointers(raw: Option<Vec<String>>, place: &Place, problems: &mut Problems) -> Option<Vec<Pointer>> {
@@ -163,11 +150,8 @@ fn end(raw: raw::Deprecated, place: &Place, problems: &mut Problems) -> Option<D
     let raw::Deprecated { after, refuse_after } = raw;
     let after = problems.required(place, "after", after);
     let after = after.and_then(|text| problems.ok(&place.key("after"), Timestamp::parse(&text)));
-    let refuse_after = match refuse_after {
-        None => None,
-        Some(text) => Some(problems.ok(&place.key("refuseAfter"), Timestamp::parse(&text))?),
-    };
-    let after = after?;
+    let refuse_after = refuse_after.map(|text| problems.ok(&place.key("refuseAfter"), Timestamp::parse(&text)));
+    let (after, refuse_after) = (after?, optional(refuse_after)?);
     if refuse_after.is_some_and(|refused| refused < after) {
         return problems.wrong(place, Problem::Contradiction("it would be refused before it is old"));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Place, Problem, Problems, count, each, raw, size, span, text};
+use super::{Place, Problem, Problems, count, one_or_each, raw, size, span, text};
 use crate::json::Pointer;
 use crate::ledger::{Counts, Gaps, Rate, Settings, WhenFull};
 use crate::rules::memory::{Counted, NumberAt, RateKey, RateRule, Replay, ReplayKey, Sequence};
@@ -13,10 +13,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 const ENTRIES: usize = 100_000;
 
 pub(super) fn replay(raw: raw::Replay, place: &Place, problems: &mut Problems) -> Option<Replay> {
-    let raw::Replay { window, key, on, scope } = raw;
+    let raw::Replay { window, key, on, scope: None | Some(raw::Scope::Proxy) } = raw;
     let window = problems.required(place, "window", window);
     let window = span(window, DAY, &place.key("window"), problems);
-    proxy_wide(scope);
     Some(Replay {
         window: window?,
         key: match key {
@@ -33,10 +32,9 @@ pub(super) fn replay(raw: raw::Replay, place: &Place, problems: &mut Problems) -
 }
 
 pub(super) fn sequence(raw: raw::Sequence, place: &Place, problems: &mut Problems) -> Option<Sequence> {
-    let raw::Sequence { attribute, gap, window, scope } = raw;
+    let raw::Sequence { attribute, gap, window, scope: None | Some(raw::Scope::Proxy) } = raw;
     let attribute = text(attribute, &place.key("attribute"), problems).unwrap_or_else(|| "sequence".to_owned());
     let keep = span(window, DAY, &place.key("window"), problems);
-    proxy_wide(scope);
     let number = match attribute.starts_with('/') {
         true => NumberAt::Data(problems.ok(&place.key("attribute"), Pointer::parse(&attribute))?),
         false => NumberAt::Attribute(attribute),
@@ -51,26 +49,18 @@ pub(super) fn sequence(raw: raw::Sequence, place: &Place, problems: &mut Problem
 
 /// One rate, or a list of them.
 pub(super) fn rates(raw: Option<Value>, place: &Place, problems: &mut Problems) -> Vec<RateRule> {
-    let rates = match raw {
-        None => return Vec::new(),
-        Some(Value::Array(rates)) => each(Some(rates), place, problems, rate),
-        Some(one) => {
-            let one = super::read(&one, super::UnknownKeys::Note, place, problems);
-            one.and_then(|raw| rate(raw, place, problems)).map(|rate| (0, rate)).into_iter().collect()
-        }
-    };
+    let rates = raw.map(|raw| one_or_each(raw, place, problems, rate)).unwrap_or_default();
     rates.into_iter().map(|(_, rate)| rate).collect()
 }
 
 fn rate(raw: raw::Rate, place: &Place, problems: &mut Problems) -> Option<RateRule> {
-    let raw::Rate { limit, per, burst, unit, by, scope } = raw;
+    let raw::Rate { limit, per, burst, unit, by, scope: None | Some(raw::Scope::Proxy) } = raw;
     let limit = problems.required(place, "limit", limit);
     let limit = size(limit, 1, &place.key("limit"), problems);
     let per = problems.required(place, "per", per);
     let per = span(per, DAY, &place.key("per"), problems);
     let burst = size(burst, limit.unwrap_or(1), &place.key("burst"), problems);
     let by = by.map(|by| keys(&by, &place.key("by"), problems)).unwrap_or_default();
-    proxy_wide(scope);
     let whole = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let rate = problems.ok(place, Rate::new(whole(limit?), per?, whole(burst?)))?;
     let counted = match unit {
@@ -96,13 +86,6 @@ fn keys(raw: &[raw::RateKey], place: &Place, problems: &mut Problems) -> Vec<Rat
         raw::RateKey::Source => RateKey::Source,
     };
     raw.iter().map(key).collect()
-}
-
-/// There is one scope, which is also meant where none is named.
-fn proxy_wide(scope: Option<raw::Scope>) {
-    match scope {
-        None | Some(raw::Scope::Proxy) => {}
-    }
 }
 
 pub(super) fn settings(raw: raw::Memory, place: &Place, problems: &mut Problems) -> Option<Settings> {

@@ -174,6 +174,32 @@ fn each<R: DeserializeOwned, T>(
     compiled
 }
 
+/// One map, or a list of them. What stood in a list has its place there; what stood alone has none.
+fn one_or_each<R: DeserializeOwned, T>(
+    raw: Value,
+    place: &Place,
+    problems: &mut Problems,
+    mut compile: impl FnMut(R, &Place, &mut Problems) -> Option<T>,
+) -> Vec<(Option<usize>, T)> {
+    match raw {
+        Value::Array(list) => {
+            each(Some(list), place, problems, compile).into_iter().map(|(index, item)| (Some(index), item)).collect()
+        }
+        one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
+            let raw = read(&one, UnknownKeys::Note, place, problems);
+            raw.and_then(|raw| compile(raw, place, problems)).map(|item| (None, item)).into_iter().collect()
+        }
+    }
+}
+
+/// What is not there is well; what is there must be.
+fn optional<T>(compiled: Option<Option<T>>) -> Option<Option<T>> {
+    match compiled {
+        None => Some(None),
+        Some(compiled) => compiled.map(Some),
+    }
+}
+
 /// A text that says something.
 fn text(text: Option<String>, place: &Place, problems: &mut Problems) -> Option<String> {
     match text {

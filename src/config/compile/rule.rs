@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::contract::Documents;
-use super::{Names, Place, Problem, Problems, contract, each, memory, mode, raw, required_text, text, texts};
+use super::{Names, Place, Problem, Problems, contract, each, memory, mode, optional, raw, required_text, text, texts};
 use crate::call::cut;
 use crate::json::Pointer;
 use crate::rules::{Claim, ClaimValue, PublisherRule, Rule, RuleError, Rules, SignatureRule};
@@ -48,14 +48,6 @@ pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, proble
         rates,
         mode: mode.map(self::mode),
     })
-}
-
-/// What is not there is well; what is there must be.
-fn optional<T>(compiled: Option<Option<T>>) -> Option<Option<T>> {
-    match compiled {
-        None => Some(None),
-        Some(compiled) => compiled.map(Some),
-    }
 }
 
 fn publisher(raw: raw::Publisher, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<PublisherRule> {

@@ -25,6 +25,11 @@ impl VerifiedSignature {
     pub(crate) fn in_test(scheme: Scheme, publisher: &str) -> Self {
         Self { scheme, key_id: "key".to_owned(), publisher: publisher.to_owned(), uncovered: Vec::new(), made: Made::default() }
     }
+
+    /// For tests of what comes after: as [`Self::in_test`], made at that time, with a nonce.
+    pub(crate) fn with_nonce(publisher: &str, at: Timestamp, nonce: &str) -> Self {
+        Self::in_test(Scheme::HttpMessage, publisher).made(at, Some(nonce))
+    }
 }
 
 fn seconds(seconds: i64) -> Timestamp {

@@ -1,0 +1,57 @@
+//! What comes out of one thing that the proxy told of a call: whether it goes on, what the proxy should do, what was decided.
+
+use super::reply::Reply;
+use crate::decision::Outcome;
+use crate::identity::CacheUse;
+
+/// Whether the proxy hands on what it just told us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    Continue,
+    /// It holds it.
+    Pause,
+}
+
+/// What the proxy should do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Remove a request header.
+    Remove(String),
+    /// Set a request header.
+    Set(&'static str, String),
+    /// Let these bytes of the body go on instead of those that the proxy holds.
+    Body(Vec<u8>),
+    /// Answer in the upstream's stead.
+    Reply(Reply),
+}
+
+impl Command {
+    /// The answer, where this is one.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        match self {
+            Self::Reply(reply) => Some(reply),
+            Self::Remove(_) | Self::Set(..) | Self::Body(_) => None,
+        }
+    }
+}
+
+/// The answer to one thing that the proxy told.
+#[derive(Debug)]
+pub struct Step {
+    /// Whether it goes on.
+    pub flow: Flow,
+    /// What else to do, in this order, before the callback returns.
+    pub commands: Vec<Command>,
+    /// What was decided, where this step decided: to be recorded. One for each message of a stream, else one at most.
+    pub outcomes: Vec<Outcome>,
+    /// Whether the token was known already, where this step verified one.
+    pub cache: Option<CacheUse>,
+}
+
+impl Step {
+    pub(super) const fn quiet(flow: Flow) -> Self {
+        Self { flow, commands: Vec::new(), outcomes: Vec::new(), cache: None }
+    }
+}
