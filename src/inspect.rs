@@ -2,6 +2,7 @@
 //! [`body`] what the complete body says. The order of the checks is that of the functions' lines, cheap before dear, and nobody
 //! without a valid token reaches a parser.
 
+mod pending;
 mod remember;
 mod summary;
 
@@ -16,6 +17,7 @@ use crate::protocol::{self, Event, Form, ProtocolError};
 use crate::rules::{self, Mode, Rule, Violation, condition};
 use crate::signature::{self, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
+pub use pending::Pending;
 use summary::summarize;
 
 /// What the head of a call led to.
@@ -25,6 +27,8 @@ pub enum Opening {
     Unguarded,
     /// The head is in order; the body decides.
     Judge(Box<Opened>),
+    /// The head cannot be judged without what may be fetched yet: see [`Pending`].
+    Wait(Box<Pending>),
     /// The head decided.
     Decided(Box<Outcome>),
 }
@@ -112,14 +116,38 @@ pub fn head(
             }
         };
     };
-    let (index, topic, batch) = (matched.index, matched.topic.map(Into::into), matched.route.batch);
-    let route = matched.route;
-    let refused = Refused { mode, route: Some(route), peer: peer.as_ref() };
-    match admit_head(policy, route, &head, now, tokens, crypto) {
-        Ok(Admitted { form, frames, publisher, cache }) => {
-            Opening::Judge(Box::new(Opened { head, peer, route: index, topic, form, batch, mode, publisher, cache, frames }))
+    let (route, topic) = (matched.index, matched.topic.map(Into::into));
+    Arrived { head, peer, route, topic, mode }.judge(policy, now, tokens, crypto)
+}
+
+/// A call whose route is known.
+#[derive(Debug)]
+struct Arrived {
+    head: Head,
+    peer: Option<Peer>,
+    route: usize,
+    topic: Option<String>,
+    mode: Mode,
+}
+
+impl Arrived {
+    fn judge(self, policy: &Policy, now: Timestamp, tokens: &mut TokenCache, crypto: &dyn Crypto) -> Opening {
+        let Some(route) = policy.routes.get(self.route) else {
+            return Opening::Decided(Box::new(self.refuse(policy, Refusal::UnmatchedRoute)));
+        };
+        match admit_head(policy, route, &self.head, now, tokens, crypto) {
+            Ok(Admitted { form, frames, publisher, cache }) => {
+                let Self { head, peer, route: index, topic, mode } = self;
+                let batch = route.batch;
+                Opening::Judge(Box::new(Opened { head, peer, route: index, topic, form, batch, mode, publisher, cache, frames }))
+            }
+            Err(refusal) if refusal.wants().is_some() => Opening::Wait(Box::new(Pending::new(self, refusal))),
+            Err(refusal) => Opening::Decided(Box::new(self.refuse(policy, refusal))),
         }
-        Err(refusal) => Opening::Decided(Box::new(refused.with(refusal))),
+    }
+
+    fn refuse(&self, policy: &Policy, refusal: Refusal) -> Outcome {
+        Refused { mode: self.mode, route: policy.routes.get(self.route), peer: self.peer.as_ref() }.with(refusal)
     }
 }
 
@@ -217,14 +245,15 @@ pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> 
     call.take_back_if_refused(outcome)
 }
 
-/// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it.
+/// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it, and
+/// its key.
 #[must_use]
 pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
     if let Some(Err(error)) =
-        opened.publisher.as_ref().map(|publisher| identity::check_times(publisher, &policy.issuers, means.now))
+        opened.publisher.as_ref().map(|publisher| identity::check_again(publisher, &policy.issuers, means.now))
     {
         return opened.refuse(policy, error.into());
     }

@@ -61,9 +61,6 @@ pub enum Problem {
     /// A key that means nothing.
     #[error("there is no such key")]
     UnknownKey,
-    /// A key set that is to be fetched.
-    #[error("remote key sets are not supported yet: give the keys inline")]
-    RemoteKeys,
     /// A key without a value.
     #[error("no value: leave the key out, or write `{{}}` for the defaults of a map")]
     Null,

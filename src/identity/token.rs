@@ -1,6 +1,8 @@
 //! The compact form of a JWS (RFC 7515 section 3.1) into its parts, read strictly: a token that two readers could take apart
 //! differently is none. Nothing is verified here, and nothing in the header but `alg`, `kid`, `typ`, `crit` and `b64` is looked at.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -8,6 +10,7 @@ use super::{Issuer, TokenError};
 use crate::call::cut;
 use crate::json::{Document, Value};
 use crate::key::{Algorithm, PublicKey};
+use crate::keyset::NoKey;
 
 /// The longest token that is looked at: bounds what anybody can have decoded and parsed before a signature is verified.
 const MAX_BYTES: usize = 16 * 1024;
@@ -71,10 +74,10 @@ impl Header {
     }
 
     /// The issuer's key that the token names. The issuer's own algorithms come first: what it never uses is not worth a key.
-    pub(super) fn key<'i>(&self, issuer: &'i Issuer) -> Result<&'i PublicKey, TokenError> {
+    pub(super) fn key<'i>(&self, issuer: &'i Issuer) -> Result<&'i Arc<PublicKey>, TokenError> {
         self.allowed(issuer)?;
         let id = self.key_id.as_deref();
-        issuer.keys.find(id).ok_or_else(|| TokenError::UnknownKey { id: id.map(|id| cut(id, 64).to_owned()) })
+        issuer.keys.find(id).map_err(|error| no_key(error, id))
     }
 
     /// The algorithm, where both the issuer and its key make it: the token's word alone counts for nothing.
@@ -101,6 +104,13 @@ fn check_type(written: &str) -> Result<(), TokenError> {
     let name = lower.strip_prefix("application/").unwrap_or(&lower);
     let is_jwt = name == "jwt" || name.strip_suffix("+jwt").is_some_and(|kind| !kind.is_empty());
     if is_jwt { Ok(()) } else { Err(malformed(format!("the type `{}`, expected `JWT`", cut(written, 64)))) }
+}
+
+pub(super) fn no_key(error: NoKey, id: Option<&str>) -> TokenError {
+    match error {
+        NoKey::Unknown(set) => TokenError::UnknownKey { id: id.map(|id| cut(id, 64).to_owned()), set },
+        NoKey::Unavailable(set) => TokenError::KeysUnavailable { set },
+    }
 }
 
 /// The string that a member is.

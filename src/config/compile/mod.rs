@@ -3,6 +3,7 @@
 
 mod audit;
 mod contract;
+mod fetched;
 mod identity;
 mod memory;
 mod protocol;
@@ -11,6 +12,7 @@ mod rule;
 mod signature;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -87,7 +89,10 @@ fn compile_policy(
     } = raw;
     let root = Place::default();
     check_version(version, &root, problems);
-    let issuers = each(issuers, &root.key("issuers"), problems, identity::issuer);
+    let mut fetched = Vec::new();
+    let issuers = each(issuers, &root.key("issuers"), problems, |raw, place, problems| {
+        identity::issuer(raw, &mut fetched, place, problems)
+    });
     identity::check_different(&issuers, &root.key("issuers"), problems);
     let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
     let signers =
@@ -112,13 +117,14 @@ fn compile_policy(
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
         token: token?,
         signers: signers?,
+        fetched,
         signatures,
-        routes: Routes::new(routes.into_iter().map(|(_, route)| route).collect()),
+        routes: Arc::new(Routes::new(routes.into_iter().map(|(_, route)| route).collect())),
         unmatched: match unmatched {
             None | Some(raw::Unmatched::Refuse) => Unmatched::Refuse,
             Some(raw::Unmatched::Pass) => Unmatched::Pass,
         },
-        rules,
+        rules: Arc::new(rules),
         rates,
         memory: memory?,
         budget: budget?,
