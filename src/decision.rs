@@ -181,6 +181,7 @@ impl Refusal {
                 | Violation::Coding { .. }
                 | Violation::DataSchema { .. }
                 | Violation::Message(_)
+                | Violation::NotEncrypted { .. }
                 | Violation::Schema(_)
                 | Violation::Deprecated { .. }
                 | Violation::Forbidden { .. } => Code::RULE_SCHEMA,

@@ -18,7 +18,7 @@ pub use identity::{Issuer, Jwks, KeySet, Token};
 pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
-pub use rule::{DataSchema, Deprecated, Event, FieldsUnknown, MessageSchema, Publisher, Scheme, SignatureRule};
+pub use rule::{DataSchema, Deprecated, Encrypted, Event, FieldsUnknown, MessageSchema, Publisher, Scheme, SignatureRule};
 pub use signature::{Dsse, DsseMode, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
 
 #[cfg(feature = "cli")]
