@@ -1,6 +1,7 @@
 mod contract;
 mod memory;
 mod protocols;
+mod shadow;
 
 use prost::Message as _;
 use serde_json::{Value, json};
