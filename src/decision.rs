@@ -314,13 +314,38 @@ pub struct Outcome {
     pub events: Vec<JudgedEvent>,
     /// What goes on in the body's stead, where the call goes on without its refused events.
     pub rest: Option<Vec<u8>>,
+    /// What the shadow would have decided of the call, where no event was read; `None` where that is the same, or there is no shadow.
+    pub shadow: Option<Box<Difference>>,
+    /// What the events would have been granted by the shadow.
+    pub shadow_grants: Vec<Grant>,
 }
 
 impl Outcome {
     /// What the events were granted, to be settled when the upstream has answered.
     pub fn take_grants(&mut self) -> Vec<Grant> {
         // The last first, so that each finds what it was granted.
-        self.events.iter_mut().rev().flat_map(|event| std::mem::take(&mut event.grants).into_iter().rev()).collect()
+        let grants = self.events.iter_mut().rev().flat_map(|event| std::mem::take(&mut event.grants).into_iter().rev());
+        grants.chain(std::mem::take(&mut self.shadow_grants)).collect()
+    }
+}
+
+/// What a second policy would have decided, where that is something else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// What would have become of it; `None` where that cannot be told: the body would have been read, and was not.
+    pub verdict: Option<Verdict>,
+    /// Why.
+    pub refusal: Option<Refusal>,
+}
+
+impl Difference {
+    /// What stands for a verdict that cannot be told.
+    pub const UNDECIDED: &'static str = "undecided";
+
+    /// The verdict as text.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        self.verdict.map_or(Self::UNDECIDED, Verdict::as_str)
     }
 }
 
@@ -359,4 +384,6 @@ pub struct JudgedEvent {
     pub missing: u64,
     /// What it was granted of what may be published; empty where it was refused.
     pub grants: Vec<Grant>,
+    /// What the shadow would have decided of it by itself; `None` where that is the same, or there is no shadow.
+    pub shadow: Option<Box<Difference>>,
 }

@@ -76,6 +76,20 @@ fn every_error_of_a_policy_is_told_with_its_place() {
 }
 
 #[test]
+fn a_shadow_changes_no_verdict_and_says_what_it_would_have_decided() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(POLICY)).unwrap();
+    let shadow = "\nshadow: {mode: observe, limits: {events: 2}, token: {header: x-token}}\n";
+    let shadowed = Temporary::new("shadowed.yaml", &(text + shadow));
+    let told = |command: &[&str]| eventguard(&[command, &["--policy", shadowed.path()]].concat());
+    let tested = told(&["test", "tests/cases"]);
+    assert!(tested.status.success(), "{}", stdout(&tested));
+    let explained: Value = serde_json::from_slice(&told(&["explain", "--json", ADMITTED]).stdout).unwrap();
+    assert_eq!(explained["events"][0]["shadow"], json!({"verdict": "observe", "code": "token.missing"}));
+    assert!(stdout(&told(&["explain", ADMITTED])).contains("shadow   observe: token.missing: "));
+    assert!(stdout(&eventguard(&["check", shadowed.path()])).contains("shadow in order, mode observe, "));
+}
+
+#[test]
 fn a_command_that_is_not_one_is_told_apart_from_one_that_fails() {
     for arguments in [&["check"][..], &["chek", POLICY], &["explain", ADMITTED], &["test", "--policy", POLICY]] {
         assert_eq!(eventguard(arguments).status.code(), Some(2), "{arguments:?}");

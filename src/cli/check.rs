@@ -46,6 +46,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         counts.map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" })).into_iter().collect();
     println!("{}: in order, mode {}: {}", arguments.policy.display(), policy.mode.as_str(), counts.join(", "));
     println!("digest {}", policy.digest);
+    if let Some(shadow) = &policy.shadow {
+        println!("shadow in order, mode {}, digest as a policy of its own {}", shadow.mode.as_str(), shadow.digest);
+    }
     for warning in warnings(&policy) {
         println!("warning: {warning}");
     }

@@ -1,6 +1,7 @@
 mod contract;
 mod memory;
 mod protocols;
+mod shadow;
 
 use prost::Message as _;
 use serde_json::{Value, json};
@@ -168,8 +169,8 @@ fn every_error_names_its_place() {
         ("/issuers/0/audiences", json!(["a", "b", "a"]), "issuers[0].audiences[2]: `a` is there already, at issuers[0].audiences[0]"),
         ("/issuers/0/audiences", json!([""]), "issuers[0].audiences[0]: is empty"),
         ("/issuers/0/audiences", json!(["a", 5]), "issuers[0].audiences[1]: found a number, expected a text"),
-        ("/issuers/0/algorithms", json!(["none"]), "issuers[0].algorithms[0]: `none` is not one of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `EdDSA`"),
-        ("/issuers/0/algorithms", json!(["HS256"]), "issuers[0].algorithms[0]: `HS256` is not one of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `EdDSA`"),
+        ("/issuers/0/algorithms", json!(["none"]), "issuers[0].algorithms[0]: `none` is not one of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`"),
+        ("/issuers/0/algorithms", json!(["HS256"]), "issuers[0].algorithms[0]: `HS256` is not one of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`"),
         ("/issuers/0/leeway", json!("30"), "issuers[0].leeway: not a duration: a whole number and `ms`, `s`, `m`, `h` or `d`, as in `30s`"),
         ("/issuers/0/leeway", json!(30), "issuers[0].leeway: found a number, expected a text"),
         ("/issuers/0/maxAge", json!("0s"), "issuers[0].maxAge: nothing could keep it: it must be longer than 0"),

@@ -89,10 +89,9 @@ impl Call {
 
     /// Says what became of the events that went on.
     fn settle(&self, ending: Ending) {
-        let memory = self.shared.policy.memory;
         let grants = self.exchange.borrow_mut().answered();
         for grant in grants {
-            if let Err(error) = ledger::settle(&self.shared.table, &memory, host::now(), &grant, ending) {
+            if let Err(error) = ledger::settle(&self.shared.table, host::now(), &grant, ending) {
                 host::log(Level::Warn, &format!("eventguard: {error}: an event counts as published for a while"));
             }
         }

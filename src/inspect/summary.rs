@@ -31,6 +31,8 @@ impl CallStage<'_> {
             peer: self.opened.peer.as_ref().map(|peer| peer.uri().to_owned()),
             events,
             rest: None,
+            shadow: None,
+            shadow_grants: Vec::new(),
         }
     }
 
@@ -94,5 +96,6 @@ pub(super) fn summarize(
         deprecated: false,
         missing: 0,
         grants: Vec::new(),
+        shadow: None,
     }
 }

@@ -68,7 +68,15 @@ pub struct Policy {
     pub hold: Option<Hold>,
     /// Where records go, besides the filter state `wasm.eventguard`.
     pub audit: Option<Audit>,
+    /// A second policy, judged beside this one: records and statistics tell where it would have decided otherwise, and nothing else
+    /// comes of it. What it says takes the place of what this policy says under the same key.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Shadow>"))]
+    pub shadow: Option<Value>,
 }
+
+/// What a second policy may say. How calls are held and where records go is the first one's.
+pub const SHADOW_KEYS: [&str; 12] =
+    ["mode", "issuers", "token", "signers", "signatures", "routes", "unmatched", "schemas", "events", "rate", "memory", "limits"];
 
 /// Whether refusals are carried out.
 #[derive(Debug, Clone, Copy, Deserialize)]
