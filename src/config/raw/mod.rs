@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use audit::{Audit, Batch, Queue, Sink, WhenFull};
-pub use identity::{Issuer, Jwks, KeySet, Token};
+pub use identity::{Binding, Issuer, Jwks, KeySet, Token};
 pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
