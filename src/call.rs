@@ -222,6 +222,11 @@ pub fn cut(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
 }
 
+/// Outside text as a message may hold it: short, and without anything that moves a terminal's cursor.
+pub(crate) fn shown(text: &str) -> String {
+    cut(text, 64).escape_debug().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

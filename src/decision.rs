@@ -178,7 +178,9 @@ impl Refusal {
                 Violation::Topic { .. } => Code::RULE_TOPIC,
                 Violation::Source { .. } => Code::RULE_SOURCE,
                 Violation::NotJson
+                | Violation::Coding { .. }
                 | Violation::DataSchema { .. }
+                | Violation::Message(_)
                 | Violation::Schema(_)
                 | Violation::Deprecated { .. }
                 | Violation::Forbidden { .. } => Code::RULE_SCHEMA,

@@ -14,7 +14,7 @@ use crate::ledger::Store;
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
-use crate::rules::{self, Mode, Rule, Violation, condition};
+use crate::rules::{self, JsonData, Mode, Rule, Violation, condition};
 use crate::signature::{self, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
 use summary::summarize;
@@ -344,17 +344,18 @@ impl CallStage<'_> {
 
     fn judge_event(&self, event: &Event<'_>, signed: &Result<Vec<VerifiedSignature>, SignatureError>) -> JudgedEvent {
         let rule = self.policy.rules.find(&event.event_type);
+        let data = JsonData::of(event, self.policy.budget.depth);
         let evidence = self.evidence(rule, event, signed);
         let (signatures, publisher, refusal) = match evidence {
             Ok((signatures, publisher)) => {
-                let refusal = self.check(rule, event, publisher.as_ref(), &signatures).err().map(Refusal::from);
+                let refusal = self.check(rule, event, &data, publisher.as_ref(), &signatures).err().map(Refusal::from);
                 (signatures, publisher, refusal)
             }
             Err(error) => (Vec::new(), None, Some(error.into())),
         };
         let mode = rule.and_then(|rule| rule.mode).unwrap_or(self.opened.mode);
         let contract = rule.and_then(|rule| rule.contract.as_ref());
-        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, self.means.now));
+        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, &data, self.means.now));
         JudgedEvent { publisher, deprecated, ..summarize(event, rule, signatures, mode, refusal) }
     }
 
@@ -382,6 +383,7 @@ impl CallStage<'_> {
         &self,
         rule: Option<&Rule>,
         event: &Event<'_>,
+        data: &JsonData<'_>,
         publisher: Option<&Publisher>,
         signatures: &[VerifiedSignature],
     ) -> Result<(), Violation> {
@@ -396,7 +398,7 @@ impl CallStage<'_> {
             route: &self.route.name,
             head,
             now: self.means.now,
-            depth: self.policy.budget.depth,
+            data,
         };
         rules::check_content(rule, &facts)
     }

@@ -146,6 +146,12 @@ fn every_case_gets_the_verdict_that_it_must_get() {
 }
 
 #[test]
+fn data_of_every_form_gets_the_verdict_that_it_must_get() {
+    let output = eventguard(&["test", "--policy", "tests/cases/contracts/policy.yaml", "tests/cases/contracts"]);
+    assert!(output.status.success(), "{}", stdout(&output));
+}
+
+#[test]
 fn calls_one_after_the_other_get_the_verdicts_that_they_must_get() {
     let output = eventguard(&["test", "--policy", "tests/sequences/policy.yaml", "tests/sequences"]);
     assert!(output.status.success(), "{}", stdout(&output));

@@ -18,6 +18,7 @@ use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
 use crate::config;
 use crate::decision::Outcome;
 use crate::identity::{CacheUse, TokenCache};
+use crate::key::Algorithm;
 use crate::policy::{AuditSettings, Hold, Policy, WhenFull};
 use crate::time::Timestamp;
 
@@ -143,6 +144,11 @@ impl RootContext for Root {
         match config::from_plugin_configuration(&configuration, &|name| std::env::var(name).ok()) {
             Ok(policy) => {
                 let shared = Shared::new(policy);
+                if shared.policy.uses(Algorithm::Es384) && !shared.crypto.verifies_p384() {
+                    let reason = "it uses ES384, which this proxy does not verify: take other keys, or Envoy 1.30 or later";
+                    host::log(Level::Error, &format!("eventguard: the policy is refused: {reason}"));
+                    return false;
+                }
                 describe(&shared);
                 self.shared = Some(Rc::new(shared));
                 host::set_tick_period(TICK).is_ok()

@@ -478,7 +478,7 @@ mod signatures {
         };
         let raw = signature.to_bytes().to_vec();
         assert_eq!(judge(&raw), None);
-        assert_eq!(judge(&crate::crypto::ecdsa_to_der(&raw).unwrap()), Some(TokenError::Signature));
+        assert_eq!(judge(&crate::crypto::ecdsa_to_der(&raw, 32).unwrap()), Some(TokenError::Signature));
         let (zeros, over) = ([0; 32], [0xff; 32]);
         for (r, s) in [(&zeros[..], &raw[32..]), (&raw[..32], &zeros), (&over, &raw[32..]), (&raw[..32], &over), (&zeros, &zeros)]
         {

@@ -12,10 +12,11 @@ pub use crate::rules::Mode;
 
 use crate::budget::Budget;
 use crate::identity::{Issuer, TokenSettings};
+use crate::key::Algorithm;
 use crate::ledger;
 use crate::rules::Rules;
 use crate::rules::memory::RateRule;
-use crate::signature::{Settings, Signers};
+use crate::signature::{Settings, Signer, SignerKey, Signers};
 
 /// What calls are judged by. It is built once, from a document without errors, and never changes.
 #[derive(Debug)]
@@ -58,6 +59,15 @@ impl Policy {
     #[must_use]
     pub fn ask_for_route_name(&self) -> bool {
         self.routes.ask_for_route_name() || self.shadow.as_ref().is_some_and(|shadow| shadow.routes.ask_for_route_name())
+    }
+}
+
+impl Policy {
+    /// Whether somebody may sign with that algorithm.
+    #[must_use]
+    pub fn uses(&self, algorithm: Algorithm) -> bool {
+        let makes = |signer: &Signer| matches!(&signer.key, SignerKey::Public(key) if key.makes(algorithm));
+        self.issuers.iter().any(|issuer| issuer.algorithms.contains(&algorithm)) || self.signers.iter().any(makes)
     }
 }
 

@@ -14,7 +14,7 @@ const STEPS: u64 = 100_000;
 
 /// Everything that conditions may name.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub struct Facts<'a, 'd> {
     /// The event.
     pub event: &'a Event<'a>,
     /// Who publishes it.
@@ -29,8 +29,8 @@ pub struct Facts<'a> {
     pub head: &'a Head,
     /// What time it is.
     pub now: Timestamp,
-    /// How deep JSON may be.
-    pub depth: usize,
+    /// Its data.
+    pub data: &'a JsonData<'d>,
 }
 
 /// A variable: how a condition names it, what it is, and where its value is.
@@ -80,8 +80,8 @@ pub fn environment() -> Environment {
 }
 
 /// Whether all conditions hold.
-pub(super) fn check(conditions: &[Condition], facts: &Facts<'_>, data: &JsonData<'_>) -> Result<(), Violation> {
-    let known = Known { facts, data, extensions: Extensions(&facts.event.extensions), headers: Headers(facts.head) };
+pub(super) fn check(conditions: &[Condition], facts: &Facts<'_, '_>) -> Result<(), Violation> {
+    let known = Known { facts, extensions: Extensions(&facts.event.extensions), headers: Headers(facts.head) };
     for (index, condition) in conditions.iter().enumerate() {
         match condition.holds(&known, STEPS) {
             Ok(true) => {}
@@ -94,8 +94,7 @@ pub(super) fn check(conditions: &[Condition], facts: &Facts<'_>, data: &JsonData
 
 /// The facts, as variables see them.
 struct Known<'f, 'd> {
-    facts: &'f Facts<'f>,
-    data: &'f JsonData<'d>,
+    facts: &'f Facts<'f, 'd>,
     extensions: Extensions<'f>,
     headers: Headers<'f>,
 }
@@ -103,7 +102,7 @@ struct Known<'f, 'd> {
 impl Known<'_, '_> {
     /// The data, where it is JSON.
     fn data(&self) -> Option<Value<'_>> {
-        Some(Value::from_json(self.data.document()?.root()))
+        Some(Value::from_json(self.facts.data.document()?.root()))
     }
 
     fn token(&self) -> Option<&VerifiedToken> {

@@ -81,7 +81,7 @@ impl PublisherRule {
 }
 
 impl Claim {
-    fn holds(&self, claims: Value<'_, '_>) -> bool {
+    pub(super) fn holds(&self, claims: Value<'_, '_>) -> bool {
         let Some(found) = claims.at(&self.at) else { return false };
         match found.items() {
             Some(mut items) => items.any(|item| self.names(item)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::json::Pointer;
 use crate::ledger::{Counts, Tag};
-use crate::protocol::Data;
+use crate::protocol::{Data, Declared};
 
 fn rule(types: &str) -> Rule {
     Rule {
@@ -45,6 +45,7 @@ fn event<'a>(topic: Option<&'a str>, source: Option<&'a str>) -> Event<'a> {
         topic: topic.map(Cow::Borrowed),
         data_content_type: None,
         data_schema: None,
+        declared: Declared::Nothing,
         spec_version: None,
         extensions: Vec::new(),
         data: Data::Absent,

@@ -146,7 +146,9 @@ fn algorithm(key: &SignerKey, named: Option<&str>) -> Result<MessageAlgorithm, S
 fn is_registered(algorithm: MessageAlgorithm) -> bool {
     match algorithm {
         MessageAlgorithm::HmacSha256 => true,
-        MessageAlgorithm::Public(Algorithm::Rs256 | Algorithm::Ps512 | Algorithm::Es256 | Algorithm::EdDsa) => true,
+        MessageAlgorithm::Public(
+            Algorithm::Rs256 | Algorithm::Ps512 | Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa,
+        ) => true,
         MessageAlgorithm::Public(Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256 | Algorithm::Ps384) => false,
     }
 }

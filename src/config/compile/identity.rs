@@ -62,7 +62,7 @@ fn algorithms(names: Option<Vec<String>>, place: &Place, problems: &mut Problems
 }
 
 fn unknown_algorithm(name: &str) -> Problem {
-    let expected = "`RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `EdDSA`".to_owned();
+    let expected = "`RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`".to_owned();
     Problem::Unknown { found: cut(name, 64).to_owned(), expected }
 }
 

@@ -8,6 +8,7 @@ mod memory;
 mod protocol;
 mod route;
 mod rule;
+mod schemas;
 mod shadow;
 mod signature;
 
@@ -104,7 +105,7 @@ fn compile_policy(
     let routes = each(routes, &root.key("routes"), problems, route::route);
     route::check(&routes, names, &root.key("routes"), problems);
     let events = problems.required(root, "events", events);
-    let schemas = contract::Documents::read(schemas, &root.key("schemas"), problems);
+    let schemas = schemas::Named::read(schemas, &root.key("schemas"), problems);
     let context = rule::Context { names, signatures: &signatures, schemas: &schemas };
     let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
     let rules = rule::rules(rules, &root.key("events"), problems);

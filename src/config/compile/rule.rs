@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::contract::Documents;
+use super::schemas::Named;
 use super::{Names, Place, Problem, Problems, contract, each, memory, mode, optional, raw, required_text, text, texts};
 use crate::call::cut;
 use crate::json::Pointer;
@@ -15,7 +15,7 @@ use crate::signature::{Scheme, Settings};
 pub(super) struct Context<'a> {
     pub names: &'a Names<'a>,
     pub signatures: &'a Settings,
-    pub schemas: &'a Documents,
+    pub schemas: &'a Named,
 }
 
 pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<Rule> {
@@ -74,7 +74,7 @@ fn peer(peer: String, place: &Place, problems: &mut Problems) -> Option<String> 
     }
 }
 
-fn claims(raw: &BTreeMap<String, Value>, place: &Place, problems: &mut Problems) -> Vec<Claim> {
+pub(super) fn claims(raw: &BTreeMap<String, Value>, place: &Place, problems: &mut Problems) -> Vec<Claim> {
     if raw.is_empty() {
         problems.add(place, Problem::Empty);
     }

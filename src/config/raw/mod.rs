@@ -18,7 +18,7 @@ pub use identity::{Issuer, Jwks, KeySet, Token};
 pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
-pub use rule::{DataSchema, Deprecated, Event, FieldsUnknown, Publisher, Scheme, SignatureRule};
+pub use rule::{DataSchema, Deprecated, Event, FieldsUnknown, MessageSchema, Publisher, Scheme, SignatureRule};
 pub use signature::{Dsse, DsseMode, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
 
 #[cfg(feature = "cli")]
@@ -49,7 +49,8 @@ pub struct Policy {
     pub routes: Option<Vec<Value>>,
     /// `refuse` (default) or `pass`: what becomes of calls that match no route.
     pub unmatched: Option<Unmatched>,
-    /// JSON Schemas by name, for `events[].schema`; they may refer to each other, by name or `$id`. Nothing is ever fetched.
+    /// Schemas by name, for `events[].schema`: JSON Schemas, which may refer to each other, by name or `$id` (nothing is ever fetched); or
+    /// `{protobuf: DESCRIPTORS}`, a `FileDescriptorSet` in base64.
     #[cfg_attr(feature = "cli", schemars(with = "Option<std::collections::BTreeMap<String, Value>>"))]
     pub schemas: Option<Value>,
     /// What each event type demands; the longest match wins.

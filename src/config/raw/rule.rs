@@ -46,25 +46,45 @@ pub struct Event {
     pub mode: Option<Mode>,
 }
 
-/// What data must keep.
+/// What data must keep: `json` or `protobuf`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a map")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct DataSchema {
     /// A JSON Schema (2020-12, or draft-07 where its `$schema` says so), or the name of one of the policy's `schemas`.
-    #[cfg_attr(feature = "cli", schemars(required))]
     pub json: Option<Value>,
-    /// What becomes of fields that the schema does not know.
+    /// A message type of Protocol Buffers. The data is such a message, or its JSON mapping.
+    pub protobuf: Option<MessageSchema>,
+    /// What becomes of fields that the schema does not know. Without this key a JSON Schema allows them, and a message type of Protocol
+    /// Buffers does not.
     pub unknown_fields: Option<FieldsUnknown>,
     /// What the event's `dataschema` must be, where there is one; among several versions it tells which one the event is of. Without this
     /// key it is the schema's `$id`.
     #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
     pub dataschema: Option<String>,
+    /// What fields of JSON data say in this version, all of them: by JSON Pointer a value, or a list of values of which one must be
+    /// there.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Claims>"))]
+    pub when: Option<BTreeMap<String, Value>>,
     /// What the data must not have (JSON Pointers).
     #[cfg_attr(feature = "cli", schemars(with = "Option<Vec<schema::Pointer>>", length(min = 1)))]
     pub forbidden: Option<Vec<String>>,
     /// When this version ends.
     pub deprecated: Option<Deprecated>,
+}
+
+/// A message type of Protocol Buffers.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct MessageSchema {
+    /// A `FileDescriptorSet` in base64, as `protoc --include_imports --descriptor_set_out` writes it, or the name of one of the policy's
+    /// `schemas`.
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub descriptors: Option<String>,
+    /// The name of the type, with its package.
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub message: Option<String>,
 }
 
 /// The end of a version of a contract.

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::*;
 use crate::crypto::{RustCrypto, hmac_sha256};
-use crate::protocol::{Data, EventTime, Extension};
+use crate::protocol::{Data, Declared, EventTime, Extension};
 
 /// `now` of the reference cases: 2026-11-23T08:00:00Z.
 const NOW: i64 = 1_795_420_800;
