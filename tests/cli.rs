@@ -191,14 +191,19 @@ fn check_warns_of_what_refuses_nothing() {
     let lax = Temporary::new("lax.yaml", &lax);
     let told = stdout(&eventguard(&["check", lax.path()]));
     assert!(
-        told.contains("warning: the policy only observes") && told.contains("warning: calls that match no route pass"),
+        told.contains("warning: mode: the policy only observes")
+            && told.contains("warning: unmatched: calls that match no route pass"),
         "{told}"
     );
     let one = text.replace("- type: com.shop.cart.*\n", "- type: com.shop.cart.*\n  mode: observe\n");
     let one = Temporary::new("one.yaml", &one);
     let told = stdout(&eventguard(&["check", one.path()]));
-    assert!(told.contains("warning: the rule `com.shop.cart.*` only observes"), "{told}");
-    assert!(!stdout(&eventguard(&["check", POLICY])).contains("warning"));
+    assert!(told.contains("warning: events[1].mode: the rule `com.shop.cart.*` only observes"), "{told}");
+    for (shipped, code, count) in [(POLICY, 0, 0), ("examples/policy.yaml", 1, 1), ("tests/sequences/policy.yaml", 1, 2)] {
+        let output = eventguard(&["check", "--strict", shipped]);
+        let warnings = stdout(&output).lines().filter(|line| line.starts_with("warning")).count();
+        assert_eq!((output.status.code(), warnings), (Some(code), count), "{}", stdout(&output));
+    }
 }
 
 #[test]

@@ -226,7 +226,7 @@ pub enum Violation {
     },
     /// `event.missing-attribute`: what the event would be remembered by is not there.
     #[error("the event has no `{0}`, by which it would be remembered")]
-    Absent(&'static str),
+    Absent(String),
     /// `event.malformed`.
     #[error("the number of the sequence is `{found}`, expected digits")]
     NotANumber {
