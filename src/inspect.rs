@@ -4,6 +4,7 @@
 
 mod pending;
 mod remember;
+mod shadow;
 mod summary;
 
 use crate::call::{Head, Peer};
@@ -14,7 +15,7 @@ use crate::ledger::Store;
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
-use crate::rules::{self, Mode, Rule, Violation, condition};
+use crate::rules::{self, JsonData, Mode, Rule, Violation, condition};
 use crate::signature::{self, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
 pub use pending::Pending;
@@ -47,6 +48,8 @@ pub struct Opened {
     cache: Option<CacheUse>,
     /// Of a call that may have many messages.
     frames: Option<Frames>,
+    /// What the head led to under the policy's shadow.
+    shadow: Option<Box<Opening>>,
 }
 
 impl Opened {
@@ -73,7 +76,8 @@ impl Opened {
     pub fn refuse(&self, policy: &Policy, refusal: Refusal) -> Outcome {
         let route = policy.routes.get(self.route);
         let refused = Refused { mode: self.mode, route, peer: self.peer.as_ref() }.with(refusal);
-        Outcome { publisher: self.publisher.clone(), ..refused }
+        let outcome = Outcome { publisher: self.publisher.clone(), ..refused };
+        shadow::refused(policy.shadow.as_deref(), self.shadow.as_deref(), outcome)
     }
 
     /// The frames of a gRPC call that may have many messages: each is judged as it comes, with [`message`]. `None` for a call whose
@@ -98,6 +102,20 @@ impl Opened {
 
 /// Judges the head of a call: route, headers and declared size, token.
 pub fn head(
+    policy: &Policy,
+    head: Head,
+    hints: &Hints<'_>,
+    peer: Option<Peer>,
+    now: Timestamp,
+    tokens: &mut TokenCache,
+    crypto: &dyn Crypto,
+) -> Opening {
+    let Some(second) = policy.shadow.as_deref() else { return judge_head(policy, head, hints, peer, now, tokens, crypto) };
+    let shadow = judge_head(second, head.clone(), hints, peer.clone(), now, tokens.beside(), crypto);
+    shadow::beside(second, judge_head(policy, head, hints, peer, now, tokens, crypto), shadow)
+}
+
+fn judge_head(
     policy: &Policy,
     head: Head,
     hints: &Hints<'_>,
@@ -135,11 +153,23 @@ impl Arrived {
         let Some(route) = policy.routes.get(self.route) else {
             return Opening::Decided(Box::new(self.refuse(policy, Refusal::UnmatchedRoute)));
         };
-        match admit_head(policy, route, &self.head, now, tokens, crypto) {
+        match admit_head(policy, route, &self.head, self.peer.as_ref(), now, tokens, crypto) {
             Ok(Admitted { form, frames, publisher, cache }) => {
                 let Self { head, peer, route: index, topic, mode } = self;
                 let batch = route.batch;
-                Opening::Judge(Box::new(Opened { head, peer, route: index, topic, form, batch, mode, publisher, cache, frames }))
+                Opening::Judge(Box::new(Opened {
+                    head,
+                    peer,
+                    route: index,
+                    topic,
+                    form,
+                    batch,
+                    mode,
+                    publisher,
+                    cache,
+                    frames,
+                    shadow: None,
+                }))
             }
             Err(refusal) if refusal.wants().is_some() => Opening::Wait(Box::new(Pending::new(self, refusal))),
             Err(refusal) => Opening::Decided(Box::new(self.refuse(policy, refusal))),
@@ -162,6 +192,7 @@ fn admit_head(
     policy: &Policy,
     route: &Route,
     head: &Head,
+    peer: Option<&Peer>,
     now: Timestamp,
     tokens: &mut TokenCache,
     crypto: &dyn Crypto,
@@ -179,7 +210,9 @@ fn admit_head(
         Access::Token => {
             let token = identity::bearer(head, &policy.token)?;
             let (publisher, cache) = tokens.verify(token, &policy.issuers, now, crypto);
-            (Some(publisher?), Some(cache))
+            let publisher = publisher?;
+            identity::check_binding(&publisher, peer)?;
+            (Some(publisher), Some(cache))
         }
     };
     Ok(Admitted { form, frames, publisher, cache })
@@ -208,9 +241,11 @@ impl Refused<'_> {
             path_template: self.route.and_then(Route::path_template),
             protocol: self.route.map(|route| route.protocol.name()),
             publisher: None,
-            peer: self.peer.map(|peer| peer.uri().to_owned()),
+            peer: self.peer.and_then(Peer::uri).map(str::to_owned),
             events: Vec::new(),
             rest: None,
+            shadow: None,
+            shadow_grants: Vec::new(),
         }
     }
 }
@@ -229,6 +264,14 @@ pub struct Means<'a> {
 /// Judges the complete body of a call, as it was sent. What its events were granted is to be settled: see [`Outcome::take_grants`].
 #[must_use]
 pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
+    let outcome = judge_body(policy, opened, body, means);
+    match policy.shadow.as_deref().zip(opened.shadow.as_deref()) {
+        Some((second, opening)) => shadow::body(second, opening, outcome, body, means),
+        None => outcome,
+    }
+}
+
+fn judge_body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
@@ -249,6 +292,14 @@ pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> 
 /// its key.
 #[must_use]
 pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
+    let outcome = judge_message(policy, opened, message, means);
+    match policy.shadow.as_deref().zip(opened.shadow.as_deref()) {
+        Some((second, opening)) => shadow::message(second, opening, outcome, message, means),
+        None => outcome,
+    }
+}
+
+fn judge_message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
@@ -327,17 +378,18 @@ impl CallStage<'_> {
 
     fn judge_event(&self, event: &Event<'_>, signed: &Result<Vec<VerifiedSignature>, SignatureError>) -> JudgedEvent {
         let rule = self.policy.rules.find(&event.event_type);
+        let data = JsonData::of(event, self.policy.budget.depth);
         let evidence = self.evidence(rule, event, signed);
         let (signatures, publisher, refusal) = match evidence {
             Ok((signatures, publisher)) => {
-                let refusal = self.check(rule, event, publisher.as_ref(), &signatures).err().map(Refusal::from);
+                let refusal = self.check(rule, event, &data, publisher.as_ref(), &signatures).err().map(Refusal::from);
                 (signatures, publisher, refusal)
             }
             Err(error) => (Vec::new(), None, Some(error.into())),
         };
         let mode = rule.and_then(|rule| rule.mode).unwrap_or(self.opened.mode);
         let contract = rule.and_then(|rule| rule.contract.as_ref());
-        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, self.means.now));
+        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, &data, self.means.now));
         JudgedEvent { publisher, deprecated, ..summarize(event, rule, signatures, mode, refusal) }
     }
 
@@ -365,6 +417,7 @@ impl CallStage<'_> {
         &self,
         rule: Option<&Rule>,
         event: &Event<'_>,
+        data: &JsonData<'_>,
         publisher: Option<&Publisher>,
         signatures: &[VerifiedSignature],
     ) -> Result<(), Violation> {
@@ -379,7 +432,7 @@ impl CallStage<'_> {
             route: &self.route.name,
             head,
             now: self.means.now,
-            depth: self.policy.budget.depth,
+            data,
         };
         rules::check_content(rule, &facts)
     }
@@ -393,3 +446,6 @@ fn common_owner(signatures: &[VerifiedSignature]) -> Result<Option<&str>, Signat
         None => Ok(Some(first.publisher())),
     }
 }
+
+#[cfg(test)]
+mod tests;

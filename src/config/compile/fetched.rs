@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Place, Problem, Problems, raw, required_text, span};
-use crate::keyset::{Discovery, Host, Kind, Location, SetId, Settings};
+use crate::keyset::{Discovery, Host, Keys, Kind, Location, SetId, Settings};
+use crate::policy::Policy;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_secs(600);
@@ -24,6 +25,20 @@ pub(super) struct Owner<'a> {
 pub(super) fn add(settings: Settings, fetched: &mut Vec<Settings>) -> SetId {
     fetched.push(settings);
     SetId(fetched.len() - 1)
+}
+
+/// What a shadow fetches is fetched with the policy's own, and what both name is fetched once.
+pub(super) fn take_in(shadow: &mut Policy, fetched: &mut Vec<Settings>) {
+    let mut place = |settings: Settings| match fetched.iter().position(|known| *known == settings) {
+        Some(known) => SetId(known),
+        None => add(Settings { name: format!("shadow.{}", settings.name), ..settings }, fetched),
+    };
+    let ids: Vec<SetId> = std::mem::take(&mut shadow.fetched).into_iter().map(&mut place).collect();
+    for issuer in &mut shadow.issuers {
+        if let Some(id) = issuer.keys.set().and_then(|set| ids.get(set.0)) {
+            issuer.keys = Keys::fetched(*id, None);
+        }
+    }
 }
 
 pub(super) fn remote(raw: raw::Remote, owner: Owner<'_>, kind: Kind, place: &Place, problems: &mut Problems) -> Option<Settings> {

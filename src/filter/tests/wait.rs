@@ -303,3 +303,33 @@ fn observe_mode_waits_and_then_says_what_it_would_have_done() {
     let step = trial.again(b"");
     assert_eq!((step.flow, code(&step), replied(&step)), (Flow::Continue, Some(Code::KEYS_UNAVAILABLE), false));
 }
+
+#[test]
+fn a_second_policy_is_judged_when_the_first_one_is_and_is_not_waited_for_by_itself() {
+    let other = r#""jwks": {"remote": {"cluster": "idp", "uri": "https://idp/other"}}"#;
+    let issuer = r#""name": "shop", "issuer": "https://idp", "audiences": ["bus"], "algorithms": ["EdDSA"]"#;
+    let differs = |step: &Step| {
+        let outcome = step.outcomes.last().unwrap();
+        let difference = outcome.events.first().map_or(&outcome.shadow, |event| &event.shadow);
+        difference.as_ref().map(|difference| difference.refusal.as_ref().map(crate::decision::Refusal::code))
+    };
+    for (shadow, code) in [
+        (r#""unmatched": "pass""#.to_owned(), None),
+        (
+            r#""events": [{"type": "com.other", "publishers": [{"subject": "a"}]}]"#.to_owned(),
+            Some(Some(Code::RULE_UNKNOWN_TYPE)),
+        ),
+        (format!(r#""issuers": [{{{issuer}, {other}}}]"#), Some(Some(Code::KEYS_UNAVAILABLE))),
+    ] {
+        let mut trial = Trial::new(&format!(r#""shadow": {{{shadow}}},"#));
+        assert!(is_quiet(&trial.head("a", false)));
+        assert!(is_quiet(&trial.body_end()));
+        trial.fetch(&["a"]);
+        let step = trial.again(BODY);
+        assert_eq!((step.flow, differs(&step)), (Flow::Continue, code), "{shadow}");
+    }
+    let mut trial = Trial::new(r#""shadow": {"unmatched": "pass"},"#);
+    trial.head("a", false);
+    trial.now = trial.now.after(Duration::from_secs(10));
+    assert_eq!(differs(&trial.again(b"")), None, "both refuse it for want of the same keys");
+}
