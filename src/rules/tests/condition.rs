@@ -87,3 +87,18 @@ fn data_that_is_no_json_or_is_said_to_be_something_else_is_not_absent() {
         assert_eq!(found.map_err(|_| ()), expected, "{event:?}");
     }
 }
+
+#[test]
+fn a_condition_that_errors_is_not_skipped() {
+    for condition in [
+        "event.subject == \"a\"",
+        "event.data.total < 5",
+        "claims.admin == true",
+        "event.extensions[\"level\"] != \"1\"",
+        "1 / event.size == 1",
+        "event.type == \"another\" || event.id == \"1\"",
+        "has(request.headers.other) || !has(claims.guest)",
+    ] {
+        assert!(held(condition, &[]).unwrap_err().contains("cannot be told"), "{condition}");
+    }
+}
