@@ -137,7 +137,7 @@ fn judge_head(
     let (index, topic, batch) = (matched.index, matched.topic.map(Into::into), matched.route.batch);
     let route = matched.route;
     let refused = Refused { mode, route: Some(route), peer: peer.as_ref() };
-    match admit_head(policy, route, &head, now, tokens, crypto) {
+    match admit_head(policy, route, &head, peer.as_ref(), now, tokens, crypto) {
         Ok(Admitted { form, frames, publisher, cache }) => Opening::Judge(Box::new(Opened {
             head,
             peer,
@@ -167,6 +167,7 @@ fn admit_head(
     policy: &Policy,
     route: &Route,
     head: &Head,
+    peer: Option<&Peer>,
     now: Timestamp,
     tokens: &mut TokenCache,
     crypto: &dyn Crypto,
@@ -184,7 +185,9 @@ fn admit_head(
         Access::Token => {
             let token = identity::bearer(head, &policy.token)?;
             let (publisher, cache) = tokens.verify(token, &policy.issuers, now, crypto);
-            (Some(publisher?), Some(cache))
+            let publisher = publisher?;
+            identity::check_binding(&publisher, peer)?;
+            (Some(publisher), Some(cache))
         }
     };
     Ok(Admitted { form, frames, publisher, cache })
@@ -213,7 +216,7 @@ impl Refused<'_> {
             path_template: self.route.and_then(Route::path_template),
             protocol: self.route.map(|route| route.protocol.name()),
             publisher: None,
-            peer: self.peer.map(|peer| peer.uri().to_owned()),
+            peer: self.peer.and_then(Peer::uri).map(str::to_owned),
             events: Vec::new(),
             rest: None,
             shadow: None,

@@ -146,6 +146,12 @@ fn every_case_gets_the_verdict_that_it_must_get() {
 }
 
 #[test]
+fn tokens_of_kubernetes_keycloak_and_rfc_9068_get_the_verdicts_that_they_must_get() {
+    let output = eventguard(&["test", "--policy", "tests/cases/tokens/policy.yaml", "tests/cases/tokens"]);
+    assert!(output.status.success(), "{}", stdout(&output));
+}
+
+#[test]
 fn data_of_every_form_gets_the_verdict_that_it_must_get() {
     let output = eventguard(&["test", "--policy", "tests/cases/contracts/policy.yaml", "tests/cases/contracts"]);
     assert!(output.status.success(), "{}", stdout(&output));
@@ -239,7 +245,7 @@ const NOT_A_CASE: [(&str, [(&str, &str); 2]); 3] = [
 #[test]
 fn every_refusal_is_reached_by_a_case_or_by_a_test_that_is_named() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["tests/cases", "tests/sequences"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let folders = ["tests/cases", "tests/cases/tokens", "tests/sequences"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
     let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     let documents = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let cases = documents.map(|path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap());

@@ -67,7 +67,8 @@ impl Policy {
     #[must_use]
     pub fn uses(&self, algorithm: Algorithm) -> bool {
         let makes = |signer: &Signer| matches!(&signer.key, SignerKey::Public(key) if key.makes(algorithm));
-        self.issuers.iter().any(|issuer| issuer.algorithms.contains(&algorithm)) || self.signers.iter().any(makes)
+        let here = self.issuers.iter().any(|issuer| issuer.algorithms.contains(&algorithm)) || self.signers.iter().any(makes);
+        here || self.shadow.as_ref().is_some_and(|shadow| shadow.uses(algorithm))
     }
 }
 

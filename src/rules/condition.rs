@@ -65,7 +65,7 @@ static VARIABLES: [Variable; 23] = variables! {
     "claims": Type::map(Type::String, Type::Dyn), |known| Some(Value::from_json(known.token()?.claims()));
     "publisher.issuer": Type::String, |known| text(known.facts.publisher?.issuer());
     "publisher.subject": Type::String, |known| text(Some(known.facts.publisher?.subject()));
-    "peer.uri": Type::String, |known| text(Some(known.facts.peer?.uri()));
+    "peer.uri": Type::String, |known| text(known.facts.peer?.uri());
     "signer.keyId": Type::String, |known| text(Some(known.facts.signatures.first()?.key_id()));
     "signer.publisher": Type::String, |known| text(Some(known.facts.signatures.first()?.publisher()));
     "route.name": Type::String, |known| text(Some(known.facts.route));
