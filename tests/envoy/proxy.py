@@ -7,7 +7,7 @@ import yaml
 
 import local
 
-TAGS = ["verdict", "code", "route", "type"]
+TAGS = ["verdict", "code", "route", "type", "plugin"]
 
 
 class Proxy(local.Envoy):
