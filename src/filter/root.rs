@@ -63,7 +63,7 @@ impl Shared {
             tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY, host::seed())),
             waiting: RefCell::default(),
             hold_works: Cell::new(false),
-            ask_for_route_name: policy.routes.ask_for_route_name(),
+            ask_for_route_name: policy.ask_for_route_name(),
             queue: RefCell::new(Queue::new(queue_settings(&policy.audit))),
             metrics: RefCell::default(),
             policy: Rc::new(policy),
@@ -72,10 +72,10 @@ impl Shared {
 
     /// Counts and records what was decided of a call.
     pub fn record(&self, outcome: &Outcome, exchange: &Exchange, Timing { began: now, spent }: Timing) {
-        for count in EventCount::of(outcome) {
+        EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
-            told(names::EVENTS, id.map(|id| host::increment_metric(id, 1)));
-        }
+            told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
+        });
         let caller = exchange.caller();
         let circumstances = Circumstances {
             authority: &caller.authority,

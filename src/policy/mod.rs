@@ -50,6 +50,16 @@ pub struct Policy {
     /// SHA-256 of the policy document, as 64 hexadecimal digits in lower case: the same for YAML, JSON and a
     /// `google.protobuf.Struct` that say the same. It names the policy in records.
     pub digest: String,
+    /// A second policy, judged beside this one: only where it decides otherwise is told. It has none itself.
+    pub shadow: Option<Box<Policy>>,
+}
+
+impl Policy {
+    /// Whether a route asks for the name of Envoy's own route.
+    #[must_use]
+    pub fn ask_for_route_name(&self) -> bool {
+        self.routes.ask_for_route_name() || self.shadow.as_ref().is_some_and(|shadow| shadow.routes.ask_for_route_name())
+    }
 }
 
 impl Policy {
@@ -57,7 +67,8 @@ impl Policy {
     #[must_use]
     pub fn uses(&self, algorithm: Algorithm) -> bool {
         let makes = |signer: &Signer| matches!(&signer.key, SignerKey::Public(key) if key.makes(algorithm));
-        self.issuers.iter().any(|issuer| issuer.algorithms.contains(&algorithm)) || self.signers.iter().any(makes)
+        let here = self.issuers.iter().any(|issuer| issuer.algorithms.contains(&algorithm)) || self.signers.iter().any(makes);
+        here || self.shadow.as_ref().is_some_and(|shadow| shadow.uses(algorithm))
     }
 }
 

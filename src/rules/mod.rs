@@ -4,6 +4,7 @@
 
 pub mod condition;
 pub mod contract;
+pub mod encrypted;
 pub mod memory;
 mod pattern;
 mod publisher;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub use pattern::NotAPattern;
 pub use publisher::{Claim, ClaimValue, PublisherRule};
 
+use encrypted::NotEncrypted;
 use pattern::TypePattern;
 
 use crate::call::{Peer, cut};
@@ -200,6 +202,14 @@ pub enum Violation {
         /// Where: a JSON Pointer of the policy.
         instance: String,
     },
+    /// `rule.schema`: something is not encrypted as it must be.
+    #[error("`{instance}` is not encrypted: {problem}")]
+    NotEncrypted {
+        /// Where: a JSON Pointer of the policy.
+        instance: String,
+        /// Why.
+        problem: NotEncrypted,
+    },
     /// `rule.condition`: it is false.
     #[error("the condition {index} is false")]
     Condition {
@@ -216,7 +226,7 @@ pub enum Violation {
     },
     /// `event.missing-attribute`: what the event would be remembered by is not there.
     #[error("the event has no `{0}`, by which it would be remembered")]
-    Absent(&'static str),
+    Absent(String),
     /// `event.malformed`.
     #[error("the number of the sequence is `{found}`, expected digits")]
     NotANumber {

@@ -92,9 +92,14 @@ def test_a_type_that_tries_to_forge_a_label_is_only_other(start_once, client, si
     assert counters(proxy, "eventguard_events_total", verdict="admit") == 0
 
 
+def shadowed():
+    """A policy with a shadow that would let nothing pass, so that there is something of everything to count."""
+    return {**reference_policy(), "shadow": {"events": [{"type": "com.shop.none", "publishers": [{"issuer": "shop"}]}]}}
+
+
 def test_every_documented_metric_is_there_with_its_labels_and_no_other_is(start_once, sink):
     """Before any call only what is counted of calls is missing: counters start at 0, so that their first count is an increase."""
-    proxy = start_once(logs=sink)
+    proxy = start_once(shadowed(), logs=sink)
     found = documented()
     assert len(found) > 10
 
@@ -153,7 +158,7 @@ def test_prometheus_takes_what_is_shipped(start_once, sink, tmp_path):
     """A real one scrapes with the configuration that is shipped, and knows every metric that the rules and the dashboard ask for."""
     if not shutil.which("prometheus"):
         pytest.skip("prometheus is not on the path (Debian and Ubuntu: apt install prometheus)")
-    proxy = start_once(logs=sink)
+    proxy = start_once(shadowed(), logs=sink)
     publish(proxy, clients.H1)
     port = local.free_port()
     config = (MONITORING / "prometheus.yaml").read_text()
