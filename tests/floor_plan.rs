@@ -14,6 +14,7 @@ const CORE: &[&str] = &[
     "call",
     "json",
     "schema",
+    "avro",
     "cel",
     "crypto",
     "ledger",
@@ -37,6 +38,7 @@ const PLAN: &[(&str, &[&str])] = &[
     ("call", &[]),
     ("json", &[]),
     ("schema", &["json"]),
+    ("avro", &["json"]),
     ("cel", &["json", "time"]),
     ("crypto", &["key"]),
     ("ledger", &["crypto", "time"]),
@@ -44,7 +46,10 @@ const PLAN: &[(&str, &[&str])] = &[
     ("protocol", &["call", "budget", "json", "protobuf", "time"]),
     ("identity", &["call", "key", "crypto", "time", "json"]),
     ("signature", &["call", "protocol", "identity", "key", "crypto", "time", "json"]),
-    ("rules", &["call", "cel", "schema", "crypto", "ledger", "protobuf", "protocol", "identity", "signature", "time", "json"]),
+    (
+        "rules",
+        &["avro", "call", "cel", "schema", "crypto", "ledger", "protobuf", "protocol", "identity", "signature", "time", "json"],
+    ),
     ("decision", &["call", "ledger", "protocol", "identity", "signature", "rules", "time"]),
     ("policy", &["call", "budget", "key", "ledger", "json", "time", "protocol", "identity", "signature", "rules"]),
     (
@@ -55,6 +60,7 @@ const PLAN: &[(&str, &[&str])] = &[
     (
         "config",
         &[
+            "avro",
             "call",
             "budget",
             "key",
