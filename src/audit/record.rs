@@ -283,6 +283,7 @@ const fn scheme(scheme: Scheme) -> &'static str {
         Scheme::HttpMessage => "http-message",
         Scheme::StandardWebhooks => "standard-webhooks",
         Scheme::Jws => "jws",
+        Scheme::Hmac => "hmac",
         Scheme::Dsse => "dsse",
     }
 }

@@ -7,6 +7,7 @@
 mod digest;
 pub mod dsse;
 mod fields;
+pub mod hmac;
 pub mod http_message;
 mod jws;
 mod signers;
@@ -54,6 +55,9 @@ pub fn verify_call(
     }
     if let Some(settings) = &settings.jws {
         verified.extend(jws::verify(settings, head, content, &verifier)?);
+    }
+    for profile in &settings.hmac {
+        verified.extend(hmac::verify(profile, head, content, &verifier)?);
     }
     if !verified.is_empty()
         && !covers_headers
@@ -138,12 +142,14 @@ pub enum Scheme {
     StandardWebhooks,
     /// JWS with detached content in a header (RFC 7515 appendix F).
     Jws,
+    /// HMAC-SHA256 in a form that the policy describes.
+    Hmac,
     /// The CloudEvents extension "Verifiable CloudEvents with DSSE".
     Dsse,
 }
 
 /// What is read of each scheme. A scheme without settings is not in use: its headers mean nothing here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// RFC 9421.
     pub http_message: Option<HttpMessage>,
@@ -151,6 +157,8 @@ pub struct Settings {
     pub standard_webhooks: Option<StandardWebhooks>,
     /// Detached JWS.
     pub jws: Option<Jws>,
+    /// HMAC-SHA256 in forms that the policy describes.
+    pub hmac: Vec<hmac::Profile>,
     /// DSSE on CloudEvents.
     pub dsse: Option<Dsse>,
 }

@@ -19,7 +19,9 @@ pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, S
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
 pub use rule::{DataSchema, Deprecated, Event, FieldsUnknown, MessageSchema, Publisher, Scheme, SignatureRule};
-pub use signature::{Dsse, DsseMode, FieldType, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
+pub use signature::{
+    Dsse, DsseMode, Encoding, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
+};
 
 #[cfg(feature = "cli")]
 use super::schema;

@@ -159,6 +159,8 @@ pub enum Scheme {
     StandardWebhooks,
     /// Detached JWS.
     Jws,
+    /// HMAC-SHA256 in a form that the policy describes.
+    Hmac,
     /// DSSE.
     Dsse,
 }

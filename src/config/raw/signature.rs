@@ -42,6 +42,21 @@ pub struct Secret {
     pub value: Option<String>,
     /// The environment variable that holds the secret.
     pub env: Option<String>,
+    /// How it is written, instead of what it looks like: `text` takes the text itself also where it starts with `whsec_`, as Stripe's do.
+    pub encoding: Option<Encoding>,
+}
+
+/// How bytes are written.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Encoding {
+    /// As UTF-8.
+    Text,
+    /// In hexadecimal digits.
+    Hex,
+    /// In base64.
+    Base64,
 }
 
 impl std::fmt::Debug for Secret {
@@ -61,6 +76,9 @@ pub struct Signatures {
     pub standard_webhooks: Option<StandardWebhooks>,
     /// JWS with detached content (RFC 7515 appendix F).
     pub jws: Option<Jws>,
+    /// Signatures with a shared secret in forms of producers' own, such as GitHub's or Stripe's.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<Vec<HmacProfile>>", length(min = 1)))]
+    pub hmac: Option<Vec<Value>>,
     /// The CloudEvents extension "Verifiable CloudEvents with DSSE".
     pub dsse: Option<Dsse>,
 }
@@ -114,6 +132,35 @@ pub struct StandardWebhooks {
 pub struct Jws {
     /// The header: `x-jws-signature`.
     pub header: Option<String>,
+}
+
+/// Where a producer's HMAC-SHA256 stands, and what it is made of.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct HmacProfile {
+    /// The signers whose secrets sign so. They sign in no other scheme.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub key_ids: Option<Vec<String>>,
+    /// The header with the signature.
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub header: Option<String>,
+    /// The name of the entries that are signatures, where the header is a list of `name=value` parted by commas. Without this key the
+    /// header is the signature.
+    pub parameter: Option<String>,
+    /// What stands before a signature, e.g. `sha256=`.
+    pub prefix: Option<String>,
+    /// How it is written: `hex` (default) or `base64`.
+    pub encoding: Option<Encoding>,
+    /// The header that says when the call was signed: seconds since 1970.
+    pub timestamp_header: Option<String>,
+    /// The name of the entry that says so, where the header is a list.
+    pub timestamp_parameter: Option<String>,
+    /// What is signed: a text with `{body}` and, where the time is said, `{timestamp}`. Without this key the body.
+    pub message: Option<String>,
+    /// How far the time may be from now: 5m.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
+    pub tolerance: Option<String>,
 }
 
 /// What a DSSE signature must keep.

@@ -2,6 +2,7 @@
 
 mod dsse;
 mod fields;
+mod hmac;
 mod http_message;
 mod jws;
 mod standard_webhooks;
@@ -112,6 +113,7 @@ fn settings() -> Settings {
         }),
         standard_webhooks: Some(StandardWebhooks { tolerance: Duration::from_mins(5) }),
         jws: Some(Jws { header: "x-jws-signature".to_owned() }),
+        hmac: Vec::new(),
         dsse: Some(Dsse { mode: DsseMode::Strict, allow_unsigned: vec!["traceparent".to_owned()] }),
     }
 }
@@ -164,7 +166,7 @@ fn a_call_without_a_signature_gives_no_evidence() {
 
 #[test]
 fn a_scheme_that_is_not_in_use_is_not_read() {
-    let none = Settings { http_message: None, standard_webhooks: None, jws: None, dsse: None };
+    let none = Settings { http_message: None, standard_webhooks: None, jws: None, hmac: Vec::new(), dsse: None };
     let head = head(&[("signature", "?"), ("webhook-id", "a.b"), ("x-jws-signature", "?")]);
     assert_eq!(verify_with(&none, &signers(), &head, BODY), Ok(Vec::new()));
 }
