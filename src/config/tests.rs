@@ -260,9 +260,11 @@ fn every_error_names_its_place() {
         ("/signatures", json!({"httpMessage": {"structuredFields": {"a": "date"}}}), "signatures.httpMessage.structuredFields.a: `date` is not one of `dictionary`, `list`, `item`"),
         ("/signatures", json!({"standardWebhooks": {"tolerance": "5 m"}}), "signatures.standardWebhooks.tolerance: not a duration: a whole number and `ms`, `s`, `m`, `h` or `d`, as in `30s`"),
         ("/signatures", json!({"jws": {"header": ""}}), "signatures.jws.header: `` is not the name of a header"),
-        ("/signatures", json!({"dsse": {"mode": "lax"}}), "signatures.dsse.mode: `lax` is not one of `strict` or `passthrough`"),
+        ("/signatures", json!({"dsse": {"mode": "lax"}}), "signatures.dsse.mode: `lax` is not one of `strict`, `passthrough`, `core-only`"),
         ("/signatures", json!({"dsse": {"allowUnsigned": ["a-b"]}}), "signatures.dsse.allowUnsigned[0]: `a-b` is not the name of an extension attribute: lower-case letters and digits"),
-        ("/signatures", json!({"dsse": {"mode": "passthrough", "allowUnsigned": ["a"]}}), "signatures.dsse.allowUnsigned: it means something only in `strict` mode: `passthrough` allows all"),
+        ("/signatures", json!({"dsse": {"mode": "passthrough", "allowUnsigned": ["a"]}}), "signatures.dsse.allowUnsigned: it means something only in `strict` mode: the others allow all"),
+        ("/signatures", json!({"jws": {}, "eventJws": {}}), "signatures.eventJws.attribute: is missing"),
+        ("/signatures", json!({"jws": {}, "eventJws": {"attribute": "a-b"}}), "signatures.eventJws.attribute: `a-b` is not the name of an extension attribute: lower-case letters and digits"),
         // Routes.
         ("/routes/0", json!("one"), "routes[0]: found a text, expected a map"),
         ("/routes/0/name", Value::Null, "routes[0].name: is missing"),
@@ -318,7 +320,7 @@ fn every_error_names_its_place() {
         ("/events/0/signature", json!({}), "events[0].signature.required: is missing"),
         ("/events/0/signature", json!({"required": "yes"}), "events[0].signature.required: found a text, expected `true` or `false`"),
         ("/events/0/signature", json!({"required": true, "schemes": []}), "events[0].signature.schemes: is empty"),
-        ("/events/0/signature", json!({"required": true, "schemes": ["pgp"]}), "events[0].signature.schemes[0]: `pgp` is not one of `http-message`, `standard-webhooks`, `jws`, `hmac`, `dsse`"),
+        ("/events/0/signature", json!({"required": true, "schemes": ["pgp"]}), "events[0].signature.schemes[0]: `pgp` is not one of `http-message`, `standard-webhooks`, `jws`, `hmac`, `dsse`, `event-jws`"),
         ("/events/0/signature", json!({"required": false, "schemes": ["jws"]}), "events[0].signature.schemes: it means something only with `required: true`"),
         ("/events/0/mode", json!("off"), "events[0].mode: `off` is not one of `enforce` or `observe`"),
         // Limits.

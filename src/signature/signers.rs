@@ -179,6 +179,7 @@ impl<'a> Verifier<'a> {
             key_id: signer.key_id.clone(),
             publisher: signer.publisher.clone(),
             uncovered,
+            coverage: None,
             made: Made::default(),
         })
     }

@@ -155,6 +155,7 @@ fn schemes(raw: &[raw::Scheme], settings: &Settings, place: &Place, problems: &m
             raw::Scheme::Jws => (Scheme::Jws, settings.jws.is_some()),
             raw::Scheme::Hmac => (Scheme::Hmac, !settings.hmac.is_empty()),
             raw::Scheme::Dsse => (Scheme::Dsse, settings.dsse.is_some()),
+            raw::Scheme::EventJws => (Scheme::EventJws, settings.event_jws.is_some()),
         };
         if !in_use {
             problems.add(&place.index(index), Problem::SchemeNotInUse);

@@ -14,7 +14,8 @@ use crate::call::{cut, read_hex};
 use crate::key::{PublicKey, Secret};
 use crate::signature::http_message::is_component;
 use crate::signature::{
-    Dsse, DsseMode, DuplicateKeyId, FieldType, HttpMessage, Jws, Settings, Signer, SignerKey, Signers, StandardWebhooks,
+    Dsse, DsseMode, DuplicateKeyId, EventJws, FieldType, HttpMessage, Jws, Settings, Signer, SignerKey, Signers,
+    StandardWebhooks, UnsignedAttributes,
 };
 use crate::time::Timestamp;
 
@@ -104,7 +105,14 @@ pub(super) fn settings(
     problems: &mut Problems,
 ) -> Settings {
     let raw = match raw {
-        Some(raw::Signatures { http_message: None, standard_webhooks: None, jws: None, hmac: None, dsse: None }) => {
+        Some(raw::Signatures {
+            http_message: None,
+            standard_webhooks: None,
+            jws: None,
+            hmac: None,
+            dsse: None,
+            event_jws: None,
+        }) => {
             problems.add(place, Problem::Empty);
             raw::Signatures::default()
         }
@@ -115,10 +123,11 @@ pub(super) fn settings(
             standard_webhooks: Some(raw::StandardWebhooks::default()),
             jws: Some(raw::Jws::default()),
             hmac: None,
+            event_jws: None,
             dsse: Some(raw::Dsse::default()),
         },
     };
-    let raw::Signatures { http_message, standard_webhooks, jws, hmac, dsse } = raw;
+    let raw::Signatures { http_message, standard_webhooks, jws, hmac, dsse, event_jws } = raw;
     Settings {
         http_message: http_message.and_then(|raw| self::http_message(raw, &place.key("httpMessage"), problems)),
         standard_webhooks: standard_webhooks
@@ -126,6 +135,7 @@ pub(super) fn settings(
         jws: jws.and_then(|raw| self::jws(raw, &place.key("jws"), problems)),
         hmac: hmac::profiles(hmac, signers, &place.key("hmac"), problems),
         dsse: dsse.map(|raw| self::dsse(raw, &place.key("dsse"), problems)),
+        event_jws: event_jws.and_then(|raw| self::event_jws(raw, &place.key("eventJws"), problems)),
     }
 }
 
@@ -188,20 +198,41 @@ fn jws(raw: raw::Jws, place: &Place, problems: &mut Problems) -> Option<Jws> {
 fn dsse(raw: raw::Dsse, place: &Place, problems: &mut Problems) -> Dsse {
     let raw::Dsse { mode, allow_unsigned } = raw;
     let allowed = texts(allow_unsigned, &place.key("allowUnsigned"), problems);
-    if allowed.is_some() && mode == Some(raw::DsseMode::Passthrough) {
-        let problem = Problem::Contradiction("it means something only in `strict` mode: `passthrough` allows all");
+    if allowed.is_some() && matches!(mode, Some(raw::DsseMode::Passthrough | raw::DsseMode::CoreOnly)) {
+        let problem = Problem::Contradiction("it means something only in `strict` mode: the others allow all");
         problems.add(&place.key("allowUnsigned"), problem);
     }
-    let is_attribute = |name: &String| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     for (index, name) in allowed.iter().flatten().enumerate().filter(|(_, name)| !is_attribute(name)) {
-        let problem = format!("`{}` is not the name of an extension attribute: lower-case letters and digits", cut(name, 64));
-        problems.add(&place.key("allowUnsigned").index(index), Problem::Value(problem));
+        problems.add(&place.key("allowUnsigned").index(index), no_attribute(name));
     }
     Dsse {
         mode: match mode {
             None | Some(raw::DsseMode::Strict) => DsseMode::Strict,
             Some(raw::DsseMode::Passthrough) => DsseMode::Passthrough,
+            Some(raw::DsseMode::CoreOnly) => DsseMode::CoreOnly,
         },
         allow_unsigned: allowed.unwrap_or_default(),
     }
+}
+
+fn event_jws(raw: raw::EventJws, place: &Place, problems: &mut Problems) -> Option<EventJws> {
+    let raw::EventJws { attribute, allow_unsigned_attributes } = raw;
+    let attribute = required_text(attribute, place, "attribute", problems)?;
+    if !is_attribute(&attribute) {
+        return problems.wrong(&place.key("attribute"), no_attribute(&attribute));
+    }
+    let unsigned_attributes = match allow_unsigned_attributes {
+        Some(true) => UnsignedAttributes::Pass,
+        Some(false) | None => UnsignedAttributes::Refuse,
+    };
+    Some(EventJws { attribute, unsigned_attributes })
+}
+
+/// The name of an extension attribute (CloudEvents, "Attribute Naming Convention").
+fn is_attribute(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+fn no_attribute(name: &str) -> Problem {
+    Problem::Value(format!("`{}` is not the name of an extension attribute: lower-case letters and digits", cut(name, 64)))
 }

@@ -20,7 +20,7 @@ pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
 pub use rule::{DataSchema, Deprecated, Event, FieldsUnknown, MessageSchema, Publisher, Scheme, SignatureRule};
 pub use signature::{
-    Dsse, DsseMode, Encoding, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
+    Dsse, DsseMode, Encoding, EventJws, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
 };
 
 #[cfg(feature = "cli")]
