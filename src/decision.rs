@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
+use crate::keyset::Want;
 use crate::ledger::{Breach, Grant};
 use crate::protocol::ProtocolError;
 use crate::rules::{Mode, Violation};
@@ -132,6 +133,7 @@ codes! {
     REPLAY_SEEN = "replay.seen", 409, 6, "this event was published before within the window, or is being published";
     RATE_LIMITED = "rate.limited", 429, 8, "more than the rate allows, with `retry-after`";
     LIMITER_UNAVAILABLE = "limiter.unavailable", 503, 14, "what was published before cannot be looked up, or there is no room to remember the event";
+    KEYS_UNAVAILABLE = "keys.unavailable", 503, 14, "keys, or what is revoked, could not be fetched yet, or not for longer than `maxStale`";
     HOLD_MISSING = "hold.missing", 503, 14, "the proxy does not hold the call back as the policy's `hold` says";
 }
 
@@ -162,6 +164,24 @@ impl Code {
 }
 
 impl Refusal {
+    /// What may be fetched so that the call could be judged after all.
+    #[must_use]
+    pub fn wants(&self) -> Option<Want<'_>> {
+        match self {
+            Self::Token(TokenError::UnknownKey { id: Some(id), set: Some(set) }) => Some(Want::Key(*set, id)),
+            Self::Token(TokenError::KeysUnavailable { set }) => Some(Want::Set(*set)),
+            Self::Token(_)
+            | Self::UnmatchedRoute
+            | Self::Call(_)
+            | Self::Protocol(_)
+            | Self::Signature(_)
+            | Self::Rule(_)
+            | Self::Unreadable
+            | Self::BrokenOff
+            | Self::HoldMissing => None,
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -183,6 +203,7 @@ impl Refusal {
                 | Violation::Coding { .. }
                 | Violation::DataSchema { .. }
                 | Violation::Message(_)
+                | Violation::NotEncrypted { .. }
                 | Violation::Schema(_)
                 | Violation::Deprecated { .. }
                 | Violation::Forbidden { .. } => Code::RULE_SCHEMA,
@@ -237,6 +258,7 @@ fn token_code(error: &TokenError) -> Code {
         TokenError::Type { .. } => Code::TOKEN_TYPE,
         TokenError::Algorithm { .. } => Code::TOKEN_ALGORITHM,
         TokenError::UnknownKey { .. } => Code::TOKEN_UNKNOWN_KEY,
+        TokenError::KeysUnavailable { .. } => Code::KEYS_UNAVAILABLE,
         TokenError::Signature => Code::TOKEN_SIGNATURE,
         TokenError::Issuer { .. } => Code::TOKEN_ISSUER,
         TokenError::Audience => Code::TOKEN_AUDIENCE,
@@ -317,13 +339,38 @@ pub struct Outcome {
     pub events: Vec<JudgedEvent>,
     /// What goes on in the body's stead, where the call goes on without its refused events.
     pub rest: Option<Vec<u8>>,
+    /// What the shadow would have decided of the call, where no event was read; `None` where that is the same, or there is no shadow.
+    pub shadow: Option<Box<Difference>>,
+    /// What the events would have been granted by the shadow.
+    pub shadow_grants: Vec<Grant>,
 }
 
 impl Outcome {
     /// What the events were granted, to be settled when the upstream has answered.
     pub fn take_grants(&mut self) -> Vec<Grant> {
         // The last first, so that each finds what it was granted.
-        self.events.iter_mut().rev().flat_map(|event| std::mem::take(&mut event.grants).into_iter().rev()).collect()
+        let grants = self.events.iter_mut().rev().flat_map(|event| std::mem::take(&mut event.grants).into_iter().rev());
+        grants.chain(std::mem::take(&mut self.shadow_grants)).collect()
+    }
+}
+
+/// What a second policy would have decided, where that is something else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// What would have become of it; `None` where that cannot be told: the body would have been read, and was not.
+    pub verdict: Option<Verdict>,
+    /// Why.
+    pub refusal: Option<Refusal>,
+}
+
+impl Difference {
+    /// What stands for a verdict that cannot be told.
+    pub const UNDECIDED: &'static str = "undecided";
+
+    /// The verdict as text.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        self.verdict.map_or(Self::UNDECIDED, Verdict::as_str)
     }
 }
 
@@ -362,4 +409,6 @@ pub struct JudgedEvent {
     pub missing: u64,
     /// What it was granted of what may be published; empty where it was refused.
     pub grants: Vec<Grant>,
+    /// What the shadow would have decided of it by itself; `None` where that is the same, or there is no shadow.
+    pub shadow: Option<Box<Difference>>,
 }

@@ -76,6 +76,20 @@ fn every_error_of_a_policy_is_told_with_its_place() {
 }
 
 #[test]
+fn a_shadow_changes_no_verdict_and_says_what_it_would_have_decided() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(POLICY)).unwrap();
+    let shadow = "\nshadow: {mode: observe, limits: {events: 2}, token: {header: x-token}}\n";
+    let shadowed = Temporary::new("shadowed.yaml", &(text + shadow));
+    let told = |command: &[&str]| eventguard(&[command, &["--policy", shadowed.path()]].concat());
+    let tested = told(&["test", "tests/cases"]);
+    assert!(tested.status.success(), "{}", stdout(&tested));
+    let explained: Value = serde_json::from_slice(&told(&["explain", "--json", ADMITTED]).stdout).unwrap();
+    assert_eq!(explained["events"][0]["shadow"], json!({"verdict": "observe", "code": "token.missing"}));
+    assert!(stdout(&told(&["explain", ADMITTED])).contains("shadow   observe: token.missing: "));
+    assert!(stdout(&eventguard(&["check", shadowed.path()])).contains("shadow in order, mode observe, "));
+}
+
+#[test]
 fn a_command_that_is_not_one_is_told_apart_from_one_that_fails() {
     for arguments in [&["check"][..], &["chek", POLICY], &["explain", ADMITTED], &["test", "--policy", POLICY]] {
         assert_eq!(eventguard(arguments).status.code(), Some(2), "{arguments:?}");
@@ -177,14 +191,19 @@ fn check_warns_of_what_refuses_nothing() {
     let lax = Temporary::new("lax.yaml", &lax);
     let told = stdout(&eventguard(&["check", lax.path()]));
     assert!(
-        told.contains("warning: the policy only observes") && told.contains("warning: calls that match no route pass"),
+        told.contains("warning: mode: the policy only observes")
+            && told.contains("warning: unmatched: calls that match no route pass"),
         "{told}"
     );
     let one = text.replace("- type: com.shop.cart.*\n", "- type: com.shop.cart.*\n  mode: observe\n");
     let one = Temporary::new("one.yaml", &one);
     let told = stdout(&eventguard(&["check", one.path()]));
-    assert!(told.contains("warning: the rule `com.shop.cart.*` only observes"), "{told}");
-    assert!(!stdout(&eventguard(&["check", POLICY])).contains("warning"));
+    assert!(told.contains("warning: events[1].mode: the rule `com.shop.cart.*` only observes"), "{told}");
+    for (shipped, code, count) in [(POLICY, 0, 0), ("examples/policy.yaml", 1, 1), ("tests/sequences/policy.yaml", 1, 2)] {
+        let output = eventguard(&["check", "--strict", shipped]);
+        let warnings = stdout(&output).lines().filter(|line| line.starts_with("warning")).count();
+        assert_eq!((output.status.code(), warnings), (Some(code), count), "{}", stdout(&output));
+    }
 }
 
 #[test]
@@ -199,7 +218,7 @@ fn a_case_that_gets_another_verdict_fails_the_test() {
 }
 
 /// What a case cannot say, since it is text or is the proxy's doing, and the tests that reach it: of the exchange, and of the proxy.
-const NOT_A_CASE: [(&str, [(&str, &str); 2]); 3] = [
+const NOT_A_CASE: [(&str, [(&str, &str); 2]); 4] = [
     (
         "call.malformed",
         [
@@ -212,6 +231,13 @@ const NOT_A_CASE: [(&str, [(&str, &str); 2]); 3] = [
         [
             ("src/ledger/tests.rs", "fn a_store_that_is_away_grants_nothing()"),
             ("tests/envoy/test_memory.py", "def test_a_table_without_room_is_a_decision_of_the_policy("),
+        ],
+    ),
+    (
+        "keys.unavailable",
+        [
+            ("src/filter/tests/wait.rs", "fn a_call_that_waited_in_vain_is_refused_once()"),
+            ("tests/envoy/test_keysets.py", "def test_keys_are_stale_for_so_long_and_no_longer("),
         ],
     ),
     (

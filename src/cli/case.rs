@@ -10,7 +10,7 @@ use eventguard::audit::Record;
 use eventguard::call::{Certificate, Head, HeaderError, Peer, read_sha256};
 use eventguard::config;
 use eventguard::crypto::RustCrypto;
-use eventguard::decision::{Outcome, Verdict};
+use eventguard::decision::{Difference, Outcome, Verdict};
 use eventguard::identity::TokenCache;
 use eventguard::inspect::{self, Means, Opening};
 use eventguard::ledger::{self, Ending, Memory};
@@ -152,6 +152,8 @@ fn judge(policy: &Policy, call: &CaseCall, now: Timestamp, memory: &Memory) -> a
     Ok(match opening {
         Opening::Unguarded => None,
         Opening::Decided(outcome) => Some(*outcome),
+        // Nothing is fetched here.
+        Opening::Wait(pending) => Some(pending.refuse(policy)),
         Opening::Judge(opened) => {
             Some(inspect::body(policy, &opened, &call.body()?, Means { now, crypto: &RustCrypto, store: memory }))
         }
@@ -165,7 +167,7 @@ pub fn play(policy: &Policy, step: &Step, now: Timestamp, memory: &Memory) -> an
     let ending = if accepted { Ending::Published } else { Ending::Failed };
     let grants = outcome.as_mut().map(Outcome::take_grants).unwrap_or_default();
     for grant in grants.iter().filter(|grant| grant.awaits_an_answer()) {
-        ledger::settle(memory, &policy.memory, now, grant, ending)?;
+        ledger::settle(memory, now, grant, ending)?;
     }
     Ok(outcome)
 }
@@ -180,9 +182,12 @@ pub fn describe(outcome: Option<&Outcome>) -> Value {
     let refused = code.filter(|_| outcome.verdict == Verdict::Refuse);
     let events: Vec<Value> = outcome.events.iter().map(|event| {
         let code = event.refusal.as_ref().map(|refusal| refusal.code().as_str());
-        json!({"type": event.event_type, "id": event.id, "topic": event.topic, "verdict": event.verdict.as_str(), "code": code})
+        let event_type = &event.event_type;
+        let told =
+            json!({"type": event_type, "id": event.id, "topic": event.topic, "verdict": event.verdict.as_str(), "code": code});
+        with_shadow(told, event.shadow.as_deref())
     }).collect();
-    json!({
+    let told = json!({
         "verdict": outcome.verdict.as_str(),
         "code": code.map(eventguard::decision::Code::as_str),
         "httpStatus": refused.map(eventguard::decision::Code::http_status),
@@ -190,7 +195,17 @@ pub fn describe(outcome: Option<&Outcome>) -> Value {
         "route": outcome.route.as_deref(),
         "publisher": outcome.publisher.as_ref().map(eventguard::identity::Publisher::label),
         "events": events,
-    })
+    });
+    with_shadow(told, outcome.shadow.as_deref())
+}
+
+/// What a shadow says, where that is something else.
+fn with_shadow(mut told: Value, shadow: Option<&Difference>) -> Value {
+    if let (Some(shadow), Some(members)) = (shadow, told.as_object_mut()) {
+        let code = shadow.refusal.as_ref().map(|refusal| refusal.code().as_str());
+        members.insert("shadow".to_owned(), json!({"verdict": shadow.verdict(), "code": code}));
+    }
+    told
 }
 
 /// The records of the outcome, as the filter would make them.

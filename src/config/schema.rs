@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::raw;
 
@@ -71,6 +71,26 @@ macro_rules! form {
             }
         }
     };
+}
+
+/// The keys of a policy that a second one may have too.
+#[derive(Debug)]
+pub(super) struct Shadow;
+
+impl JsonSchema for Shadow {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("Shadow")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let own = |key: &str| (key.to_owned(), json!({"$ref": format!("#/properties/{key}")}));
+        let properties: Map<String, Value> = raw::SHADOW_KEYS.iter().map(|key| own(key)).collect();
+        json_schema!({"type": "object", "minProperties": 1, "properties": properties, "additionalProperties": false})
+    }
 }
 
 form!(Duration, { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$", "examples": ["250ms", "30s", "5m", "1h"] });

@@ -32,6 +32,8 @@ impl CallStage<'_> {
             peer: self.opened.peer.as_ref().and_then(Peer::uri).map(str::to_owned),
             events,
             rest: None,
+            shadow: None,
+            shadow_grants: Vec::new(),
         }
     }
 
@@ -95,5 +97,6 @@ pub(super) fn summarize(
         deprecated: false,
         missing: 0,
         grants: Vec::new(),
+        shadow: None,
     }
 }

@@ -48,7 +48,7 @@ fn ask(store: &Memory, millis: i64, demand: &Demand) -> Result<Grant, Breach> {
 }
 
 fn end(store: &Memory, millis: i64, grant: &Grant, ending: Ending) {
-    settle(store, &settings(), at(millis), grant, ending).unwrap();
+    settle(store, at(millis), grant, ending).unwrap();
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_rate_that_is_nothing_or_takes_for_ever_is_none() {
 #[test]
 fn a_full_slot_is_a_decision_of_the_policy() {
     let store = Memory::default();
-    let tiny = |when_full| Settings { slots: 1, when_full };
+    let tiny = |when_full| Settings { slots: 1, before: 0, when_full };
     let ask = |name: usize, when_full| grant(&store, &tiny(when_full), at(0), &once(&name.to_string(), Counts::Forward));
     assert!((0..Slot::ROOM).all(|name| ask(name, WhenFull::Refuse).is_ok()));
     assert_eq!(ask(99, WhenFull::Refuse), Err(Breach::Full));
@@ -203,7 +203,7 @@ fn a_full_slot_is_a_decision_of_the_policy() {
 #[test]
 fn a_store_that_is_away_grants_nothing() {
     for when_full in [WhenFull::Refuse, WhenFull::Admit] {
-        let settings = Settings { slots: 1, when_full };
+        let settings = Settings { slots: 1, before: 0, when_full };
         assert_eq!(grant(&Away, &settings, at(0), &once("a", Counts::Forward)), Err(Breach::Unavailable(Unavailable)));
     }
 }
@@ -249,5 +249,40 @@ proptest! {
         }
         let earned = limit * u64::try_from(now).unwrap() / 1000;
         prop_assert!(granted <= burst + earned + 1, "{granted} of {burst} + {earned}");
+    }
+}
+
+/// A store that notes which slots were changed.
+#[derive(Default)]
+struct Noted(Memory, std::cell::RefCell<std::collections::BTreeSet<u32>>);
+
+impl Store for Noted {
+    fn change(&self, slot: u32, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), Unavailable> {
+        self.1.borrow_mut().insert(slot);
+        self.0.change(slot, change)
+    }
+
+    fn seed(&self) -> [u8; 16] {
+        self.0.seed()
+    }
+}
+
+#[test]
+fn whatever_is_remembered_the_set_of_keys_is_fixed() {
+    let store = Noted::default();
+    let settings = Settings { slots: 4, before: 10, when_full: WhenFull::Admit };
+    for number in 0..1000 {
+        let granted = grant(&store, &settings, at(0), &once(&number.to_string(), Counts::Accept)).unwrap();
+        settle(&store, at(1), &granted, Ending::Published).unwrap();
+    }
+    assert_eq!(store.1.into_inner().into_iter().collect::<Vec<_>>(), [10, 11, 12, 13]);
+}
+
+#[test]
+fn clock_steps_do_not_let_an_event_come_again_in_its_window() {
+    let store = Memory::default();
+    ask(&store, 0, &once("a", Counts::Forward)).unwrap();
+    for millis in [-86_400_000, 599_999, -1, 0] {
+        assert_eq!(ask(&store, millis, &once("a", Counts::Forward)), Err(Breach::Seen), "{millis}");
     }
 }

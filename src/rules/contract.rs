@@ -5,6 +5,7 @@ mod form;
 #[cfg(test)]
 mod tests;
 
+use super::encrypted::Encrypted;
 use super::publisher::Claim;
 use super::{JsonData, Violation, shorten};
 use crate::json::Pointer;
@@ -30,6 +31,8 @@ pub struct Version {
     pub names: Names,
     /// What the data must not have, such as what is only meant to be there encrypted.
     pub forbidden: Vec<Pointer>,
+    /// What the data must have encrypted, where it has it.
+    pub encrypted: Option<Encrypted>,
     /// From when on it is old, and from when on it is refused.
     pub deprecated: Option<Deprecated>,
 }
@@ -140,14 +143,14 @@ impl Version {
     }
 
     fn check_fields(&self, data: &JsonData<'_>) -> Result<(), Violation> {
-        if self.forbidden.is_empty() {
+        if self.forbidden.is_empty() && self.encrypted.is_none() {
             return Ok(());
         }
         let root = data.document().ok_or(Violation::NotJson)?.root();
-        match self.forbidden.iter().find(|pointer| root.at(pointer).is_some()) {
-            Some(pointer) => Err(Violation::Forbidden { instance: pointer.to_string() }),
-            None => Ok(()),
+        if let Some(pointer) = self.forbidden.iter().find(|pointer| root.at(pointer).is_some()) {
+            return Err(Violation::Forbidden { instance: pointer.to_string() });
         }
+        self.encrypted.as_ref().map_or(Ok(()), |encrypted| encrypted.check(root))
     }
 }
 

@@ -1,3 +1,5 @@
+mod condition;
+
 use std::borrow::Cow;
 
 use super::*;
@@ -325,4 +327,32 @@ fn every_nonce_of_a_call_is_remembered_whichever_of_its_signatures_come_again() 
     assert_eq!(both.len(), 2);
     assert_eq!(tags(&[signed("b")]), both[1..]);
     assert_eq!(tags(&[signed("a"), signed("a")]), both[..1], "two signatures over one id");
+}
+
+#[test]
+fn what_an_event_would_be_numbered_by_is_named_where_it_is_absent() {
+    let event = event(None, None);
+    let absent = |number| {
+        let sequence = memory::Sequence { number, gaps: crate::ledger::Gaps::Allow, keep: Duration::from_secs(60) };
+        let rule = Rule { sequence: Some(sequence), ..rule("com.shop.*") };
+        let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
+        let facts = memory::Facts { event: &event, publisher: None, signatures: &[], depth: 8, now, seed: [0; 16] };
+        memory::demands(&rule, &[], &facts).unwrap_err().to_string()
+    };
+    let attribute = absent(memory::NumberAt::Attribute("shopseq".to_owned()));
+    assert_eq!(attribute, "the event has no `shopseq`, by which it would be remembered");
+    let pointer = absent(memory::NumberAt::Data(Pointer::parse("/meta/seq").unwrap()));
+    assert_eq!(pointer, "the event has no `/meta/seq`, by which it would be remembered");
+}
+
+#[test]
+fn a_publisher_that_names_nothing_is_nobody_and_not_everybody() {
+    let rule = Rule { publishers: vec![PublisherRule::default()], ..rule("t") };
+    let publisher = Publisher::in_test("shop", "a", &serde_json::json!({}));
+    let peer = Peer::from_uri("spiffe://a".to_owned());
+    for publisher in [None, Some(&publisher)] {
+        assert!(matches!(check(&rule, &event(None, None), publisher, peer.as_ref()), Err(Violation::Publisher { .. })));
+    }
+    let rule = Rule { publishers: Vec::new(), ..rule };
+    assert!(check(&rule, &event(None, None), Some(&publisher), peer.as_ref()).is_err());
 }

@@ -13,6 +13,7 @@ use crate::json::Pointer;
 use crate::protobuf;
 use crate::rules::condition::environment;
 use crate::rules::contract::{Deprecated, Form, MessageForm, Names, Version, Versions};
+use crate::rules::encrypted::{ALGORITHMS, ENCRYPTIONS, Encrypted};
 use crate::schema::UnknownFields;
 use crate::time::Timestamp;
 
@@ -42,12 +43,15 @@ fn check_names(versions: &[(Option<usize>, Version)], place: &Place, problems: &
 }
 
 fn version(raw: raw::DataSchema, named: &Named, place: &Place, problems: &mut Problems) -> Option<Version> {
-    let raw::DataSchema { json, protobuf, unknown_fields, dataschema, when, forbidden, deprecated } = raw;
+    let raw::DataSchema { json, protobuf, unknown_fields, dataschema, when, forbidden, encrypted, deprecated } = raw;
     let data_schema = text(dataschema, &place.key("dataschema"), problems);
     let when = when.map(|when| rule::claims(&when, &place.key("when"), problems)).unwrap_or_default();
-    if forbidden.is_some() && json.is_none() {
-        problems.add(&place.key("forbidden"), Problem::Contradiction("it means something only with `json`"));
+    for (key, is_there) in [("forbidden", forbidden.is_some()), ("encrypted", encrypted.is_some())] {
+        if is_there && json.is_none() {
+            problems.add(&place.key(key), Problem::Contradiction("it means something only with `json`"));
+        }
     }
+    let encrypted = encrypted.map(|raw| self::encrypted(raw, &place.key("encrypted"), problems));
     let forbidden = pointers(forbidden, &place.key("forbidden"), problems);
     let deprecated = deprecated.map(|raw| end(raw, &place.key("deprecated"), problems));
     let (form, id) = match (json, protobuf) {
@@ -57,7 +61,7 @@ fn version(raw: raw::DataSchema, named: &Named, place: &Place, problems: &mut Pr
         (Some(_), Some(_)) => return problems.wrong(place, Problem::Contradiction("it has more than one of `json`, `protobuf`")),
     };
     let names = Names { data_schema: data_schema.or(id), when };
-    Some(Version { form, names, forbidden: forbidden?, deprecated: optional(deprecated)? })
+    Some(Version { form, names, forbidden: forbidden?, encrypted: optional(encrypted)?, deprecated: optional(deprecated)? })
 }
 
 /// A JSON Schema, named or as it stands there, and its `$id`.
@@ -114,6 +118,24 @@ fn pointers(raw: Option<Vec<String>>, place: &Place, problems: &mut Problems) ->
     let texts = texts(raw, place, problems).unwrap_or_default();
     let pointer = |(index, text): (usize, &String)| problems.ok(&place.index(index), Pointer::parse(text));
     texts.iter().enumerate().map(pointer).collect::<Vec<_>>().into_iter().collect()
+}
+
+fn encrypted(raw: raw::Encrypted, place: &Place, problems: &mut Problems) -> Option<Encrypted> {
+    let raw::Encrypted { fields, alg, enc, kid } = raw;
+    let fields = problems.required(place, "fields", fields);
+    let fields = fields.and_then(|fields| pointers(Some(fields), &place.key("fields"), problems));
+    let mut names = |list: Option<Vec<String>>, key: &str| {
+        let list = problems.required(place, key, list);
+        texts(list, &place.key(key), problems)
+    };
+    let (alg, enc, recipients) = (names(alg, "alg"), names(enc, "enc"), names(kid, "kid"));
+    for (names, all, key) in [(&alg, ALGORITHMS, "alg"), (&enc, ENCRYPTIONS, "enc")] {
+        for (index, name) in names.iter().flatten().enumerate().filter(|(_, name)| !all.contains(&name.as_str())) {
+            let problem = format!("`{}` is none of RFC 7518 that is fit for use", cut(name, 64));
+            problems.add(&place.key(key).index(index), Problem::Value(problem));
+        }
+    }
+    Some(Encrypted { fields: fields?, algorithms: alg?, encryptions: enc?, recipients: recipients? })
 }
 
 fn end(raw: raw::Deprecated, place: &Place, problems: &mut Problems) -> Option<Deprecated> {

@@ -14,11 +14,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use audit::{Audit, Batch, Queue, Sink, WhenFull};
-pub use identity::{Binding, Issuer, Jwks, KeySet, Token};
+pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Token};
 pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
-pub use rule::{DataSchema, Deprecated, Event, FieldsUnknown, MessageSchema, Publisher, Scheme, SignatureRule};
+pub use rule::{DataSchema, Deprecated, Encrypted, Event, FieldsUnknown, MessageSchema, Publisher, Scheme, SignatureRule};
 pub use signature::{
     Dsse, DsseMode, Encoding, EventJws, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
 };
@@ -70,7 +70,15 @@ pub struct Policy {
     pub hold: Option<Hold>,
     /// Where records go, besides the filter state `wasm.eventguard`.
     pub audit: Option<Audit>,
+    /// A second policy, judged beside this one: records and statistics tell where it would have decided otherwise, and nothing else
+    /// comes of it. What it says takes the place of what this policy says under the same key.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Shadow>"))]
+    pub shadow: Option<Value>,
 }
+
+/// What a second policy may say. How calls are held and where records go is the first one's.
+pub const SHADOW_KEYS: [&str; 12] =
+    ["mode", "issuers", "token", "signers", "signatures", "routes", "unmatched", "schemas", "events", "rate", "memory", "limits"];
 
 /// Whether refusals are carried out.
 #[derive(Debug, Clone, Copy, Deserialize)]

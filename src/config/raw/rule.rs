@@ -69,6 +69,8 @@ pub struct DataSchema {
     /// What the data must not have (JSON Pointers).
     #[cfg_attr(feature = "cli", schemars(with = "Option<Vec<schema::Pointer>>", length(min = 1)))]
     pub forbidden: Option<Vec<String>>,
+    /// What the data must have encrypted, where it has it.
+    pub encrypted: Option<Encrypted>,
     /// When this version ends.
     pub deprecated: Option<Deprecated>,
 }
@@ -85,6 +87,26 @@ pub struct MessageSchema {
     /// The name of the type, with its package.
     #[cfg_attr(feature = "cli", schemars(required))]
     pub message: Option<String>,
+}
+
+/// Fields of JSON data that must be encrypted: texts in the compact form of JWE (RFC 7516). All of this must be said, and the header of
+/// each must say one of it.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Encrypted {
+    /// Where they are: JSON Pointers. What is not there need not be encrypted.
+    #[cfg_attr(feature = "cli", schemars(required, with = "Vec<schema::Pointer>", length(min = 1)))]
+    pub fields: Option<Vec<String>>,
+    /// How the content's key may be given to its recipient, as in `RSA-OAEP-256` or `ECDH-ES+A256KW`.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub alg: Option<Vec<String>>,
+    /// How the content may be encrypted, as in `A256GCM`.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub enc: Option<Vec<String>>,
+    /// Whom it may be for: ids of keys.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub kid: Option<Vec<String>>,
 }
 
 /// The end of a version of a contract.

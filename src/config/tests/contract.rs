@@ -137,3 +137,29 @@ fn a_message_type_is_of_descriptors_that_are_named_or_stand_there() {
         assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
     }
 }
+
+#[test]
+fn what_must_be_encrypted_is_said_in_full() {
+    let whole = json!({"fields": ["/card"], "alg": ["RSA-OAEP-256"], "enc": ["A256GCM"], "kid": ["vault-1"]});
+    let document = |encrypted: Value| schema(json!({"json": true, "encrypted": encrypted}));
+    assert!(compiled(document(whole.clone())).rules.find("t.A").unwrap().contract.is_some());
+    for (key, value, expected) in [
+        ("fields", json!(["card"]), "events[0].schema.encrypted.fields[0]: not a JSON Pointer"),
+        ("fields", json!([]), "events[0].schema.encrypted.fields: is empty"),
+        ("alg", json!(["RSA1_5"]), "events[0].schema.encrypted.alg[0]: `RSA1_5` is none of RFC 7518 that is fit for use"),
+        ("alg", json!(["none"]), "events[0].schema.encrypted.alg[0]: `none` is none"),
+        ("enc", json!(["A256GCM", "A256"]), "events[0].schema.encrypted.enc[1]: `A256` is none"),
+        ("kid", json!([""]), "events[0].schema.encrypted.kid[0]: is empty"),
+        ("keys", json!(["vault-1"]), "events[0].schema.encrypted.keys: there is no such key"),
+    ] {
+        let mut encrypted = whole.clone();
+        encrypted[key] = value;
+        let found = errors(document(encrypted));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{key}: {found:?}");
+    }
+    for key in ["fields", "alg", "enc", "kid"] {
+        let mut encrypted = whole.clone();
+        encrypted.as_object_mut().unwrap().remove(key);
+        assert_eq!(errors(document(encrypted)), [format!("events[0].schema.encrypted.{key}: is missing")]);
+    }
+}

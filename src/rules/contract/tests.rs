@@ -103,7 +103,7 @@ fn json(schema: &str) -> Form {
 }
 
 fn version(form: Form, names: Names) -> Version {
-    Version { form, names, forbidden: Vec::new(), deprecated: None }
+    Version { form, names, forbidden: Vec::new(), encrypted: None, deprecated: None }
 }
 
 fn of(form: Form) -> Versions {
