@@ -134,6 +134,22 @@ fn what_was_only_observed_is_kept_apart_from_what_was_admitted() {
 }
 
 #[test]
+fn what_a_signature_of_an_event_covers_is_told() {
+    use crate::signature::{Coverage, VerifiedSignature};
+
+    for (coverage, told) in [
+        (Coverage::Core, "core"),
+        (Coverage::CoreAndExtensions, "core+extensions"),
+        (Coverage::ExtensionsSkipped, "extensions-skipped"),
+    ] {
+        let signed = JudgedEvent { signatures: vec![VerifiedSignature::with_coverage(coverage)], ..event("c-1") };
+        let outcome = outcome(vec![signed]);
+        let json = json(&Record::of_call(&outcome, &circumstances())[0]);
+        assert_eq!((&json["coverage"], &json["schemes"]), (&json!([told]), &json!(["dsse"])));
+    }
+}
+
+#[test]
 fn what_the_caller_wrote_is_bounded_and_cleaned() {
     let long = "\u{1b}[2J\n".repeat(1000);
     let event = JudgedEvent {

@@ -4,6 +4,7 @@
 mod audit;
 mod contract;
 mod fetched;
+mod hmac;
 mod identity;
 mod memory;
 mod protocol;
@@ -27,6 +28,7 @@ use crate::budget::Budget;
 use crate::call::cut;
 use crate::policy::{Hold, Policy, Routes, Unmatched};
 use crate::rules::Mode;
+use crate::signature::Signers;
 
 /// The variables of the environment that secrets may come from.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -104,8 +106,10 @@ fn compile_policy(
     let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
     let signers =
         each(signers, &root.key("signers"), problems, |raw, place, problems| signature::signer(raw, env, place, problems));
-    let signers = signature::signers(signers, &root.key("signers"), problems);
-    let signatures = signature::settings(signatures, names, &root.key("signatures"), problems);
+    let mut signers = signature::signers(signers, &root.key("signers"), problems);
+    let mut none = Signers::default();
+    let own = signers.as_mut().unwrap_or(&mut none);
+    let signatures = signature::settings(signatures, names, own, &root.key("signatures"), problems);
     let routes = problems.required(root, "routes", routes);
     let routes = each(routes, &root.key("routes"), problems, route::route);
     route::check(&routes, names, &root.key("routes"), problems);

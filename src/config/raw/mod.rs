@@ -21,7 +21,9 @@ pub use route::{Batches, Match, Protocol, Route};
 pub use rule::{
     DataSchema, Deprecated, Encrypted, Event, FieldsUnknown, Framing, MessageSchema, Publisher, Scheme, SignatureRule,
 };
-pub use signature::{Dsse, DsseMode, FieldType, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
+pub use signature::{
+    Dsse, DsseMode, Encoding, EventJws, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
+};
 
 #[cfg(feature = "cli")]
 use super::schema;

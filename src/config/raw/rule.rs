@@ -198,8 +198,12 @@ pub enum Scheme {
     HttpMessage,
     /// Standard Webhooks.
     StandardWebhooks,
-    /// Detached JWS.
+    /// JWS in a header.
     Jws,
+    /// HMAC-SHA256 in a form that the policy describes.
+    Hmac,
     /// DSSE.
     Dsse,
+    /// JWS in an extension attribute.
+    EventJws,
 }
