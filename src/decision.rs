@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
+use crate::ledger::limiter::{Counter, Question};
 use crate::ledger::{Breach, Grant};
 use crate::protocol::ProtocolError;
 use crate::rules::{Mode, Violation};
@@ -314,6 +315,19 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What the limiter is to be asked before the call goes on; `None` where nothing is.
+    #[must_use]
+    pub fn question(&self) -> Option<Question> {
+        if self.verdict == Verdict::Refuse {
+            return None;
+        }
+        let mut question = Question::default();
+        for (index, event) in self.events.iter().enumerate() {
+            event.counters.iter().for_each(|counter| question.add(index, counter));
+        }
+        Some(question).filter(|question| !question.is_empty())
+    }
+
     /// What the events were granted, to be settled when the upstream has answered.
     pub fn take_grants(&mut self) -> Vec<Grant> {
         // The last first, so that each finds what it was granted.
@@ -356,4 +370,8 @@ pub struct JudgedEvent {
     pub missing: u64,
     /// What it was granted of what may be published; empty where it was refused.
     pub grants: Vec<Grant>,
+    /// What the limiter is to be asked for it, besides; empty where it was refused.
+    pub counters: Vec<Counter>,
+    /// Whether its refusal is carried out.
+    pub mode: Mode,
 }

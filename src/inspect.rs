@@ -2,20 +2,24 @@
 //! [`body`] what the complete body says. The order of the checks is that of the functions' lines, cheap before dear, and nobody
 //! without a valid token reaches a parser.
 
+mod limit;
 mod remember;
 mod summary;
+
+use std::cell::RefCell;
 
 use crate::call::{Head, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::identity::{self, CacheUse, Publisher, TokenCache};
-use crate::ledger::Store;
+use crate::ledger::{self, Store};
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
 use crate::rules::{self, Mode, Rule, Violation, condition};
 use crate::signature::{self, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
+pub use limit::{limit, unfinished};
 use summary::summarize;
 
 /// What the head of a call led to.
@@ -43,6 +47,8 @@ pub struct Opened {
     cache: Option<CacheUse>,
     /// Of a call that may have many messages.
     frames: Option<Frames>,
+    /// What its events have asked the ledger for together, once for all messages: a token is the call's.
+    asked: RefCell<Vec<ledger::Tag>>,
 }
 
 impl Opened {
@@ -117,7 +123,20 @@ pub fn head(
     let refused = Refused { mode, route: Some(route), peer: peer.as_ref() };
     match admit_head(policy, route, &head, now, tokens, crypto) {
         Ok(Admitted { form, frames, publisher, cache }) => {
-            Opening::Judge(Box::new(Opened { head, peer, route: index, topic, form, batch, mode, publisher, cache, frames }))
+            let asked = RefCell::default();
+            Opening::Judge(Box::new(Opened {
+                head,
+                peer,
+                route: index,
+                topic,
+                form,
+                batch,
+                mode,
+                publisher,
+                cache,
+                frames,
+                asked,
+            }))
         }
         Err(refusal) => Opening::Decided(Box::new(refused.with(refusal))),
     }
@@ -209,12 +228,7 @@ pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> 
         Some(frames) => call.every_message(body, frames.clone()),
         None => call.whole(body),
     };
-    let outcome = call.conclude(judged);
-    let outcome = match route.batch {
-        Batches::RefuseAll => outcome,
-        Batches::DropRefused => call.without_refused(outcome, body),
-    };
-    call.take_back_if_refused(outcome)
+    call.settle_batch(call.conclude(judged), body)
 }
 
 /// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it.
@@ -229,7 +243,12 @@ pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_
         return opened.refuse(policy, error.into());
     }
     let call = CallStage { policy, route, opened, means };
-    call.take_back_if_refused(call.conclude(call.message(message)))
+    let outcome = call.take_back_if_refused(call.conclude(call.message(message)));
+    match outcome.question() {
+        // A stream does not wait for the limiter: no policy comes out of `config` that lets it come to this.
+        Some(question) => limit(policy, opened, outcome, question.read(None), message, means),
+        None => outcome,
+    }
 }
 
 /// A call on its way from its events to its outcome.
@@ -246,6 +265,15 @@ impl CallStage<'_> {
             Ok(judged) => self.sum_up(judged),
             Err(error) => self.opened.refuse(self.policy, error.into()),
         }
+    }
+
+    /// What becomes of a call of many events, and of what they were granted.
+    fn settle_batch(&self, outcome: Outcome, body: &[u8]) -> Outcome {
+        let outcome = match self.route.batch {
+            Batches::RefuseAll => outcome,
+            Batches::DropRefused => self.without_refused(outcome, body),
+        };
+        self.take_back_if_refused(outcome)
     }
 
     fn whole(&self, body: &[u8]) -> Result<Vec<JudgedEvent>, ProtocolError> {

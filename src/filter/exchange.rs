@@ -1,6 +1,8 @@
 //! One call in the proxy as a small state machine: what the proxy tells of the call goes in, what the proxy should do comes out.
 //! Knows nothing of the SDK; time, headers and body are handed in.
 
+mod asking;
+
 use std::rc::Rc;
 
 use crate::call::{Head, HeaderMap, Peer};
@@ -16,6 +18,7 @@ use crate::policy::{Batches, Hints, Hold, Policy};
 use crate::protocol::ProtocolError;
 use crate::rules::Mode;
 use crate::time::Timestamp;
+use asking::{Asking, At};
 
 /// What every header of ours starts with. Callers' own are removed, whatever becomes of the call.
 const OUR_HEADERS: &str = "x-eventguard-";
@@ -85,6 +88,8 @@ enum State {
     Holding(Box<Opened>),
     /// The head was in order; each message is judged as it comes.
     Streaming(Stream),
+    /// The call would go on, and waits for the limiter.
+    Asking(Box<Asking>),
     /// The call goes on.
     Passed,
     /// The call was answered.
@@ -115,7 +120,7 @@ impl Exchange {
         match &self.state {
             State::Holding(opened) => Some(opened),
             State::Streaming(stream) if !stream.has_begun() => Some(stream.opened()),
-            State::Streaming(_) | State::New | State::Passed | State::Refused => None,
+            State::Streaming(_) | State::New | State::Asking(_) | State::Passed | State::Refused => None,
         }
     }
 
@@ -124,7 +129,7 @@ impl Exchange {
     pub fn stream(&self) -> Option<&Stream> {
         match &self.state {
             State::Streaming(stream) => Some(stream),
-            State::Holding(_) | State::New | State::Passed | State::Refused => None,
+            State::Holding(_) | State::New | State::Asking(_) | State::Passed | State::Refused => None,
         }
     }
 
@@ -183,7 +188,7 @@ impl Exchange {
                 let cache = opened.cache_use();
                 if end_of_stream {
                     let outcome = inspect::body(&self.policy, &opened, &[], with.means());
-                    return Step { cache, ..self.decide_with_headers(outcome, commands) };
+                    return Step { cache, ..self.conclude(opened, outcome, Vec::new(), At::Head, commands) };
                 }
                 if self.policy.hold == Hold::Body && opened.batch() == Batches::DropRefused {
                     // The head is gone when the body gets shorter. Envoy's buffer filter sets the length that is.
@@ -209,7 +214,7 @@ impl Exchange {
                 let outcome = opened.refuse(&self.policy, ProtocolError::TooLarge { limit: self.policy.budget.body }.into());
                 self.decide_after_body(outcome)
             }
-            State::Holding(_) | State::Streaming(_) | State::Refused | State::New => Step::quiet(Flow::Pause),
+            State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Refused | State::New => Step::quiet(Flow::Pause),
             State::Passed => Step::quiet(Flow::Continue),
         }
     }
@@ -240,17 +245,24 @@ impl Exchange {
 
     /// The end of the body: its last part, or the trailers behind it. `buffered` asks the proxy for the body, once.
     pub fn body_end(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
-        let opened = match &self.state {
+        let opened = match std::mem::replace(&mut self.state, State::Refused) {
             State::Holding(opened) => opened,
-            State::Passed => return Step::quiet(Flow::Continue),
-            State::Streaming(_) | State::Refused | State::New => return Step::quiet(Flow::Pause),
+            State::Passed => {
+                self.state = State::Passed;
+                return Step::quiet(Flow::Continue);
+            }
+            other @ (State::Streaming(_) | State::Asking(_) | State::Refused | State::New) => {
+                self.state = other;
+                return Step::quiet(Flow::Pause);
+            }
         };
-        let outcome = match buffered() {
-            Buffered { upstream_reached: true, .. } => opened.refuse(&self.policy, Refusal::HoldMissing),
-            Buffered { bytes: None, .. } => opened.refuse(&self.policy, Refusal::Unreadable),
-            Buffered { bytes: Some(bytes), .. } => inspect::body(&self.policy, opened, &bytes, with.means()),
+        let Buffered { bytes, upstream_reached } = buffered();
+        let outcome = match (&bytes, upstream_reached) {
+            (_, true) => opened.refuse(&self.policy, Refusal::HoldMissing),
+            (None, false) => opened.refuse(&self.policy, Refusal::Unreadable),
+            (Some(bytes), false) => inspect::body(&self.policy, &opened, bytes, with.means()),
         };
-        self.decide_after_body(outcome)
+        self.conclude(opened, outcome, bytes.unwrap_or_default(), At::Body, Vec::new())
     }
 
     /// The proxy holds the call as it should not: the body never comes, though the head was held back for it.
@@ -265,7 +277,10 @@ impl Exchange {
     }
 
     /// The call has ended. Where nothing was decided, that it was broken off is what is recorded.
-    pub fn broken_off(&mut self) -> Step {
+    pub fn broken_off(&mut self, means: Means<'_>) -> Step {
+        if let Some(outcome) = self.give_up(means) {
+            return Step { outcomes: vec![outcome], ..Step::quiet(Flow::Pause) };
+        }
         match self.undecided() {
             Some(opened) => {
                 let outcome = opened.refuse(&self.policy, Refusal::BrokenOff);

@@ -10,6 +10,7 @@ use proxy_wasm::types::Action;
 use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
+use super::metrics::names;
 use super::reply::Reply;
 use super::root::{Shared, Waiting};
 use super::step::{Command, Flow, Step};
@@ -144,7 +145,7 @@ impl Context for Call {
     /// The proxy is done with the call. One that is not decided by now was broken off: by its caller, or by the proxy itself, whose
     /// buffers may be smaller than the policy's limit.
     fn on_done(&mut self) -> bool {
-        let step = self.exchange.borrow_mut().broken_off();
+        let step = self.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
         for outcome in &step.outcomes {
             self.shared.record(outcome, &self.exchange.borrow(), self.begin());
         }
@@ -152,6 +153,18 @@ impl Context for Call {
         // it otherwise.
         self.settle(Ending::Published);
         true
+    }
+
+    /// The limiter has answered, or will not: `status` is gRPC's.
+    fn on_grpc_call_response(&mut self, _token: u32, status: u32, _size: usize) {
+        let answer = if status == 0 { host::grpc_call_response().ok().map(Option::unwrap_or_default) } else { None };
+        let timing = self.begin();
+        let step = self.exchange.borrow_mut().answered_by_limiter(answer.as_deref(), self.shared.means(timing.began));
+        if carry_out(&self.shared, &self.exchange, step, timing) == Action::Continue
+            && let Err(error) = host::resume_request()
+        {
+            host::log(Level::Error, &format!("eventguard: {error} to a call that goes on"));
+        }
     }
 }
 
@@ -200,16 +213,17 @@ impl HttpContext for Call {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        let action = if self.is_stream() { self.stream_part(None, Part::Last) } else { self.end_of_body() };
         // Some servers take trailers for headers (CVE-2013-5704).
-        if action == Action::Continue
-            && let Err(error) = host::remove_request_trailers(is_ours)
-        {
-            host::log(Level::Error, &format!("eventguard: {error} to a change of the trailers; the call is refused"));
-            let refusal = self.exchange.borrow_mut().head_is_gone(Vec::new());
-            return carry_out(&self.shared, &self.exchange, refusal, self.begin());
+        let removed = host::remove_request_trailers(is_ours);
+        let action = if self.is_stream() { self.stream_part(None, Part::Last) } else { self.end_of_body() };
+        match removed {
+            Err(error) if action == Action::Continue || self.exchange.borrow().is_asking() => {
+                host::log(Level::Error, &format!("eventguard: {error} to a change of the trailers; the call is refused"));
+                let refusal = self.exchange.borrow_mut().head_is_gone(Vec::new());
+                carry_out(&self.shared, &self.exchange, refusal, self.begin())
+            }
+            Ok(()) | Err(_) => action,
         }
-        action
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
@@ -265,6 +279,14 @@ pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, timi
         }
         shared.record(outcome, &exchange.borrow(), timing);
     }
+    if step.limiter_failed {
+        shared.count(names::LIMITER_FAILED, 1);
+    }
+    if let Some(Err(error)) = step.commands.iter().find_map(Command::question).map(|question| ask(shared, question)) {
+        host::log(Level::Error, &format!("eventguard: {error} to a question to the limiter"));
+        let step = exchange.borrow_mut().answered_by_limiter(None, shared.means(timing.began));
+        return carry_out(shared, exchange, step, timing);
+    }
     if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(send) {
         host::log(Level::Error, &format!("eventguard: {error} to an answer; the call does not go on"));
     }
@@ -279,8 +301,17 @@ fn change(command: &Command) -> Result<(), host::HostError> {
         Command::Remove(name) => host::remove_request_header(name),
         Command::Set(name, value) => host::set_request_header(name, value.as_bytes()),
         Command::Body(bytes) => host::replace_request_body(bytes),
-        Command::Reply(_) => Ok(()),
+        Command::Reply(_) | Command::Ask(_) => Ok(()),
     }
+}
+
+/// Envoy's rate limit protocol.
+const LIMITER: &str = "envoy.service.ratelimit.v3.RateLimitService";
+
+fn ask(shared: &Shared, question: &[u8]) -> Result<(), host::HostError> {
+    // Only a policy with a limiter asks.
+    let Some(limiter) = &shared.policy.limiter else { return Err(host::HostError(u32::MAX)) };
+    host::grpc_call(&limiter.cluster, LIMITER, "ShouldRateLimit", question, limiter.timeout).map(drop)
 }
 
 /// What an operator must mend.

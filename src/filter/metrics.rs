@@ -47,6 +47,10 @@ pub mod names {
     pub const CACHE_HITS: &str = "eventguard_token_cache_hits_total";
     /// Tokens that had to be verified.
     pub const CACHE_MISSES: &str = "eventguard_token_cache_misses_total";
+    /// Calls for which the limiter did not say all that it was asked.
+    pub const LIMITER_FAILED: &str = "eventguard_limiter_failed_total";
+    /// Events for which the table of what is remembered had no room.
+    pub const TABLE_FULL: &str = "eventguard_table_full_total";
     /// Records that the log cluster took.
     pub const AUDIT_SENT: &str = "eventguard_audit_sent_total";
     /// Records that were lost.

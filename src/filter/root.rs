@@ -18,6 +18,7 @@ use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
 use crate::config;
 use crate::decision::Outcome;
 use crate::identity::{CacheUse, TokenCache};
+use crate::inspect::Means;
 use crate::policy::{AuditSettings, Hold, Policy, WhenFull};
 use crate::time::Timestamp;
 
@@ -96,12 +97,18 @@ impl Shared {
         self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
     }
 
+    /// What judging needs besides the call and the policy.
+    pub fn means(&self, now: Timestamp) -> Means<'_> {
+        Means { now, crypto: &self.crypto, store: &self.table }
+    }
+
     /// Counts how a token was verified.
     pub fn count_token(&self, cache: CacheUse) {
         self.count(if cache == CacheUse::Hit { names::CACHE_HITS } else { names::CACHE_MISSES }, 1);
     }
 
-    fn count(&self, name: &'static str, by: u64) {
+    /// Counts what has no tags.
+    pub fn count(&self, name: &'static str, by: u64) {
         if let Ok(by @ 1..) = i64::try_from(by) {
             self.with_metric(MetricKind::Counter, name, |id| host::increment_metric(id, by));
         }
@@ -221,6 +228,7 @@ impl Root {
     fn report(&mut self, shared: &Shared) {
         let counters = shared.queue.borrow().counters();
         shared.count(names::AUDIT_SENT, counters.sent - self.reported.sent);
+        shared.count(names::TABLE_FULL, shared.table.take_full());
         shared.count(names::AUDIT_DROPPED, counters.dropped - self.reported.dropped);
         let queued = i64::try_from(counters.queued).unwrap_or(i64::MAX);
         let moved = queued - self.reported.queued;

@@ -94,5 +94,7 @@ pub(super) fn summarize(
         deprecated: false,
         missing: 0,
         grants: Vec::new(),
+        counters: Vec::new(),
+        mode,
     }
 }

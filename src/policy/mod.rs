@@ -2,10 +2,12 @@
 //! and nothing that a call could change.
 
 mod audit;
+mod limiter;
 pub mod path;
 pub mod route;
 
 pub use audit::{AuditSettings, Batch, Queue, Sink, WhenFull};
+pub use limiter::{LimiterSettings, OnUnavailable};
 pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
 
 pub use crate::rules::Mode;
@@ -40,6 +42,8 @@ pub struct Policy {
     pub rates: Vec<RateRule>,
     /// How much can be remembered of what was published.
     pub memory: ledger::Settings,
+    /// Who remembers for all proxies, where something has that scope.
+    pub limiter: Option<LimiterSettings>,
     /// What one call may cost.
     pub budget: Budget,
     /// How a call is kept from the upstream until the verdict has fallen.

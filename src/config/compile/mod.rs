@@ -4,6 +4,7 @@
 mod audit;
 mod contract;
 mod identity;
+mod limiter;
 mod memory;
 mod protocol;
 mod route;
@@ -81,6 +82,7 @@ fn compile_policy(
         events,
         rate,
         memory,
+        limiter,
         limits,
         hold,
         audit,
@@ -105,6 +107,8 @@ fn compile_policy(
     route::check_batches(&routes, &rules, &signatures, &root.key("routes"), problems);
     let rates = memory::rates(rate, &root.key("rate"), problems);
     let memory = memory::settings(memory.unwrap_or_default(), &root.key("memory"), problems);
+    limiter::check(limiter.is_some(), &rules, &rates, &routes, &root, problems);
+    let limiter = limiter.map(|raw| limiter::settings(raw, &root.key("limiter"), problems));
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, &root.key("audit"), problems);
     Some(Policy {
@@ -121,6 +125,7 @@ fn compile_policy(
         rules,
         rates,
         memory: memory?,
+        limiter: optional(limiter)?,
         budget: budget?,
         hold: match hold {
             None | Some(raw::Hold::Body) => Hold::Body,
