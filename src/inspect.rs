@@ -4,6 +4,7 @@
 
 mod limit;
 mod remember;
+mod shadow;
 mod summary;
 
 use std::cell::RefCell;
@@ -16,10 +17,10 @@ use crate::ledger::{self, Store};
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
-use crate::rules::{self, Mode, Rule, Violation, condition};
+use crate::rules::{self, JsonData, Mode, Rule, Violation, condition};
 use crate::signature::{self, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
-pub use limit::{limit, unfinished};
+pub use limit::{limit, question, unfinished};
 use summary::summarize;
 
 /// What the head of a call led to.
@@ -49,6 +50,8 @@ pub struct Opened {
     frames: Option<Frames>,
     /// What its events have asked the ledger for together, once for all messages: a token is the call's.
     asked: RefCell<Vec<ledger::Tag>>,
+    /// What the head led to under the policy's shadow.
+    shadow: Option<Box<Opening>>,
 }
 
 impl Opened {
@@ -75,7 +78,8 @@ impl Opened {
     pub fn refuse(&self, policy: &Policy, refusal: Refusal) -> Outcome {
         let route = policy.routes.get(self.route);
         let refused = Refused { mode: self.mode, route, peer: self.peer.as_ref() }.with(refusal);
-        Outcome { publisher: self.publisher.clone(), ..refused }
+        let outcome = Outcome { publisher: self.publisher.clone(), ..refused };
+        shadow::refused(policy.shadow.as_deref(), self.shadow.as_deref(), outcome)
     }
 
     /// The frames of a gRPC call that may have many messages: each is judged as it comes, with [`message`]. `None` for a call whose
@@ -108,6 +112,20 @@ pub fn head(
     tokens: &mut TokenCache,
     crypto: &dyn Crypto,
 ) -> Opening {
+    let Some(second) = policy.shadow.as_deref() else { return judge_head(policy, head, hints, peer, now, tokens, crypto) };
+    let shadow = judge_head(second, head.clone(), hints, peer.clone(), now, tokens.beside(), crypto);
+    shadow::beside(judge_head(policy, head, hints, peer, now, tokens, crypto), shadow)
+}
+
+fn judge_head(
+    policy: &Policy,
+    head: Head,
+    hints: &Hints<'_>,
+    peer: Option<Peer>,
+    now: Timestamp,
+    tokens: &mut TokenCache,
+    crypto: &dyn Crypto,
+) -> Opening {
     let mode = hints.mode.unwrap_or(policy.mode);
     let Some(matched) = policy.routes.find(&head, hints) else {
         // A route that Envoy's metadata names was meant to be guarded, also where the policy does not have it.
@@ -121,23 +139,21 @@ pub fn head(
     let (index, topic, batch) = (matched.index, matched.topic.map(Into::into), matched.route.batch);
     let route = matched.route;
     let refused = Refused { mode, route: Some(route), peer: peer.as_ref() };
-    match admit_head(policy, route, &head, now, tokens, crypto) {
-        Ok(Admitted { form, frames, publisher, cache }) => {
-            let asked = RefCell::default();
-            Opening::Judge(Box::new(Opened {
-                head,
-                peer,
-                route: index,
-                topic,
-                form,
-                batch,
-                mode,
-                publisher,
-                cache,
-                frames,
-                asked,
-            }))
-        }
+    match admit_head(policy, route, &head, peer.as_ref(), now, tokens, crypto) {
+        Ok(Admitted { form, frames, publisher, cache }) => Opening::Judge(Box::new(Opened {
+            head,
+            peer,
+            route: index,
+            topic,
+            form,
+            batch,
+            mode,
+            publisher,
+            cache,
+            frames,
+            asked: RefCell::default(),
+            shadow: None,
+        })),
         Err(refusal) => Opening::Decided(Box::new(refused.with(refusal))),
     }
 }
@@ -153,6 +169,7 @@ fn admit_head(
     policy: &Policy,
     route: &Route,
     head: &Head,
+    peer: Option<&Peer>,
     now: Timestamp,
     tokens: &mut TokenCache,
     crypto: &dyn Crypto,
@@ -170,7 +187,9 @@ fn admit_head(
         Access::Token => {
             let token = identity::bearer(head, &policy.token)?;
             let (publisher, cache) = tokens.verify(token, &policy.issuers, now, crypto);
-            (Some(publisher?), Some(cache))
+            let publisher = publisher?;
+            identity::check_binding(&publisher, peer)?;
+            (Some(publisher), Some(cache))
         }
     };
     Ok(Admitted { form, frames, publisher, cache })
@@ -199,9 +218,11 @@ impl Refused<'_> {
             path_template: self.route.and_then(Route::path_template),
             protocol: self.route.map(|route| route.protocol.name()),
             publisher: None,
-            peer: self.peer.map(|peer| peer.uri().to_owned()),
+            peer: self.peer.and_then(Peer::uri).map(str::to_owned),
             events: Vec::new(),
             rest: None,
+            shadow: None,
+            shadow_grants: Vec::new(),
         }
     }
 }
@@ -220,6 +241,14 @@ pub struct Means<'a> {
 /// Judges the complete body of a call, as it was sent. What its events were granted is to be settled: see [`Outcome::take_grants`].
 #[must_use]
 pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
+    let outcome = judge_body(policy, opened, body, means);
+    match policy.shadow.as_deref().zip(opened.shadow.as_deref()) {
+        Some((second, opening)) => shadow::body(second, opening, outcome, body, means),
+        None => outcome,
+    }
+}
+
+fn judge_body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
@@ -234,6 +263,14 @@ pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> 
 /// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it.
 #[must_use]
 pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
+    let outcome = judge_message(policy, opened, message, means);
+    match policy.shadow.as_deref().zip(opened.shadow.as_deref()) {
+        Some((second, opening)) => shadow::message(second, opening, outcome, message, means),
+        None => outcome,
+    }
+}
+
+fn judge_message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
@@ -244,11 +281,7 @@ pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_
     }
     let call = CallStage { policy, route, opened, means };
     let outcome = call.take_back_if_refused(call.conclude(call.message(message)));
-    match outcome.question() {
-        // A stream does not wait for the limiter: no policy comes out of `config` that lets it come to this.
-        Some(question) => limit(policy, opened, outcome, question.read(None), message, means),
-        None => outcome,
-    }
+    limit::unasked(policy, opened, outcome, means)
 }
 
 /// A call on its way from its events to its outcome.
@@ -326,17 +359,18 @@ impl CallStage<'_> {
 
     fn judge_event(&self, event: &Event<'_>, signed: &Result<Vec<VerifiedSignature>, SignatureError>) -> JudgedEvent {
         let rule = self.policy.rules.find(&event.event_type);
+        let data = JsonData::of(event, self.policy.budget.depth);
         let evidence = self.evidence(rule, event, signed);
         let (signatures, publisher, refusal) = match evidence {
             Ok((signatures, publisher)) => {
-                let refusal = self.check(rule, event, publisher.as_ref(), &signatures).err().map(Refusal::from);
+                let refusal = self.check(rule, event, &data, publisher.as_ref(), &signatures).err().map(Refusal::from);
                 (signatures, publisher, refusal)
             }
             Err(error) => (Vec::new(), None, Some(error.into())),
         };
         let mode = rule.and_then(|rule| rule.mode).unwrap_or(self.opened.mode);
         let contract = rule.and_then(|rule| rule.contract.as_ref());
-        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, self.means.now));
+        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, &data, self.means.now));
         JudgedEvent { publisher, deprecated, ..summarize(event, rule, signatures, mode, refusal) }
     }
 
@@ -364,6 +398,7 @@ impl CallStage<'_> {
         &self,
         rule: Option<&Rule>,
         event: &Event<'_>,
+        data: &JsonData<'_>,
         publisher: Option<&Publisher>,
         signatures: &[VerifiedSignature],
     ) -> Result<(), Violation> {
@@ -378,7 +413,7 @@ impl CallStage<'_> {
             route: &self.route.name,
             head,
             now: self.means.now,
-            depth: self.policy.budget.depth,
+            data,
         };
         rules::check_content(rule, &facts)
     }
@@ -392,3 +427,6 @@ fn common_owner(signatures: &[VerifiedSignature]) -> Result<Option<&str>, Signat
         None => Ok(Some(first.publisher())),
     }
 }
+
+#[cfg(test)]
+mod tests;

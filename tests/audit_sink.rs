@@ -159,6 +159,8 @@ fn refused() -> eventguard::decision::Outcome {
         peer: None,
         events: Vec::new(),
         rest: None,
+        shadow: None,
+        shadow_grants: Vec::new(),
     }
 }
 

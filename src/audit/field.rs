@@ -80,6 +80,9 @@ fields! {
     PATH_TEMPLATE = "pathTemplate", "http.route";
     DEPRECATED = "deprecated", "eventguard.deprecated";
     MISSING = "missing", "eventguard.missing";
+    SHADOW_VERDICT = "shadowVerdict", "eventguard.shadow.verdict";
+    SHADOW_CODE = "shadowCode", "eventguard.shadow.code";
+    SHADOW_DETAIL = "shadowDetail", "eventguard.shadow.detail";
     INDEX = "index", "eventguard.index";
     COUNT = "count", "eventguard.count";
     REQUEST_ID = "requestId", "eventguard.request_id";

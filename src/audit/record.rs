@@ -189,6 +189,7 @@ impl<'a> Record<'a> {
             self.judged().and_then(|event| usize::try_from(event.missing).ok()).filter(|missing| *missing > 0),
         );
         text(take, field::DEPRECATED, self.judged().filter(|event| event.deprecated).map(|_| "true"), TEXT);
+        self.shadow_fields(take);
         number(take, field::INDEX, self.event.map(|(index, _)| index));
         number(take, field::COUNT, Some(self.outcome.events.len()));
         text(take, field::REQUEST_ID, self.circumstances.request_id, TEXT);
@@ -223,6 +224,20 @@ impl<'a> Record<'a> {
         list(take, field::SCHEMES, named().map(|signature| Text::clean(scheme(signature.scheme()), TEXT)).collect());
         let unsigned = signatures.iter().flat_map(VerifiedSignature::uncovered).take(UNSIGNED.0);
         list(take, field::UNSIGNED, unsigned.map(|name| Text::clean(name, UNSIGNED.1)).collect());
+    }
+
+    /// Where the shadow differs.
+    fn shadow_fields(&self, take: &mut Take<'_>) {
+        let difference = match self.judged() {
+            Some(event) => event.shadow.as_deref(),
+            None => self.outcome.shadow.as_deref(),
+        };
+        let Some(difference) = difference else { return };
+        text(take, field::SHADOW_VERDICT, Some(difference.verdict()), TEXT);
+        if let Some(refusal) = &difference.refusal {
+            text(take, field::SHADOW_CODE, Some(refusal.code().as_str()), TEXT);
+            text(take, field::SHADOW_DETAIL, Some(&refusal.to_string()), TEXT);
+        }
     }
 
     fn place_fields(&self, take: &mut Take<'_>) {

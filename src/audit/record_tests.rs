@@ -37,6 +37,7 @@ pub(crate) fn event(id: &str) -> JudgedEvent {
         grants: Vec::new(),
         counters: Vec::new(),
         mode: Mode::Enforce,
+        shadow: None,
     }
 }
 
@@ -53,6 +54,8 @@ pub(crate) fn outcome(events: Vec<JudgedEvent>) -> Outcome {
         peer: Some("spiffe://cluster.local/ns/shop/sa/cart".to_owned()),
         events,
         rest: None,
+        shadow: None,
+        shadow_grants: Vec::new(),
     }
 }
 
@@ -83,6 +86,22 @@ fn a_record_tells_who_what_where_and_what_became_of_it() {
     );
     assert_eq!(record.summary(), "admit com.shop.cart.ItemAdded");
     assert_eq!(record.kind(), Kind::Admitted);
+}
+
+#[test]
+fn what_a_shadow_says_is_told_where_it_differs_of_the_event_or_of_the_call() {
+    let shadow = |refusal| Some(Box::new(crate::decision::Difference { verdict: Some(Verdict::Refuse), refusal }));
+    let told = |outcome: &Outcome| {
+        let record = json(&Record::of_call(outcome, &circumstances())[0]);
+        ["shadowVerdict", "shadowCode", "shadowDetail"].map(|key| record.get(key).and_then(Json::as_str).map(str::to_owned))
+    };
+    let unlike = JudgedEvent { shadow: shadow(Some(Refusal::Token(TokenError::Missing))), ..event("c-1") };
+    let [verdict, code, detail] = told(&outcome(vec![unlike]));
+    assert_eq!((verdict.as_deref(), code.as_deref(), detail.is_some()), (Some("refuse"), Some("token.missing"), true));
+    let unread =
+        Outcome { shadow: Some(Box::new(crate::decision::Difference { verdict: None, refusal: None })), ..outcome(vec![]) };
+    assert_eq!(told(&unread), [Some("undecided".to_owned()), None, None]);
+    assert_eq!(told(&outcome(vec![event("c-1")])), [None, None, None]);
 }
 
 #[test]

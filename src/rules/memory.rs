@@ -174,7 +174,7 @@ impl Facts<'_> {
         let publisher = publisher.as_bytes();
         Ok(match replay.key {
             ReplayKey::Event => {
-                let id = self.event.id.as_deref().ok_or(Violation::Absent("id"))?;
+                let id = self.event.id.as_deref().ok_or_else(|| absent("id"))?;
                 vec![self.once(replay, "event", &[publisher, self.source(), id.as_bytes()], self.window(replay)?)]
             }
             ReplayKey::Data => {
@@ -209,7 +209,7 @@ impl Facts<'_> {
     /// Until when an event is young enough to come again.
     fn window(&self, replay: &Replay) -> Result<Timestamp, Violation> {
         let signed = || self.signatures.iter().find_map(VerifiedSignature::created);
-        let at = self.event.time.as_ref().map(|time| time.at).or_else(signed).ok_or(Violation::Absent("time"))?;
+        let at = self.event.time.as_ref().map(|time| time.at).or_else(signed).ok_or_else(|| absent("time"))?;
         if at > self.now.after(LEEWAY) || self.now.since(at) >= replay.window {
             return Err(Violation::Stale { at });
         }
@@ -224,7 +224,7 @@ impl Facts<'_> {
 
     fn sequence(&self, sequence: &Sequence) -> Result<Asked, Violation> {
         let number = match &sequence.number {
-            NumberAt::Attribute(name) => self.event.attribute(name).map(str::to_owned).ok_or(Violation::Absent("sequence"))?,
+            NumberAt::Attribute(name) => self.event.attribute(name).map(str::to_owned).ok_or_else(|| absent(name))?,
             NumberAt::Data(pointer) => self.number_in_data(pointer)?,
         };
         let number = parse_number(&number).ok_or_else(|| Violation::NotANumber { found: shorten(&number) })?;
@@ -234,11 +234,11 @@ impl Facts<'_> {
     }
 
     fn number_in_data(&self, pointer: &Pointer) -> Result<String, Violation> {
-        let document = Document::parse(self.event.data.bytes(), self.depth).map_err(|_| Violation::Absent("sequence"))?;
+        let document = Document::parse(self.event.data.bytes(), self.depth).map_err(|_| absent(&pointer.to_string()))?;
         match document.root().at(pointer).map(|value| value.kind()) {
             Some(Kind::Number(number)) => Ok(number.to_owned()),
             Some(Kind::String(text)) => Ok(text.into_owned()),
-            Some(Kind::Null | Kind::Bool(_) | Kind::Array | Kind::Object) | None => Err(Violation::Absent("sequence")),
+            Some(Kind::Null | Kind::Bool(_) | Kind::Array | Kind::Object) | None => Err(absent(&pointer.to_string())),
         }
     }
 
@@ -266,6 +266,10 @@ impl Facts<'_> {
         let demand = Demand { tag: self.tag("rate", &parts), what: What::Spend { rate: rule.rate, cost } };
         Asked { demand, once_a_call: false, counter }
     }
+}
+
+fn absent(what: &str) -> Violation {
+    Violation::Absent(shorten(what))
 }
 
 /// A whole number, of digits alone: what CloudEvents' extension `sequence` has with the type `Integer`, leading zeros included.

@@ -127,6 +127,7 @@ KEYS = {
     "cloudevents.event_type": "type", "cloudevents.event_id": "id", "cloudevents.event_source": "source",
     "messaging.destination.name": "topic", "messaging.message.body.size": "dataSize", "user.id": "publisher", "http.route": "pathTemplate",
     "eventguard.request_id": "requestId", "eventguard.signature.key_ids": "keyIds", "eventguard.data.sha256": "dataSha256",
+    "eventguard.shadow.verdict": "shadowVerdict", "eventguard.shadow.code": "shadowCode", "eventguard.shadow.detail": "shadowDetail",
 }
 
 

@@ -47,7 +47,7 @@ impl Exchange {
         mut commands: Vec<Command>,
     ) -> Step {
         let policy = Rc::clone(&self.policy);
-        let (Some(limiter), Some(question)) = (&policy.limiter, outcome.question()) else {
+        let (Some(limiter), Some(question)) = (&policy.limiter, inspect::question(&outcome)) else {
             return self.decide_at(at, outcome, commands);
         };
         commands.push(Command::Ask(question.to_bytes(&limiter.domain)));
