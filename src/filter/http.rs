@@ -7,6 +7,7 @@ use std::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
+use super::ending::Failure;
 use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
@@ -131,13 +132,21 @@ fn ending_of_headers(is_grpc: bool) -> Option<Ending> {
             Ok(None) => None,
             status => ending_of_grpc(status),
         },
-        _ => Some(Ending::Failed),
+        _ => Some(ending_of_failure()),
     }
+}
+
+/// Asked only of answers that are errors.
+fn ending_of_failure() -> Ending {
+    let upstream_chosen = text_property("upstream\0address").is_some();
+    let attempts = host::property("upstream\0request_attempt_count").ok().flatten();
+    let attempts = attempts.and_then(|count| count.try_into().ok()).map_or(1, u64::from_le_bytes);
+    Failure { details: text_property("response\0code_details").as_deref(), upstream_chosen, attempts }.ending()
 }
 
 fn ending_of_grpc(status: Result<Option<Vec<u8>>, host::HostError>) -> Option<Ending> {
     let status = status.ok().flatten()?;
-    Some(if status == b"0" { Ending::Published } else { Ending::Failed })
+    Some(if status == b"0" { Ending::Published } else { ending_of_failure() })
 }
 
 impl Context for Call {

@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Place, Problem, Problems, count, one_or_each, raw, required_text, size, span, text};
+use crate::identity::Issuer;
 use crate::json::Pointer;
 use crate::ledger::{Counts, Gaps, Rate, Settings, WhenFull};
+use crate::rules::Rule;
 use crate::rules::memory::{Counted, NumberAt, RateKey, RateRule, Replay, ReplayKey, Scope, Sequence};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -33,6 +35,16 @@ pub(super) fn replay(raw: raw::Replay, place: &Place, problems: &mut Problems) -
         counts: counts?,
         scope,
     })
+}
+
+/// A token may be used for as long as the leeway of its issuer says behind its end, and so it is remembered as long.
+pub(super) fn with_leeway(mut rules: Vec<(usize, Rule)>, issuers: &[(usize, Issuer)]) -> Vec<(usize, Rule)> {
+    let longest = issuers.iter().map(|(_, issuer)| issuer.leeway).max().unwrap_or_default();
+    let replays = rules.iter_mut().filter_map(|(_, rule)| rule.replay.as_mut());
+    for replay in replays.filter(|replay| replay.key == ReplayKey::TokenId) {
+        replay.window = replay.window.max(longest);
+    }
+    rules
 }
 
 fn scope(raw: Option<raw::Scope>) -> Scope {

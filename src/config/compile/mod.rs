@@ -110,11 +110,12 @@ fn compile_policy(
     let schemas = schemas::Named::read(schemas, &root.key("schemas"), problems);
     let context = rule::Context { names, signatures: &signatures, schemas: &schemas };
     let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
+    let rules = memory::with_leeway(rules, &issuers);
     let rules = rule::rules(rules, &root.key("events"), problems);
     route::check_batches(&routes, &rules, &signatures, &root.key("routes"), problems);
     let rates = memory::rates(rate, &root.key("rate"), problems);
     let memory = memory::settings(memory.unwrap_or_default(), &root.key("memory"), problems);
-    limiter::check(limiter.is_some(), &rules, &rates, &routes, &root, problems);
+    limiter::check(limiter.is_some(), &rules, &rates, &routes, root, problems);
     let limiter = limiter.map(|raw| limiter::settings(raw, &root.key("limiter"), problems));
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, &root.key("audit"), problems);

@@ -45,7 +45,7 @@ pub enum ReplayKey {
 pub enum Counts {
     /// As soon as it goes on to the upstream.
     Forward,
-    /// Unless the upstream answers with an error: any status but 2xx, any gRPC status but 0.
+    /// Unless the upstream answers with an error (any status but 2xx, any gRPC status but 0), or was never sent the call.
     Accept,
 }
 

@@ -140,3 +140,12 @@ fn a_stream_does_not_wait_for_the_limiter() {
     let alone = with_limiter("/rate", json!({"limit": 1, "per": "1s"}));
     compiled(put(alone, "/routes/-", stream));
 }
+
+#[test]
+fn a_token_is_remembered_for_as_long_as_its_issuer_would_take_it() {
+    for (window, expected) in [("1s", 30), ("29s", 30), ("31s", 31)] {
+        let replay = rule("replay", json!({"window": window, "key": "jti"})).replay.unwrap();
+        assert_eq!(replay.window, Duration::from_secs(expected), "the leeway is 30s: {window}");
+    }
+    assert_eq!(rule("replay", json!({"window": "1s"})).replay.unwrap().window, Duration::from_secs(1));
+}
