@@ -11,9 +11,13 @@ pub mod stream;
 pub mod wire;
 
 #[cfg(target_os = "wasi")]
+mod announce;
+#[cfg(target_os = "wasi")]
 mod host;
 #[cfg(target_os = "wasi")]
 mod http;
+#[cfg(target_os = "wasi")]
+mod keys;
 #[cfg(target_os = "wasi")]
 mod native;
 #[cfg(target_os = "wasi")]

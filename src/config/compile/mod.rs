@@ -3,6 +3,7 @@
 
 mod audit;
 mod contract;
+mod fetched;
 mod identity;
 mod limiter;
 mod memory;
@@ -14,13 +15,14 @@ mod shadow;
 mod signature;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{ConfigError, Place, Problem, Problems};
-use super::read::{UnknownKeys, describe, has_null, note_nulls, read};
+use super::read::{Part, UnknownKeys, describe, has_null, note_nulls, read};
 use super::{digest, raw, units};
 use crate::budget::Budget;
 use crate::call::cut;
@@ -44,7 +46,7 @@ pub(super) fn compile(document: &Value, env: Environment<'_>) -> Result<Policy, 
 /// Compiles what stands at `root`.
 fn compile_at(document: &Value, root: &Place, env: Environment<'_>, problems: &mut Problems) -> Option<Policy> {
     if has_null(document) {
-        note_nulls(document, root, problems);
+        note_nulls(document, Part::Policy, root, problems);
     }
     let raw = read(document, UnknownKeys::Note, root, problems)?;
     compile_policy(raw, document, root, env, problems)
@@ -96,7 +98,10 @@ fn compile_policy(
     } = raw;
     let names = &Names::of(document);
     check_version(version, root, problems);
-    let issuers = each(issuers, &root.key("issuers"), problems, identity::issuer);
+    let mut fetched = Vec::new();
+    let issuers = each(issuers, &root.key("issuers"), problems, |raw, place, problems| {
+        identity::issuer(raw, &mut fetched, place, problems)
+    });
     identity::check_different(&issuers, &root.key("issuers"), problems);
     let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
     let signers =
@@ -119,19 +124,23 @@ fn compile_policy(
     let limiter = limiter.map(|raw| limiter::settings(raw, &root.key("limiter"), problems));
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, &root.key("audit"), problems);
-    let shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
+    let mut shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
+    if let Some(Some(shadow)) = &mut shadow {
+        fetched::take_in(shadow, &mut fetched);
+    }
     Some(Policy {
         mode: policy_mode.map_or(Mode::Enforce, mode),
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
         token: token?,
         signers: signers?,
+        fetched,
         signatures,
-        routes: Routes::new(routes.into_iter().map(|(_, route)| route).collect()),
+        routes: Arc::new(Routes::new(routes.into_iter().map(|(_, route)| route).collect())),
         unmatched: match unmatched {
             None | Some(raw::Unmatched::Refuse) => Unmatched::Refuse,
             Some(raw::Unmatched::Pass) => Unmatched::Pass,
         },
-        rules,
+        rules: Arc::new(rules),
         rates,
         memory: memory?,
         limiter: optional(limiter)?,

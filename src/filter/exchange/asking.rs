@@ -37,6 +37,17 @@ impl Exchange {
         matches!(self.state, State::Asking(_))
     }
 
+    /// By which number the proxy knows the question to the limiter.
+    pub fn asked_as(&mut self, token: u32) {
+        self.question = Some(token);
+    }
+
+    /// The number of the question to the limiter, where there was one.
+    #[must_use]
+    pub fn question(&self) -> Option<u32> {
+        self.question
+    }
+
     /// Decides, or asks the limiter first. `commands` are for the head, which is there now.
     pub(super) fn conclude(
         &mut self,
@@ -75,7 +86,12 @@ impl Exchange {
     fn take_asking(&mut self) -> Option<Asking> {
         match std::mem::replace(&mut self.state, State::Refused) {
             State::Asking(asking) => Some(*asking),
-            other @ (State::New | State::Holding(_) | State::Streaming(_) | State::Passed | State::Refused) => {
+            other @ (State::New
+            | State::Waiting(_)
+            | State::Holding(_)
+            | State::Streaming(_)
+            | State::Passed
+            | State::Refused) => {
                 self.state = other;
                 None
             }

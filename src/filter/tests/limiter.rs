@@ -46,7 +46,14 @@ impl Proxy {
 
     fn with<T>(&self, act: impl FnOnce(&mut Surroundings<'_>) -> T) -> T {
         let Means { now, crypto, store } = self.means();
-        act(&mut Surroundings { now, tokens: &mut TokenCache::new(0, [7; 16]), crypto, store })
+        act(&mut Surroundings {
+            now,
+            keys: &mut Store::new(&[], 1),
+            waiting: 0,
+            tokens: &mut TokenCache::new(0, [7; 16]),
+            crypto,
+            store,
+        })
     }
 
     /// A call whose events have these ids, up to where it waits or is decided.
