@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
 use crate::keyset::Want;
+use crate::ledger::limiter::Counter;
 use crate::ledger::{Breach, Grant};
 use crate::protocol::ProtocolError;
 use crate::rules::{Mode, Violation};
@@ -410,6 +411,10 @@ pub struct JudgedEvent {
     pub missing: u64,
     /// What it was granted of what may be published; empty where it was refused.
     pub grants: Vec<Grant>,
+    /// What the limiter is to be asked for it, besides; empty where it was refused.
+    pub counters: Vec<Counter>,
+    /// Whether its refusal is carried out.
+    pub mode: Mode,
     /// What the shadow would have decided of it by itself; `None` where that is the same, or there is no shadow.
     pub shadow: Option<Box<Difference>>,
 }

@@ -2,6 +2,7 @@
 //! [`body`] what the complete body says. The order of the checks is that of the functions' lines, cheap before dear, and nobody
 //! without a valid token reaches a parser.
 
+mod limit;
 mod pending;
 mod remember;
 mod shadow;
@@ -20,6 +21,7 @@ use crate::protocol::{self, Event, Form, ProtocolError};
 use crate::rules::{self, JsonData, Mode, Rule, Violation, condition};
 use crate::signature::{self, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
+pub use limit::{limit, question, unfinished};
 pub use pending::Pending;
 use summary::summarize;
 
@@ -285,12 +287,7 @@ fn judge_body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -
         Some(frames) => call.every_message(body, frames.clone()),
         None => call.whole(body),
     };
-    let outcome = call.conclude(judged);
-    let outcome = match route.batch {
-        Batches::RefuseAll => outcome,
-        Batches::DropRefused => call.without_refused(outcome, body),
-    };
-    call.take_back_if_refused(outcome)
+    call.settle_batch(call.conclude(judged), body)
 }
 
 /// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it, and
@@ -314,7 +311,8 @@ fn judge_message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<
         return opened.refuse(policy, error.into());
     }
     let call = CallStage { policy, route, opened, means };
-    call.take_back_if_refused(call.conclude(call.message(message)))
+    let outcome = call.take_back_if_refused(call.conclude(call.message(message)));
+    limit::unasked(policy, opened, outcome, means)
 }
 
 /// A call on its way from its events to its outcome.
@@ -331,6 +329,15 @@ impl CallStage<'_> {
             Ok(judged) => self.sum_up(judged),
             Err(error) => self.opened.refuse(self.policy, error.into()),
         }
+    }
+
+    /// What becomes of a call of many events, and of what they were granted.
+    fn settle_batch(&self, outcome: Outcome, body: &[u8]) -> Outcome {
+        let outcome = match self.route.batch {
+            Batches::RefuseAll => outcome,
+            Batches::DropRefused => self.without_refused(outcome, body),
+        };
+        self.take_back_if_refused(outcome)
     }
 
     fn whole(&self, body: &[u8]) -> Result<Vec<JudgedEvent>, ProtocolError> {

@@ -3,7 +3,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::identity::{Publisher, TokenError};
 use crate::protocol::ProtocolError;
-use crate::rules::Violation;
+use crate::rules::{Mode, Violation};
 
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -35,6 +35,8 @@ pub(crate) fn event(id: &str) -> JudgedEvent {
         deprecated: false,
         missing: 0,
         grants: Vec::new(),
+        counters: Vec::new(),
+        mode: Mode::Enforce,
         shadow: None,
     }
 }

@@ -36,7 +36,10 @@ fn good() -> Value {
 
 /// The good document with one value changed; `null` takes it out.
 fn with(pointer: &str, value: Value) -> Value {
-    let mut document = good();
+    put(good(), pointer, value)
+}
+
+fn put(mut document: Value, pointer: &str, value: Value) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("{parent}"));
     match (parent, value) {

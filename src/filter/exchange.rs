@@ -1,6 +1,7 @@
 //! One call in the proxy as a small state machine: what the proxy tells of the call goes in, what the proxy should do comes out.
 //! Knows nothing of the SDK; time, headers and body are handed in.
 
+mod asking;
 mod wait;
 
 use std::rc::Rc;
@@ -19,6 +20,7 @@ use crate::policy::{Batches, Hints, Hold, Policy};
 use crate::protocol::ProtocolError;
 use crate::rules::Mode;
 use crate::time::Timestamp;
+use asking::{Asking, At};
 use wait::{Came, Shown, Waits};
 
 /// What every header of ours starts with. Callers' own are removed, whatever becomes of the call.
@@ -83,6 +85,8 @@ pub struct Exchange {
     refused: Option<String>,
     /// What the events that went on were granted, and the upstream's answer confirms.
     grants: Vec<Grant>,
+    /// The proxy's number of the question to the limiter.
+    question: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -95,6 +99,8 @@ enum State {
     Holding(Box<Opened>),
     /// The head was in order; each message is judged as it comes.
     Streaming(Stream),
+    /// The call would go on, and waits for the limiter.
+    Asking(Box<Asking>),
     /// The call goes on.
     Passed,
     /// The call was answered.
@@ -105,7 +111,7 @@ impl Exchange {
     /// A call that nothing is known of.
     #[must_use]
     pub fn new(policy: Rc<Policy>) -> Self {
-        Self { policy, caller: Caller::default(), state: State::New, refused: None, grants: Vec::new() }
+        Self { policy, caller: Caller::default(), state: State::New, refused: None, grants: Vec::new(), question: None }
     }
 
     /// Says what the call is judged by from now on: the same policy, with what was fetched meanwhile.
@@ -130,14 +136,14 @@ impl Exchange {
         match &self.state {
             State::Holding(opened) => Some(opened),
             State::Streaming(stream) if !stream.has_begun() => Some(stream.opened()),
-            State::Streaming(_) | State::New | State::Waiting(_) | State::Passed | State::Refused => None,
+            State::Streaming(_) | State::New | State::Waiting(_) | State::Asking(_) | State::Passed | State::Refused => None,
         }
     }
 
     fn refuse_undecided(&self, refusal: Refusal) -> Option<Outcome> {
         match &self.state {
             State::Waiting(waits) => Some(waits.pending.refuse_for(&self.policy, refusal)),
-            State::Holding(_) | State::Streaming(_) | State::New | State::Passed | State::Refused => {
+            State::Holding(_) | State::Streaming(_) | State::New | State::Asking(_) | State::Passed | State::Refused => {
                 Some(self.undecided()?.refuse(&self.policy, refusal))
             }
         }
@@ -148,7 +154,7 @@ impl Exchange {
     pub fn stream(&self) -> Option<&Stream> {
         match &self.state {
             State::Streaming(stream) => Some(stream),
-            State::Holding(_) | State::New | State::Waiting(_) | State::Passed | State::Refused => None,
+            State::Holding(_) | State::New | State::Waiting(_) | State::Asking(_) | State::Passed | State::Refused => None,
         }
     }
 
@@ -223,7 +229,7 @@ impl Exchange {
         let cache = opened.cache_use();
         if end_of_stream {
             let outcome = inspect::body(&self.policy, &opened, &[], with.means());
-            return Step { cache, ..self.decide_with_headers(outcome, commands) };
+            return Step { cache, ..self.conclude(opened, outcome, Vec::new(), At::Head, commands) };
         }
         if self.policy.hold == Hold::Body && opened.batch() == Batches::DropRefused {
             // The head is gone when the body gets shorter. Envoy's buffer filter sets the length that is.
@@ -256,7 +262,7 @@ impl Exchange {
                 waits.came.body = Shown::Part;
                 Step::quiet(Flow::Pause)
             }
-            State::Holding(_) | State::Streaming(_) | State::Refused | State::New => Step::quiet(Flow::Pause),
+            State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Refused | State::New => Step::quiet(Flow::Pause),
             State::Passed => Step::quiet(Flow::Continue),
         }
     }
@@ -287,21 +293,29 @@ impl Exchange {
 
     /// The end of the body: its last part, or the trailers behind it. `buffered` asks the proxy for the body, once.
     pub fn body_end(&mut self, buffered: impl FnOnce() -> Buffered, with: &Surroundings<'_>) -> Step {
-        let opened = match &mut self.state {
+        let opened = match std::mem::replace(&mut self.state, State::Refused) {
             State::Holding(opened) => opened,
-            State::Waiting(waits) => {
+            State::Waiting(mut waits) => {
                 waits.came.body = Shown::Whole;
+                self.state = State::Waiting(waits);
                 return Step::quiet(Flow::Pause);
             }
-            State::Passed => return Step::quiet(Flow::Continue),
-            State::Streaming(_) | State::Refused | State::New => return Step::quiet(Flow::Pause),
+            State::Passed => {
+                self.state = State::Passed;
+                return Step::quiet(Flow::Continue);
+            }
+            other @ (State::Streaming(_) | State::Asking(_) | State::Refused | State::New) => {
+                self.state = other;
+                return Step::quiet(Flow::Pause);
+            }
         };
-        let outcome = match buffered() {
-            Buffered { upstream_reached: true, .. } => opened.refuse(&self.policy, Refusal::HoldMissing),
-            Buffered { bytes: None, .. } => opened.refuse(&self.policy, Refusal::Unreadable),
-            Buffered { bytes: Some(bytes), .. } => inspect::body(&self.policy, opened, &bytes, with.means()),
+        let Buffered { bytes, upstream_reached } = buffered();
+        let outcome = match (&bytes, upstream_reached) {
+            (_, true) => opened.refuse(&self.policy, Refusal::HoldMissing),
+            (None, false) => opened.refuse(&self.policy, Refusal::Unreadable),
+            (Some(bytes), false) => inspect::body(&self.policy, &opened, bytes, with.means()),
         };
-        self.decide_after_body(outcome)
+        self.conclude(opened, outcome, bytes.unwrap_or_default(), At::Body, Vec::new())
     }
 
     /// The proxy holds the call as it should not: the body never comes, though the head was held back for it.
@@ -316,8 +330,8 @@ impl Exchange {
     }
 
     /// The call has ended. Where nothing was decided, that it was broken off is what is recorded.
-    pub fn broken_off(&mut self) -> Step {
-        match self.refuse_undecided(Refusal::BrokenOff) {
+    pub fn broken_off(&mut self, means: Means<'_>) -> Step {
+        match self.give_up(means).or_else(|| self.refuse_undecided(Refusal::BrokenOff)) {
             Some(outcome) => {
                 self.state = State::Refused;
                 Step { outcomes: vec![outcome], ..Step::quiet(Flow::Pause) }

@@ -11,7 +11,7 @@ use proxy_wasm::types::{Action, ContextType};
 use super::announce;
 use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
-use super::http::{Call, Timing, carry_out, received};
+use super::http::{Call, Timing, answered_by_limiter, carry_out, received};
 use super::keys::{Fetching, judge_waiting};
 use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
@@ -21,6 +21,7 @@ use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
 use crate::config;
 use crate::decision::Outcome;
 use crate::identity::{CacheUse, TokenCache};
+use crate::inspect::Means;
 use crate::key::Algorithm;
 use crate::policy::{AuditSettings, Hold, Policy, WhenFull};
 use crate::time::Timestamp;
@@ -46,6 +47,8 @@ pub struct Shared {
     pub table: SharedTable,
     pub tokens: RefCell<TokenCache>,
     pub waiting: RefCell<HashMap<u32, Waiting>>,
+    /// Calls whose question to the limiter was asked from the root context, by its number.
+    pub asking: RefCell<HashMap<u32, (u32, Rc<RefCell<Exchange>>)>>,
     /// Whether a body has come for a head that was held back: then the hold works.
     pub hold_works: Cell<bool>,
     /// Whether the policy asks for the name of Envoy's route: a property that costs a microsecond.
@@ -70,6 +73,7 @@ impl Shared {
             table: SharedTable::new(policy.memory.slots),
             tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY, host::seed())),
             waiting: RefCell::default(),
+            asking: RefCell::default(),
             hold_works: Cell::new(false),
             ask_for_route_name: policy.ask_for_route_name(),
             queue: RefCell::new(Queue::new(queue_settings(&policy.audit))),
@@ -127,12 +131,18 @@ impl Shared {
         self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
     }
 
+    /// What judging needs besides the call and the policy.
+    pub fn means(&self, now: Timestamp) -> Means<'_> {
+        Means { now, crypto: &self.crypto, store: &self.table }
+    }
+
     /// Counts how a token was verified.
     pub fn count_token(&self, cache: CacheUse) {
         self.count(if cache == CacheUse::Hit { names::CACHE_HITS } else { names::CACHE_MISSES }, 1);
     }
 
-    fn count(&self, name: &'static str, by: u64) {
+    /// Counts what has no tags.
+    pub fn count(&self, name: &'static str, by: u64) {
         if let Ok(by @ 1..) = i64::try_from(by) {
             self.with_metric(MetricKind::Counter, name, |id| host::increment_metric(id, by));
         }
@@ -263,6 +273,17 @@ impl Context for Root {
         self.end_drain(&shared);
     }
 
+    /// The answer to a question that was asked from here for a call that had waited for keys.
+    fn on_grpc_call_response(&mut self, token: u32, status: u32, _size: usize) {
+        let Some(shared) = self.shared.clone() else { return };
+        let asking = shared.asking.borrow_mut().remove(&token);
+        if let Some((id, exchange)) = asking
+            && host::set_effective_context(id).is_ok()
+        {
+            answered_by_limiter(&shared, &exchange, status, Timing { began: host::now(), spent: Duration::ZERO });
+        }
+    }
+
     /// Asks for time while records wait: the proxy grants it where only the configuration changes.
     fn on_done(&mut self) -> bool {
         let Some(shared) = self.shared.clone() else { return true };
@@ -297,6 +318,7 @@ impl Root {
     fn report(&mut self, shared: &Shared) {
         let counters = shared.queue.borrow().counters();
         shared.count(names::AUDIT_SENT, counters.sent - self.reported.sent);
+        shared.count(names::TABLE_FULL, shared.table.take_full());
         shared.count(names::AUDIT_DROPPED, counters.dropped - self.reported.dropped);
         // What an instance remembers that is about to end is no longer of use.
         let cached = if self.draining { 0 } else { shared.tokens.borrow().len() };

@@ -1,6 +1,7 @@
 //! The exchange with plain values: what the proxy tells, and what it is told to do.
 
 mod batches;
+mod limiter;
 mod wait;
 
 use std::rc::Rc;
@@ -158,13 +159,13 @@ fn a_missing_hold_is_refused() {
 fn a_call_that_is_broken_off_is_told_once_and_answered_never() {
     let mut held = exchange("");
     head(&mut held, "/open/carts", &[], false);
-    let step = held.broken_off();
+    let step = with(|with| held.broken_off(with.means()));
     assert_eq!((code(&step), replied(&step)), (Some(Code::CALL_MALFORMED), false));
-    assert!(held.broken_off().outcomes.is_empty());
+    assert!(with(|with| held.broken_off(with.means())).outcomes.is_empty());
     let mut decided = exchange("");
     head(&mut decided, "/open/carts", &[], false);
     body_end(&mut decided, BODY);
-    assert!(decided.broken_off().outcomes.is_empty());
+    assert!(with(|with| decided.broken_off(with.means())).outcomes.is_empty());
 }
 
 #[test]
@@ -303,7 +304,7 @@ mod streams {
         let codes = step.outcomes.iter().map(|outcome| outcome.refusal.as_ref().map(crate::decision::Refusal::code)).collect();
         let body = step.commands.iter().find_map(|command| match command {
             Command::Body(bytes) => Some(bytes.clone()),
-            Command::Remove(_) | Command::Set(..) | Command::Reply(_) => None,
+            Command::Remove(_) | Command::Set(..) | Command::Reply(_) | Command::Ask(_) => None,
         });
         (step.flow, codes, body)
     }
@@ -318,7 +319,7 @@ mod streams {
         assert_eq!(part(&mut exchange, &two[9..], Part::Open), (Flow::Continue, vec![None], Some(two.clone())));
         assert_eq!(part(&mut exchange, &one, Part::Open), (Flow::Continue, vec![None], None), "as it came");
         assert_eq!(part(&mut exchange, &[], Part::Last), (Flow::Continue, vec![], None));
-        assert!(exchange.broken_off().outcomes.is_empty());
+        assert!(with(|with| exchange.broken_off(with.means())).outcomes.is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::{Means, Opened, Opening, judge_body, judge_message};
 use crate::decision::{Difference, Outcome, Refusal, Verdict};
-use crate::ledger::{self, Ending};
+use crate::ledger::{self, Ending, Grant};
 use crate::policy::Policy;
 use crate::protocol::ProtocolError;
 
@@ -60,7 +60,11 @@ fn judged(opening: &Opening, outcome: Outcome, means: Means<'_>, judge: impl FnO
     let Opening::Judge(opened) = opening else { return compare(outcome, &Said::of(opening)) };
     let mut shadow = judge(opened);
     let grants = shadow.take_grants();
-    let mut outcome = compare(outcome, &Said::by(&shadow));
+    keep_grants(compare(outcome, &Said::by(&shadow)), grants, means)
+}
+
+/// What the second policy has granted waits with the call for its answer.
+pub(super) fn keep_grants(mut outcome: Outcome, grants: Vec<Grant>, means: Means<'_>) -> Outcome {
     if outcome.verdict == Verdict::Refuse {
         // No upstream answers for it: what it would have let pass counts as published.
         for grant in &grants {

@@ -97,6 +97,8 @@ pub(super) fn summarize(
         deprecated: false,
         missing: 0,
         grants: Vec::new(),
+        counters: Vec::new(),
+        mode,
         shadow: None,
     }
 }

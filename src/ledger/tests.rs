@@ -12,8 +12,8 @@ impl Store for Away {
         Err(Unavailable)
     }
 
-    fn seed(&self) -> [u8; 16] {
-        [0; 16]
+    fn seed(&self) -> Result<[u8; 16], Unavailable> {
+        Err(Unavailable)
     }
 }
 
@@ -146,10 +146,12 @@ fn a_rate_grants_its_burst_and_then_one_as_time_goes() {
         ask(&store, 0, &spend(10, 5, 1)).unwrap();
     }
     let limited = |millis| ask(&store, millis, &spend(10, 5, 1)).map(|_| ());
-    assert_eq!(limited(0), Err(Breach::Limited { retry_after: Duration::from_millis(100) }));
-    assert_eq!(limited(99), Err(Breach::Limited { retry_after: Duration::from_millis(1) }));
+    assert_eq!(limited(0), Err(Breach::Limited { retry_after: Some(Duration::from_millis(100)) }));
+    assert_eq!(limited(99), Err(Breach::Limited { retry_after: Some(Duration::from_millis(1)) }));
     assert_eq!(limited(100), Ok(()));
-    assert_eq!(limited(100), Err(Breach::Limited { retry_after: Duration::from_millis(100) }));
+    assert_eq!(limited(100), Err(Breach::Limited { retry_after: Some(Duration::from_millis(100)) }));
+    let larger = ask(&store, 100, &spend(10, 5, 6));
+    assert_eq!(larger.map(|_| ()), Err(Breach::Limited { retry_after: None }), "what is larger than the burst never fits");
     assert!((0..5).all(|_| limited(10_000).is_ok()) && limited(10_000).is_err(), "never more than the burst");
 }
 
@@ -262,7 +264,7 @@ impl Store for Noted {
         self.0.change(slot, change)
     }
 
-    fn seed(&self) -> [u8; 16] {
+    fn seed(&self) -> Result<[u8; 16], Unavailable> {
         self.0.seed()
     }
 }

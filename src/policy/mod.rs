@@ -2,12 +2,14 @@
 //! and nothing that a call could change.
 
 mod audit;
+mod limiter;
 pub mod path;
 pub mod route;
 
 use std::sync::Arc;
 
 pub use audit::{AuditSettings, Batch, Queue, Sink, WhenFull};
+pub use limiter::{LimiterSettings, OnUnavailable};
 pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
 
 pub use crate::rules::Mode;
@@ -46,6 +48,8 @@ pub struct Policy {
     pub rates: Vec<RateRule>,
     /// How much can be remembered of what was published.
     pub memory: ledger::Settings,
+    /// Who remembers for all proxies, where something has that scope.
+    pub limiter: Option<LimiterSettings>,
     /// What one call may cost.
     pub budget: Budget,
     /// How a call is kept from the upstream until the verdict has fallen.

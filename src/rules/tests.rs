@@ -315,7 +315,12 @@ fn what_is_said_of_outside_input_is_cut() {
 #[test]
 fn every_nonce_of_a_call_is_remembered_whichever_of_its_signatures_come_again() {
     let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
-    let replay = memory::Replay { window: Duration::from_secs(60), key: memory::ReplayKey::Nonce, counts: Counts::Forward };
+    let replay = memory::Replay {
+        window: Duration::from_secs(60),
+        key: memory::ReplayKey::Nonce,
+        counts: Counts::Forward,
+        scope: memory::Scope::Proxy,
+    };
     let rule = Rule { replay: Some(replay), ..rule("com.shop.*") };
     let event = event(None, None);
     let tags = |signatures: &[VerifiedSignature]| -> Vec<Tag> {

@@ -16,7 +16,7 @@ class Proxy(local.Envoy):
     `room` how many bytes of a call the proxy holds. `clusters` are others by name, each with its port."""
 
     def __init__(self, binary, directory, policy, *, upstream, logs=None, pki=None, hold="body", flag=None, buffer=None, filters=None,
-                 routes=None, tags=True, concurrency=1, dynamic=False, access_log=True, configuration=None, module=local.MODULE, vm_id="eventguard",
+                 routes=None, limits=None, tags=True, concurrency=1, dynamic=False, access_log=True, configuration=None, module=local.MODULE, vm_id="eventguard",
                  manager=None, http2=False, room=1 << 20, clusters=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -48,6 +48,7 @@ class Proxy(local.Envoy):
             "static_resources": {
                 "listeners": listeners,
                 "clusters": [cluster("upstream", upstream.port, http2)] + ([cluster("logs", logs.port)] if logs else [])
+                + ([cluster("limits", limits.port, http2=True)] if limits else [])
                 + [cluster(name, port) for name, port in (clusters or {}).items()],
             },
         }

@@ -6,6 +6,7 @@ mod contract;
 mod fetched;
 mod hmac;
 mod identity;
+mod limiter;
 mod memory;
 mod protocol;
 mod route;
@@ -91,6 +92,7 @@ fn compile_policy(
         events,
         rate,
         memory,
+        limiter,
         limits,
         hold,
         audit,
@@ -117,10 +119,13 @@ fn compile_policy(
     let schemas = schemas::Named::read(schemas, &root.key("schemas"), problems);
     let context = rule::Context { names, signatures: &signatures, schemas: &schemas };
     let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
+    let rules = memory::with_leeway(rules, &issuers);
     let rules = rule::rules(rules, &root.key("events"), problems);
     route::check_batches(&routes, &rules, &signatures, &root.key("routes"), problems);
     let rates = memory::rates(rate, &root.key("rate"), problems);
     let memory = memory::settings(memory.unwrap_or_default(), &root.key("memory"), problems);
+    limiter::check(limiter.is_some(), &rules, &rates, &routes, root, problems);
+    let limiter = limiter.map(|raw| limiter::settings(raw, &root.key("limiter"), problems));
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, &root.key("audit"), problems);
     let mut shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
@@ -142,6 +147,7 @@ fn compile_policy(
         rules: Arc::new(rules),
         rates,
         memory: memory?,
+        limiter: optional(limiter)?,
         budget: budget?,
         hold: match hold {
             None | Some(raw::Hold::Body) => Hold::Body,

@@ -15,7 +15,9 @@ use serde_json::Value;
 
 pub use audit::{Audit, Batch, Queue, Sink, WhenFull};
 pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Token};
-pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
+pub use memory::{
+    Counts, Gap, Limiter, Memory, OnUnavailable, OrderScope, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom,
+};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
 pub use rule::{
@@ -65,6 +67,8 @@ pub struct Policy {
     pub rate: Option<Value>,
     /// How much is remembered of what was published.
     pub memory: Option<Memory>,
+    /// Who remembers for all proxies what has `scope: cluster`.
+    pub limiter: Option<Limiter>,
     /// What one call may cost.
     pub limits: Option<Limits>,
     /// How a call is kept from the upstream until the verdict has fallen: `body` (default; Envoy's `buffer` filter stands behind

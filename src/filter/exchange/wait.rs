@@ -50,7 +50,7 @@ impl Exchange {
     pub fn awaits(&self) -> Option<(SetId, Timestamp)> {
         match &self.state {
             State::Waiting(waits) => Some((waits.pending.wants()?.set(), waits.until)),
-            State::New | State::Holding(_) | State::Streaming(_) | State::Passed | State::Refused => None,
+            State::New | State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Passed | State::Refused => None,
         }
     }
 
@@ -74,7 +74,8 @@ impl Exchange {
     pub fn judge_again(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
         let waits = match std::mem::replace(&mut self.state, State::New) {
             State::Waiting(waits) => *waits,
-            other @ (State::New | State::Holding(_) | State::Streaming(_) | State::Passed | State::Refused) => {
+            other
+            @ (State::New | State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Passed | State::Refused) => {
                 self.state = other;
                 return Step::quiet(Flow::Pause);
             }
@@ -90,7 +91,9 @@ impl Exchange {
             (State::Holding(_), Shown::Whole) => self.body_end(buffered, with),
             (State::Streaming(_), Shown::Part) => self.stream_part(buffered().bytes.as_deref(), Part::Open, with),
             (State::Streaming(_), Shown::Whole) => self.stream_part(buffered().bytes.as_deref(), Part::Last, with),
-            (_, Shown::Nothing) | (State::New | State::Waiting(_) | State::Passed | State::Refused, _) => return head,
+            (_, Shown::Nothing) | (State::New | State::Waiting(_) | State::Asking(_) | State::Passed | State::Refused, _) => {
+                return head;
+            }
         };
         head.followed_by(body)
     }

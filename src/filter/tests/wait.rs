@@ -222,7 +222,7 @@ fn a_call_that_waited_in_vain_is_refused_once() {
     let step = trial.again(b"");
     assert_eq!((step.flow, code(&step), replied(&step)), (Flow::Pause, Some(Code::KEYS_UNAVAILABLE), true));
     assert!(is_quiet(&trial.again(b"")));
-    assert!(trial.exchange.broken_off().outcomes.is_empty());
+    assert!(trial.with(|exchange, with| exchange.broken_off(with.means())).outcomes.is_empty());
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn no_more_calls_wait_than_there_is_room_for() {
 fn a_call_that_is_broken_off_or_whose_head_cannot_be_changed_while_it_waits_is_told() {
     let mut trial = Trial::new("");
     trial.head("a", false);
-    let step = trial.exchange.broken_off();
+    let step = trial.with(|exchange, with| exchange.broken_off(with.means()));
     assert_eq!((code(&step), replied(&step), trial.exchange.awaits()), (Some(Code::CALL_MALFORMED), false, None));
     let mut trial = Trial::new("");
     trial.head("a", false);
