@@ -45,7 +45,7 @@ const PLAN: &[(&str, &[&str])] = &[
     ("protobuf", &["call", "json", "time"]),
     ("protocol", &["call", "budget", "json", "protobuf", "time"]),
     ("identity", &["call", "key", "keyset", "crypto", "time", "json"]),
-    ("signature", &["call", "protocol", "identity", "key", "crypto", "time", "json"]),
+    ("signature", &["call", "protocol", "identity", "key", "keyset", "crypto", "time", "json"]),
     ("rules", &["call", "cel", "schema", "crypto", "ledger", "protobuf", "protocol", "identity", "signature", "time", "json"]),
     ("decision", &["call", "keyset", "ledger", "protocol", "identity", "signature", "rules", "time"]),
     ("policy", &["call", "budget", "key", "keyset", "ledger", "json", "time", "protocol", "identity", "signature", "rules"]),

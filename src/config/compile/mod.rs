@@ -82,6 +82,7 @@ fn compile_policy(
         issuers,
         token,
         signers,
+        revoked,
         signatures,
         routes,
         unmatched,
@@ -102,9 +103,11 @@ fn compile_policy(
     });
     identity::check_different(&issuers, &root.key("issuers"), problems);
     let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
-    let signers =
-        each(signers, &root.key("signers"), problems, |raw, place, problems| signature::signer(raw, env, place, problems));
+    let signers = each(signers, &root.key("signers"), problems, |raw, place, problems| {
+        signature::signer(raw, env, &mut fetched, place, problems)
+    });
     let signers = signature::signers(signers, &root.key("signers"), problems);
+    let revoked = fetched::revoked(revoked, &mut fetched, &root.key("revoked"), problems);
     let signatures = signature::settings(signatures, names, &root.key("signatures"), problems);
     let routes = problems.required(root, "routes", routes);
     let routes = each(routes, &root.key("routes"), problems, route::route);
@@ -128,6 +131,7 @@ fn compile_policy(
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
         token: token?,
         signers: signers?,
+        revoked: revoked?,
         fetched,
         signatures,
         routes: Arc::new(Routes::new(routes.into_iter().map(|(_, route)| route).collect())),
