@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
-use crate::keyset::Want;
+use crate::keyset::{SetId, Want};
 use crate::ledger::limiter::Counter;
 use crate::ledger::{Breach, Grant};
 use crate::protocol::ProtocolError;
@@ -34,6 +34,9 @@ pub enum Refusal {
     /// A rule is broken.
     #[error(transparent)]
     Rule(#[from] Violation),
+    /// What is revoked is not known.
+    #[error("what is revoked could not be fetched yet, or not for too long")]
+    NotFetched(SetId),
     /// The proxy did not give us what it holds.
     #[error("the proxy did not hand over the call")]
     Unreadable,
@@ -113,6 +116,7 @@ codes! {
     TOKEN_EXPIRED = "token.expired", 401, 16, "the token has expired";
     TOKEN_NOT_YET_VALID = "token.not-yet-valid", 401, 16, "the token is not valid yet";
     TOKEN_TOO_OLD = "token.too-old", 401, 16, "the token is older than `maxAge`";
+    TOKEN_REVOKED = "token.revoked", 401, 16, "the token, its key or its subject was revoked";
     SIGNATURE_MISSING = "signature.missing", 401, 16, "a signature is required, and none of an allowed scheme is there";
     SIGNATURE_MALFORMED = "signature.malformed", 401, 16, "does not parse, repeats a component, lacks `created` or `keyid`, names an `alg` that is not the key's";
     SIGNATURE_UNKNOWN_KEY = "signature.unknown-key", 401, 16, "no signer has that key id";
@@ -120,6 +124,7 @@ codes! {
     SIGNATURE_EXPIRED = "signature.expired", 401, 16, "too old, expired, or created in the future beyond the leeway";
     SIGNATURE_INVALID = "signature.invalid", 401, 16, "does not verify, or covers a component that the call lacks";
     SIGNATURE_DIGEST = "signature.digest", 401, 16, "the signed digest is not the content's, is absent, or only in a weak algorithm";
+    SIGNATURE_REVOKED = "signature.revoked", 401, 16, "valid, but the key or its owner was revoked";
     SIGNATURE_SIGNER = "signature.signer", 403, 7, "valid, but the key belongs to another publisher";
     RULE_UNKNOWN_TYPE = "rule.unknown-type", 403, 7, "no rule names this type";
     RULE_PUBLISHER = "rule.publisher", 403, 7, "this publisher may not publish this type";
@@ -170,7 +175,7 @@ impl Refusal {
     pub fn wants(&self) -> Option<Want<'_>> {
         match self {
             Self::Token(TokenError::UnknownKey { id: Some(id), set: Some(set) }) => Some(Want::Key(*set, id)),
-            Self::Token(TokenError::KeysUnavailable { set }) => Some(Want::Set(*set)),
+            Self::Token(TokenError::KeysUnavailable { set }) | Self::NotFetched(set) => Some(Want::Set(*set)),
             Self::Token(_)
             | Self::UnmatchedRoute
             | Self::Call(_)
@@ -191,6 +196,7 @@ impl Refusal {
             Self::Call(error) => header_code(error),
             Self::Unreadable | Self::BrokenOff => Code::CALL_MALFORMED,
             Self::HoldMissing => Code::HOLD_MISSING,
+            Self::NotFetched(_) => Code::KEYS_UNAVAILABLE,
             Self::Protocol(error) => protocol_code(error),
             Self::Token(error) => token_code(error),
             Self::Signature(error) => signature_code(error),
@@ -262,6 +268,7 @@ fn token_code(error: &TokenError) -> Code {
         TokenError::UnknownKey { .. } => Code::TOKEN_UNKNOWN_KEY,
         TokenError::KeysUnavailable { .. } => Code::KEYS_UNAVAILABLE,
         TokenError::Signature => Code::TOKEN_SIGNATURE,
+        TokenError::Revoked { .. } => Code::TOKEN_REVOKED,
         TokenError::Issuer { .. } => Code::TOKEN_ISSUER,
         TokenError::Audience => Code::TOKEN_AUDIENCE,
         TokenError::Binding(_) => Code::TOKEN_BINDING,
@@ -277,6 +284,8 @@ fn signature_code(error: &SignatureError) -> Code {
         SignatureError::Missing => Code::SIGNATURE_MISSING,
         SignatureError::Malformed(_) => Code::SIGNATURE_MALFORMED,
         SignatureError::UnknownKey(_) => Code::SIGNATURE_UNKNOWN_KEY,
+        SignatureError::KeysUnavailable => Code::KEYS_UNAVAILABLE,
+        SignatureError::Revoked(_) => Code::SIGNATURE_REVOKED,
         SignatureError::Uncovered(_) => Code::SIGNATURE_UNCOVERED,
         SignatureError::Expired(_) => Code::SIGNATURE_EXPIRED,
         SignatureError::Invalid | SignatureError::AbsentComponent(_) => Code::SIGNATURE_INVALID,

@@ -212,6 +212,9 @@ fn admit_head(
             None
         }
     };
+    if let Some(set) = policy.revoked.missing() {
+        return Err(Refusal::NotFetched(set));
+    }
     let (publisher, cache) = match route.access {
         Access::Anonymous => (None, None),
         Access::Token => {
@@ -219,6 +222,7 @@ fn admit_head(
             let (publisher, cache) = tokens.verify(token, &policy.issuers, now, crypto);
             let publisher = publisher?;
             identity::check_binding(&publisher, peer)?;
+            identity::check_revoked(&publisher, &policy.revoked)?;
             (Some(publisher), Some(cache))
         }
     };
@@ -305,10 +309,11 @@ fn judge_message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
-    if let Some(Err(error)) =
-        opened.publisher.as_ref().map(|publisher| identity::check_again(publisher, &policy.issuers, means.now))
-    {
-        return opened.refuse(policy, error.into());
+    if let Some(publisher) = &opened.publisher {
+        let still_good = identity::check_again(publisher, &policy.issuers, means.now);
+        if let Err(error) = still_good.and_then(|()| identity::check_revoked(publisher, &policy.revoked)) {
+            return opened.refuse(policy, error.into());
+        }
     }
     let call = CallStage { policy, route, opened, means };
     let outcome = call.take_back_if_refused(call.conclude(call.message(message)));
@@ -415,6 +420,7 @@ impl CallStage<'_> {
         let mut signatures = signed.clone()?;
         let Policy { signatures: settings, signers, .. } = self.policy;
         signatures.extend(signature::verify_event(settings, signers, event, self.subject(), self.means.now, self.means.crypto)?);
+        signature::check_revoked(&signatures, &self.policy.revoked)?;
         if let Some(rule) = rule {
             rules::check_signature(rule, &signatures)?;
         }

@@ -32,7 +32,7 @@
 //! | `protobuf` | message descriptors and bytes into a message of one reading only | `call` `json` `time` |
 //! | `protocol` | a call into events | `call` `budget` `json` `protobuf` `time` |
 //! | `identity` | a token into a publisher | `call` `key` `keyset` `crypto` `time` `json` |
-//! | `signature` | covered bytes and a key into evidence | `call` `protocol` `identity` `key` `crypto` `time` `json` |
+//! | `signature` | covered bytes and a key into evidence | `call` `protocol` `identity` `key` `keyset` `crypto` `time` `json` |
 //! | `rules` | facts into nothing or a violation | `avro` `call` `cel` `schema` `crypto` `ledger` `protobuf` `protocol` `identity` `signature` `time` `json` |
 //! | `decision` | errors into refusals with codes; what is known of a judged call | `call` `keyset` `ledger` `protocol` `identity` `signature` `rules` `time` |
 //! | `policy` | everything that a call is judged by, compiled | `call` `budget` `key` `keyset` `ledger` `json` `time` `protocol` `identity` `signature` `rules` |

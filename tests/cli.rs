@@ -207,6 +207,28 @@ fn check_warns_of_what_refuses_nothing() {
 }
 
 #[test]
+fn what_a_policy_fetches_is_given_as_files_and_never_fetched() {
+    let policy = "tests/keysets/policy.yaml";
+    let sets: Vec<String> =
+        ["shop", "partners", "revoked"].iter().map(|name| format!("--jwks={name}=tests/keysets/sets/{name}.json")).collect();
+    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+    let output = eventguard(&[&["test", "--policy", policy, "tests/keysets"], sets.as_slice()].concat());
+    assert!(stdout(&output).ends_with("10 passed, 0 failed\n"), "{}", stdout(&output));
+
+    let one = "tests/keysets/01-a-token-by-a-key-that-is-fetched.json";
+    let output = eventguard(&["explain", "--policy", policy, "--json", one]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("nothing is fetched here: `shop` is missing; give it with --jwks shop=FILE"), "{told}");
+    assert!(stdout(&output).contains("keys.unavailable"), "{}", stdout(&output));
+
+    let told = stdout(&eventguard(&["check", policy]));
+    assert!(told.contains("fetches partners from partners.example/keys through the cluster partners"), "{told}");
+    for wrong in ["--jwks=shop", "--jwks=other=tests/keysets/sets/shop.json", "--jwks=shop=tests/keysets/sets/revoked.json"] {
+        assert_eq!(eventguard(&["check", policy, wrong]).status.code(), Some(1), "{wrong}");
+    }
+}
+
+#[test]
 fn a_case_that_gets_another_verdict_fails_the_test() {
     let case = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(ADMITTED)).unwrap();
     let mut case: Value = serde_json::from_str(&case).unwrap();
@@ -252,7 +274,8 @@ const NOT_A_CASE: [(&str, [(&str, &str); 2]); 4] = [
 #[test]
 fn every_refusal_is_reached_by_a_case_or_by_a_test_that_is_named() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["tests/cases", "tests/cases/tokens", "tests/sequences"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let folders = ["tests/cases", "tests/cases/tokens", "tests/sequences", "tests/keysets"]
+        .map(|folder| fs::read_dir(root.join(folder)).unwrap());
     let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     let documents = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let cases = documents.map(|path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap());

@@ -47,7 +47,7 @@ const PLAN: &[(&str, &[&str])] = &[
     ("protobuf", &["call", "json", "time"]),
     ("protocol", &["call", "budget", "json", "protobuf", "time"]),
     ("identity", &["call", "key", "keyset", "crypto", "time", "json"]),
-    ("signature", &["call", "protocol", "identity", "key", "crypto", "time", "json"]),
+    ("signature", &["call", "protocol", "identity", "key", "keyset", "crypto", "time", "json"]),
     (
         "rules",
         &["avro", "call", "cel", "schema", "crypto", "ledger", "protobuf", "protocol", "identity", "signature", "time", "json"],

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod warnings;
 
 use super::case::read_policy;
+use super::sets;
 use warnings::warnings;
 
 /// Check a policy: every error with its place, or a summary
@@ -16,6 +17,8 @@ pub struct Arguments {
     /// Fail where there is a warning (exit code 1)
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    sets: sets::Given,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -36,6 +39,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         counts.map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" })).into_iter().collect();
     println!("{}: in order, mode {}: {}", arguments.policy.display(), policy.mode.as_str(), counts.join(", "));
     println!("digest {}", policy.digest);
+    for set in &policy.fetched {
+        let (name, authority, path, cluster) = (&set.name, &set.location.authority, &set.location.path, &set.cluster);
+        println!("fetches {name} from {authority}{path} through the cluster {cluster}");
+    }
+    arguments.sets.check(&policy)?;
     if let Some(shadow) = &policy.shadow {
         println!("shadow in order, mode {}, digest as a policy of its own {}", shadow.mode.as_str(), shadow.digest);
     }

@@ -9,6 +9,7 @@ use eventguard::policy::Policy;
 use serde_json::Value;
 
 use super::case::{Case, describe, play, read_policy};
+use super::sets;
 use super::test::files;
 
 /// Judge calls by two policies and tell what differs (exit code 1 where something does)
@@ -18,6 +19,8 @@ pub struct Arguments {
     old: PathBuf,
     /// The policy that would take its place
     new: PathBuf,
+    #[command(flatten)]
+    sets: sets::Given,
     /// Case files, or folders of them; what they expect is not looked at
     #[arg(required = true)]
     cases: Vec<PathBuf>,
@@ -27,7 +30,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (old, new) = (read_policy(&arguments.old)?, read_policy(&arguments.new)?);
+    let (old, new) = arguments.sets.give_both(&read_policy(&arguments.old)?, &read_policy(&arguments.new)?)?;
     let (mut calls, mut changed) = (0, 0);
     for file in files(&arguments.cases)? {
         let case = Case::read(&file)?;

@@ -8,6 +8,7 @@ use eventguard::decision::{Difference, Outcome};
 use eventguard::ledger::Memory;
 
 use super::case::{Case, describe, play, read_policy, records};
+use super::sets;
 
 /// Judge one call and say why
 #[derive(Debug, clap::Args)]
@@ -15,6 +16,8 @@ pub struct Arguments {
     /// The policy, YAML or JSON
     #[arg(long)]
     policy: PathBuf,
+    #[command(flatten)]
+    sets: sets::Given,
     /// The time to judge at (RFC 3339), instead of the case's
     #[arg(long)]
     now: Option<String>,
@@ -29,7 +32,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let policy = read_policy(&arguments.policy)?;
+    let policy = arguments.sets.give(&read_policy(&arguments.policy)?)?;
     let case = Case::read(&arguments.case)?;
     let memory = Memory::default();
     let Some((step, before)) = case.steps.split_last() else { bail!("there is no call") };

@@ -8,6 +8,7 @@ mod explain;
 mod keygen;
 mod private_key;
 mod render;
+mod sets;
 mod sign;
 mod test;
 mod token;

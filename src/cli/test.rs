@@ -10,6 +10,7 @@ use eventguard::policy::Policy;
 use serde_json::Value;
 
 use super::case::{Case, describe, play, read_policy};
+use super::sets;
 
 /// Judge many calls against what their case files expect
 #[derive(Debug, clap::Args)]
@@ -17,13 +18,15 @@ pub struct Arguments {
     /// The policy, YAML or JSON
     #[arg(long)]
     policy: PathBuf,
+    #[command(flatten)]
+    sets: sets::Given,
     /// Case files, or folders of them (a `policy.json` in a folder is no case)
     #[arg(required = true)]
     cases: Vec<PathBuf>,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let policy = read_policy(&arguments.policy)?;
+    let policy = arguments.sets.give(&read_policy(&arguments.policy)?)?;
     let (mut passed, mut failed) = (0, 0);
     for file in files(&arguments.cases)? {
         let case = Case::read(&file)?;

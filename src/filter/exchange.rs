@@ -19,6 +19,7 @@ use crate::ledger::{Grant, Store};
 use crate::policy::{Batches, Hints, Hold, Policy};
 use crate::protocol::ProtocolError;
 use crate::rules::Mode;
+use crate::signature::SignatureError;
 use crate::time::Timestamp;
 use asking::{Asking, At};
 use wait::{Came, Shown, Waits};
@@ -268,7 +269,7 @@ impl Exchange {
     }
 
     /// A part of a stream's body, or its end. `held` is what the proxy holds; `None` where it does not hand it over.
-    pub fn stream_part(&mut self, held: Option<&[u8]>, part: Part, with: &Surroundings<'_>) -> Step {
+    pub fn stream_part(&mut self, held: Option<&[u8]>, part: Part, with: &mut Surroundings<'_>) -> Step {
         let State::Streaming(stream) = &mut self.state else {
             return Step::quiet(if matches!(self.state, State::Passed) { Flow::Continue } else { Flow::Pause });
         };
@@ -277,6 +278,7 @@ impl Exchange {
             return self.decide(outcome, Vec::new());
         };
         let Judged { mut outcomes, bytes, lost } = stream.judge(&self.policy, held, part, with);
+        self.note_missing_keys(&outcomes, with);
         if let Some(last) = outcomes.pop_if(|last| last.verdict == Verdict::Refuse) {
             return self.end(outcomes, last);
         }
@@ -292,7 +294,7 @@ impl Exchange {
     }
 
     /// The end of the body: its last part, or the trailers behind it. `buffered` asks the proxy for the body, once.
-    pub fn body_end(&mut self, buffered: impl FnOnce() -> Buffered, with: &Surroundings<'_>) -> Step {
+    pub fn body_end(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
         let opened = match std::mem::replace(&mut self.state, State::Refused) {
             State::Holding(opened) => opened,
             State::Waiting(mut waits) => {
@@ -315,7 +317,19 @@ impl Exchange {
             (None, false) => opened.refuse(&self.policy, Refusal::Unreadable),
             (Some(bytes), false) => inspect::body(&self.policy, &opened, bytes, with.means()),
         };
+        self.note_missing_keys(std::slice::from_ref(&outcome), with);
         self.conclude(opened, outcome, bytes.unwrap_or_default(), At::Body, Vec::new())
+    }
+
+    /// Keys of signatures that no set of signers has: the next call by them may find them.
+    fn note_missing_keys(&self, outcomes: &[Outcome], with: &mut Surroundings<'_>) {
+        let refusals = outcomes.iter().flat_map(|outcome| &outcome.events).filter_map(|event| event.refusal.as_ref());
+        for refusal in refusals {
+            let Refusal::Signature(SignatureError::UnknownKey(key)) = refusal else { continue };
+            for signers in self.policy.signers.sets() {
+                with.keys.miss(signers.set, key, with.now);
+            }
+        }
     }
 
     /// The proxy holds the call as it should not: the body never comes, though the head was held back for it.

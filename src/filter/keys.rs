@@ -89,7 +89,8 @@ impl Fetching {
             match command {
                 Command::Fetch(fetch) => ended.extend(self.fetch(&fetch, now)),
                 Command::Changed => {
-                    let policy = self.policy.borrow().with_fetched(&self.store.borrow());
+                    let store = self.store.borrow();
+                    let policy = self.policy.borrow().with_fetched(&|set| store.content(set));
                     self.policy.replace(Rc::new(policy));
                 }
                 Command::Ended(set) => ended.push(set),

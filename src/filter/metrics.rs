@@ -138,7 +138,7 @@ pub struct Metric {
 }
 
 /// Every metric there is: the README's table, and what dashboards and alert rules may name.
-pub const METRICS: [Metric; 13] = {
+pub const METRICS: [Metric; 18] = {
     use Kind::{Counter, Gauge, Histogram};
     const fn metric(name: &'static str, kind: Kind, labels: &'static [&'static str], says: &'static str) -> Metric {
         Metric { name, kind, labels, says }
@@ -169,6 +169,9 @@ pub const METRICS: [Metric; 13] = {
         metric(names::POLICY_LOADED, Gauge, &["plugin"], "when the policy was loaded (Unix time)"),
         metric(names::POLICY_OBSERVE, Gauge, &["plugin"], "1 where the whole policy has `mode: observe`"),
         metric(names::RULES_OBSERVE, Gauge, &["plugin"], "rules with `mode: observe`"),
+        metric("eventguard_key_set_fetches_total", Counter, &["set", "result"], "fetches of a set, by what came of them"),
+        metric("eventguard_key_set_age_seconds", Gauge, &["set"], "how long ago a set was fetched"),
+        metric("eventguard_key_set_used", Gauge, &["set"], "keys, or names, of a set that are in use: 0 where it is not held"),
     ]
 };
 

@@ -16,7 +16,7 @@ pub use crate::call::Peer;
 use crate::call::{Head, HeaderError};
 use crate::crypto::Crypto;
 use crate::key::Algorithm;
-use crate::keyset::{Keys, SetId};
+use crate::keyset::{Keys, Revocations, SetId};
 use crate::time::Timestamp;
 pub use cache::{CacheUse, Seed, TokenCache};
 use claims::Claims;
@@ -125,6 +125,25 @@ pub fn check_again(publisher: &Publisher, issuers: &[Issuer], now: Timestamp) ->
     let issuer = claims::find(issuers, token.issuer()).ok_or_else(|| TokenError::Issuer { found: token.issuer().to_owned() })?;
     issuer.keys.check(token.key()).map_err(|error| token::no_key(error, token.key().id()))?;
     token.check_times(issuer, now)
+}
+
+/// Whether a publisher's token, its key or its subject was revoked.
+///
+/// # Errors
+///
+/// [`TokenError::Revoked`].
+pub fn check_revoked(publisher: &Publisher, revoked: &Revocations) -> Result<(), TokenError> {
+    let Some(token) = publisher.token() else { return Ok(()) };
+    let what = if token.id().is_some_and(|id| revoked.any(|list| list.has_token(id))) {
+        "token"
+    } else if token.key().id().is_some_and(|id| revoked.any(|list| list.has_key(id))) {
+        "key"
+    } else if revoked.any(|list| list.has_subject(token.subject())) {
+        "subject"
+    } else {
+        return Ok(());
+    };
+    Err(TokenError::Revoked { what })
 }
 
 /// Who publishes. Cloning it copies no text.
@@ -248,6 +267,12 @@ pub enum TokenError {
     KeysUnavailable {
         /// Their set.
         set: SetId,
+    },
+    /// `token.revoked`.
+    #[error("the {what} was revoked")]
+    Revoked {
+        /// What of it was.
+        what: &'static str,
     },
     /// `token.signature`.
     #[error("the token's signature does not verify")]

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use document::MAX_BYTES;
 pub use location::{Location, NotALocation};
-pub use revoked::Revoked;
+pub use revoked::{Revocations, Revoked};
 pub use store::{Answer, Asked, Circumstances, Command, Event, Fetch, State, Store, Want};
 
 use crate::crypto::sha256;

@@ -212,13 +212,27 @@ impl Store {
                 return Asked::Refuse;
             }
             if set.held.as_ref().is_some_and(|held| held.status.fetched >= since.unix_nanos()) {
-                self.negative.truncate(NEGATIVES - 1);
-                self.negative.push_front((hash, now.after(NEGATIVE)));
+                self.remember(hash, now);
                 return Asked::Refuse;
             }
             set.wanted = true;
         }
         Asked::Wait(until)
+    }
+
+    /// A key is missing, and nobody waits for it: it is fetched for the next who comes, and not asked for again for a while.
+    pub fn miss(&mut self, set: SetId, key: &str, now: Timestamp) {
+        let Some(missed) = self.sets.get_mut(set.0) else { return };
+        let hash = hash(self.worker, &[&set.0.to_le_bytes(), key.as_bytes()]);
+        if !self.negative.iter().any(|(known, until)| *known == hash && now < *until) {
+            missed.wanted = true;
+            self.remember(hash, now);
+        }
+    }
+
+    fn remember(&mut self, hash: u64, now: Timestamp) {
+        self.negative.truncate(NEGATIVES - 1);
+        self.negative.push_front((hash, now.after(NEGATIVE)));
     }
 
     /// What is known of each set.

@@ -17,7 +17,7 @@ pub use crate::rules::Mode;
 use crate::budget::Budget;
 use crate::identity::{Issuer, TokenSettings};
 use crate::key::Algorithm;
-use crate::keyset::{self, Keys, Store};
+use crate::keyset::{self, Content, Keys, Revocations, SetId};
 use crate::ledger;
 use crate::rules::Rules;
 use crate::rules::memory::RateRule;
@@ -34,6 +34,8 @@ pub struct Policy {
     pub token: TokenSettings,
     /// The holders of message-signing keys.
     pub signers: Signers,
+    /// What is revoked.
+    pub revoked: Revocations,
     /// What is fetched, and how.
     pub fetched: Vec<keyset::Settings>,
     /// What is read of each scheme of signatures.
@@ -84,14 +86,20 @@ impl Policy {
 impl Policy {
     /// The policy with what is held of what it fetches.
     #[must_use]
-    pub fn with_fetched(&self, store: &Store) -> Self {
+    pub fn with_fetched<'c>(&self, content: &dyn Fn(SetId) -> Option<&'c Content>) -> Self {
         let mut policy = self.clone();
         for issuer in &mut policy.issuers {
             if let Some(set) = issuer.keys.set() {
-                issuer.keys = Keys::fetched(set, store.content(set));
+                issuer.keys = Keys::fetched(set, content(set));
             }
         }
-        policy.shadow = self.shadow.as_ref().map(|shadow| Box::new(shadow.with_fetched(store)));
+        if !policy.signers.sets().is_empty() {
+            policy.signers = policy.signers.with_fetched(content);
+        }
+        if let Some(set) = policy.revoked.set() {
+            policy.revoked = policy.revoked.with(set, content(set));
+        }
+        policy.shadow = self.shadow.as_ref().map(|shadow| Box::new(shadow.with_fetched(content)));
         policy
     }
 }

@@ -20,11 +20,12 @@ use std::time::Duration;
 
 pub use digest::content_digest;
 pub use fields::FieldType;
-pub use signers::{DuplicateKeyId, Signers};
+pub use signers::{DuplicateKeyId, SignerSet, Signers};
 
 use crate::call::{Head, cut};
 use crate::crypto::Crypto;
 use crate::key::{PublicKey, Secret};
+use crate::keyset::Revocations;
 use crate::protocol::Event;
 use crate::time::Timestamp;
 use signers::Verifier;
@@ -94,6 +95,21 @@ pub fn verify_event(
     }
     one_owner(&verified)?;
     Ok(verified)
+}
+
+/// Whether the key of a signature, or its owner, was revoked.
+///
+/// # Errors
+///
+/// [`SignatureError::Revoked`].
+pub fn check_revoked(signatures: &[VerifiedSignature], revoked: &Revocations) -> Result<(), SignatureError> {
+    let is_revoked = |signature: &&VerifiedSignature| {
+        revoked.any(|list| list.has_key(&signature.key_id) || list.has_subject(&signature.publisher))
+    };
+    match signatures.iter().find(is_revoked) {
+        Some(signature) => Err(SignatureError::Revoked(cut(&signature.key_id, 64).to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// The headers that carry attributes of a CloudEvent in binary mode (CloudEvents HTTP binding section 3.1); nothing in the other
@@ -304,6 +320,12 @@ pub enum SignatureError {
     /// `signature.unknown-key`.
     #[error("no signer has the key id `{0}`")]
     UnknownKey(String),
+    /// `keys.unavailable`.
+    #[error("no signer of the policy has that key id, and others could not be fetched yet, or not for too long")]
+    KeysUnavailable,
+    /// `signature.revoked`.
+    #[error("the key `{0}`, or its owner, was revoked")]
+    Revoked(String),
     /// `signature.uncovered`.
     #[error("`{0}` is not covered")]
     Uncovered(String),

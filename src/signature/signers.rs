@@ -2,6 +2,7 @@
 //! bytes with it, see whose it is.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::{Made, Scheme, SignatureError, Signer, SignerKey, VerifiedSignature};
 use crate::call::cut;
 use crate::crypto::{Crypto, verify_hmac_sha256};
 use crate::key::Algorithm;
+use crate::keyset::{Content, ListedKey, SetId};
 use crate::time::Timestamp;
 
 /// The signers of a policy, by key id.
@@ -17,6 +19,20 @@ pub struct Signers {
     signers: Vec<Signer>,
     /// The keys are the policy's, so that nobody can choose colliding ones: the fixed hasher needs no randomness from the host.
     by_key_id: HashMap<String, usize, BuildHasherDefault<DefaultHasher>>,
+    /// How many of the signers stand in the policy; the others were fetched.
+    inline: usize,
+    sets: Vec<SignerSet>,
+    /// A set that is not held: nobody knows which keys it has.
+    missing: Option<SetId>,
+}
+
+/// Signers that are fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignerSet {
+    /// From where.
+    pub set: SetId,
+    /// Whose keys they are; `None` where each says so itself (`owner`).
+    pub publisher: Option<String>,
 }
 
 /// A key id that an earlier signer has.
@@ -43,7 +59,44 @@ impl Signers {
                 duplicates.push(DuplicateKeyId { key_id: signer.key_id.clone(), index });
             }
         }
-        if duplicates.is_empty() { Ok(Self { signers, by_key_id }) } else { Err(duplicates) }
+        let inline = signers.len();
+        let signers = Self { signers, by_key_id, inline, sets: Vec::new(), missing: None };
+        if duplicates.is_empty() { Ok(signers) } else { Err(duplicates) }
+    }
+
+    /// The same, and signers that are fetched from these sets. Nothing of them is held yet.
+    #[must_use]
+    pub fn with_sets(self, sets: Vec<SignerSet>) -> Self {
+        let missing = sets.first().map(|set| set.set);
+        Self { sets, missing, ..self }
+    }
+
+    /// The sets that signers are fetched from.
+    #[must_use]
+    pub fn sets(&self) -> &[SignerSet] {
+        &self.sets
+    }
+
+    /// The same, with what is held of the sets. A key id that is there already stays whose it is: the policy's own go first, then the
+    /// sets in their order. A key of nobody, or of somebody else than the policy says, is none.
+    #[must_use]
+    pub fn with_fetched<'c>(&self, content: &dyn Fn(SetId) -> Option<&'c Content>) -> Self {
+        let mut all = Self { missing: None, ..self.clone() };
+        all.signers.truncate(all.inline);
+        all.by_key_id.retain(|_, index| *index < all.inline);
+        for SignerSet { set, publisher } in &self.sets {
+            let Some(content) = content(*set) else {
+                all.missing = Some(*set);
+                continue;
+            };
+            for signer in content.keys().iter().filter_map(|listed| Signer::of(listed, publisher.as_deref())) {
+                if let Entry::Vacant(vacant) = all.by_key_id.entry(signer.key_id.clone()) {
+                    vacant.insert(all.signers.len());
+                    all.signers.push(signer);
+                }
+            }
+        }
+        all
     }
 
     /// The signer with that key id.
@@ -62,6 +115,24 @@ impl Signers {
     /// All signers, in the order of the policy.
     pub fn iter(&self) -> impl Iterator<Item = &Signer> {
         self.signers.iter()
+    }
+}
+
+impl Signer {
+    /// A key of a set, where it says whose it is.
+    fn of(listed: &ListedKey, publisher: Option<&str>) -> Option<Self> {
+        let owner = match (publisher, listed.owner.as_deref()) {
+            (Some(publisher), Some(owner)) if owner != publisher => return None,
+            (Some(publisher), _) => publisher,
+            (None, owner) => owner.filter(|owner| !owner.is_empty())?,
+        };
+        Some(Self {
+            key_id: listed.key.id()?.to_owned(),
+            publisher: owner.to_owned(),
+            key: SignerKey::Public(listed.key.as_ref().clone()),
+            not_before: listed.not_before,
+            not_after: listed.not_after,
+        })
     }
 }
 
@@ -111,7 +182,10 @@ pub(super) struct Verifier<'a> {
 impl<'a> Verifier<'a> {
     /// The signer with that key id.
     pub fn signer(&self, key_id: &str) -> Result<&'a Signer, SignatureError> {
-        self.signers.find(key_id).ok_or_else(|| SignatureError::UnknownKey(cut(key_id, 64).to_owned()))
+        self.signers.find(key_id).ok_or_else(|| match self.signers.missing {
+            Some(_) => SignatureError::KeysUnavailable,
+            None => SignatureError::UnknownKey(cut(key_id, 64).to_owned()),
+        })
     }
 
     /// Whether the key is trusted now; its first and its last moment belong to its time.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Place, Problem, Problems, raw, required_text, span};
-use crate::keyset::{Discovery, Host, Keys, Kind, Location, SetId, Settings};
+use super::{Place, Problem, Problems, raw, required_text, span, texts};
+use crate::call::cut;
+use crate::keyset::{Discovery, Host, Keys, Kind, Location, Revocations, Revoked, SetId, Settings};
 use crate::policy::Policy;
+use crate::signature::SignerSet;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_secs(600);
@@ -27,6 +29,39 @@ pub(super) fn add(settings: Settings, fetched: &mut Vec<Settings>) -> SetId {
     SetId(fetched.len() - 1)
 }
 
+/// What is revoked, here and elsewhere.
+pub(super) fn revoked(
+    raw: Option<raw::Revoked>,
+    fetched: &mut Vec<Settings>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Revocations> {
+    let Some(raw) = raw else { return Some(Revocations::default()) };
+    let raw::Revoked { tokens, keys, subjects, remote } = raw;
+    if tokens.is_none() && keys.is_none() && subjects.is_none() && remote.is_none() {
+        problems.add(place, Problem::Empty);
+    }
+    let mut names = |list, key| texts(list, &place.key(key), problems).unwrap_or_default();
+    let here = Revoked::new(names(tokens, "tokens"), names(keys, "keys"), names(subjects, "subjects"));
+    let set = match remote {
+        Some(raw) => {
+            let place = place.key("remote");
+            let settings = self::remote(raw, Owner { name: Some("revoked"), issuer: None }, Kind::Revoked, &place, problems)?;
+            check_name(&settings.name, fetched, &place, problems);
+            Some(add(settings, fetched))
+        }
+        None => None,
+    };
+    Some(Revocations::new(here, set))
+}
+
+/// Sets are told apart by their names, in metrics and on the command line.
+pub(super) fn check_name(name: &str, fetched: &[Settings], place: &Place, problems: &mut Problems) {
+    if fetched.iter().any(|other| other.name == name) {
+        problems.add(place, Problem::Value(format!("another set that is fetched has the name `{}`", cut(name, 64))));
+    }
+}
+
 /// What a shadow fetches is fetched with the policy's own, and what both name is fetched once.
 pub(super) fn take_in(shadow: &mut Policy, fetched: &mut Vec<Settings>) {
     let mut place = |settings: Settings| match fetched.iter().position(|known| *known == settings) {
@@ -38,6 +73,12 @@ pub(super) fn take_in(shadow: &mut Policy, fetched: &mut Vec<Settings>) {
         if let Some(id) = issuer.keys.set().and_then(|set| ids.get(set.0)) {
             issuer.keys = Keys::fetched(*id, None);
         }
+    }
+    let renumber = |signers: &SignerSet| Some(SignerSet { set: *ids.get(signers.set.0)?, ..signers.clone() });
+    let sets = shadow.signers.sets().iter().filter_map(renumber).collect();
+    shadow.signers = shadow.signers.clone().with_sets(sets);
+    if let Some(id) = shadow.revoked.set().and_then(|set| ids.get(set.0)) {
+        shadow.revoked = shadow.revoked.with(*id, None);
     }
 }
 

@@ -85,6 +85,7 @@ fn compile_policy(
         issuers,
         token,
         signers,
+        revoked,
         signatures,
         routes,
         unmatched,
@@ -106,9 +107,11 @@ fn compile_policy(
     });
     identity::check_different(&issuers, &root.key("issuers"), problems);
     let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
-    let signers =
-        each(signers, &root.key("signers"), problems, |raw, place, problems| signature::signer(raw, env, place, problems));
+    let signers = each(signers, &root.key("signers"), problems, |raw, place, problems| {
+        signature::signer(raw, env, &mut fetched, place, problems)
+    });
     let mut signers = signature::signers(signers, &root.key("signers"), problems);
+    let revoked = fetched::revoked(revoked, &mut fetched, &root.key("revoked"), problems);
     let mut none = Signers::default();
     let own = signers.as_mut().unwrap_or(&mut none);
     let signatures = signature::settings(signatures, names, own, &root.key("signatures"), problems);
@@ -137,6 +140,7 @@ fn compile_policy(
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
         token: token?,
         signers: signers?,
+        revoked: revoked?,
         fetched,
         signatures,
         routes: Arc::new(Routes::new(routes.into_iter().map(|(_, route)| route).collect())),

@@ -9,20 +9,44 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
 use super::identity::jwk;
-use super::{Environment, Names, Place, Problem, Problems, header_name, hmac, raw, required_text, span, text, texts};
+use super::{Environment, Names, Place, Problem, Problems, fetched, header_name, hmac, raw, required_text, span, text, texts};
 use crate::call::{cut, read_hex};
 use crate::key::{PublicKey, Secret};
+use crate::keyset;
 use crate::signature::http_message::is_component;
 use crate::signature::{
-    Dsse, DsseMode, DuplicateKeyId, EventJws, FieldType, HttpMessage, Jws, Settings, Signer, SignerKey, Signers,
+    Dsse, DsseMode, DuplicateKeyId, EventJws, FieldType, HttpMessage, Jws, Settings, Signer, SignerKey, SignerSet, Signers,
     StandardWebhooks, UnsignedAttributes,
 };
 use crate::time::Timestamp;
 
 pub(super) const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-pub(super) fn signer(raw: raw::Signer, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<Signer> {
-    let raw::Signer { key_id, publisher, public_key, secret, not_before, not_after } = raw;
+/// One signer, or a set of them.
+pub(super) enum Entry {
+    Signer(Signer),
+    Set(SignerSet),
+}
+
+pub(super) fn signer(
+    raw: raw::Signer,
+    env: Environment<'_>,
+    fetched: &mut Vec<keyset::Settings>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Entry> {
+    let raw::Signer { key_id, publisher, name, remote, public_key, secret, not_before, not_after } = raw;
+    if let Some(remote) = remote {
+        let others = public_key.is_some() || secret.is_some() || not_before.is_some() || not_after.is_some();
+        if others || key_id.is_some() {
+            let problem = "with `remote` a signer has no key of its own: the set's keys say what they are";
+            problems.add(place, Problem::Contradiction(problem));
+        }
+        return signer_set(remote, name, publisher, fetched, place, problems).map(Entry::Set);
+    }
+    if name.is_some() {
+        problems.add(&place.key("name"), Problem::Contradiction("it means something only with `remote`"));
+    }
     let key_id = required_text(key_id, place, "keyId", problems);
     let publisher = required_text(publisher, place, "publisher", problems);
     let key = match (public_key, secret) {
@@ -35,7 +59,23 @@ pub(super) fn signer(raw: raw::Signer, env: Environment<'_>, place: &Place, prob
     if not_before.zip(not_after).is_some_and(|(from, until)| from > until) {
         problems.add(place, Problem::Contradiction("the key is trusted at no time: `notAfter` is before `notBefore`"));
     }
-    Some(Signer { key_id: key_id?, publisher: publisher?, key: key?, not_before, not_after })
+    Some(Entry::Signer(Signer { key_id: key_id?, publisher: publisher?, key: key?, not_before, not_after }))
+}
+
+fn signer_set(
+    raw: raw::Remote,
+    name: Option<String>,
+    publisher: Option<String>,
+    fetched: &mut Vec<keyset::Settings>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<SignerSet> {
+    let name = required_text(name, place, "name", problems);
+    let publisher = text(publisher, &place.key("publisher"), problems);
+    let owner = fetched::Owner { name: name.as_deref(), issuer: None };
+    let settings = fetched::remote(raw, owner, keyset::Kind::Signers, &place.key("remote"), problems)?;
+    fetched::check_name(&settings.name, fetched, &place.key("name"), problems);
+    Some(SignerSet { set: fetched::add(settings, fetched), publisher })
 }
 
 fn public(value: &Value, place: &Place, problems: &mut Problems) -> Option<SignerKey> {
@@ -84,9 +124,19 @@ fn secret_bytes(text: String) -> Option<Vec<u8>> {
 }
 
 /// Signatures name keys by their id, so each may be there once.
-pub(super) fn signers(signers: Vec<(usize, Signer)>, place: &Place, problems: &mut Problems) -> Option<Signers> {
-    let (places, signers): (Vec<usize>, Vec<Signer>) = signers.into_iter().unzip();
+pub(super) fn signers(entries: Vec<(usize, Entry)>, place: &Place, problems: &mut Problems) -> Option<Signers> {
+    let (mut places, mut signers, mut sets) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, entry) in entries {
+        match entry {
+            Entry::Signer(signer) => {
+                places.push(index);
+                signers.push(signer);
+            }
+            Entry::Set(set) => sets.push(set),
+        }
+    }
     Signers::new(signers)
+        .map(|signers| signers.with_sets(sets))
         .map_err(|duplicates| {
             for DuplicateKeyId { key_id, index } in duplicates {
                 let place = place.index(places.get(index).copied().unwrap_or(index)).key("keyId");

@@ -99,6 +99,24 @@ pub struct Remote {
     pub max_stale: Option<String>,
 }
 
+/// What is not to be trusted any more, whatever its signature says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Revoked {
+    /// Tokens, by their `jti`.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub tokens: Option<Vec<String>>,
+    /// Keys of issuers and of signers, by their ids.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub keys: Option<Vec<String>>,
+    /// Subjects of tokens, and owners of keys.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub subjects: Option<Vec<String>>,
+    /// More of them, fetched: a JSON object with `tokens`, `keys` and `subjects`, each of which may be left out.
+    pub remote: Option<Remote>,
+}
+
 /// An issuer's metadata, whose `issuer` must be exactly the policy's, and whose `jwks_uri` says where the keys are.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a map")]

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use audit::{Audit, Batch, Queue, Sink, WhenFull};
-pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Token};
+pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Revoked, Token};
 pub use memory::{
     Counts, Gap, Limiter, Memory, OnUnavailable, OrderScope, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom,
 };
@@ -48,6 +48,8 @@ pub struct Policy {
     /// The holders of message-signing keys.
     #[cfg_attr(feature = "cli", schemars(with = "Option<Vec<Signer>>", length(min = 1)))]
     pub signers: Option<Vec<Value>>,
+    /// What is not to be trusted any more.
+    pub revoked: Option<Revoked>,
     /// The ways of signing that are in use. Without this key all are where there are signers, and none where there are none.
     pub signatures: Option<Signatures>,
     /// The calls that carry events; the first match wins.
@@ -83,8 +85,21 @@ pub struct Policy {
 }
 
 /// What a second policy may say. How calls are held and where records go is the first one's.
-pub const SHADOW_KEYS: [&str; 12] =
-    ["mode", "issuers", "token", "signers", "signatures", "routes", "unmatched", "schemas", "events", "rate", "memory", "limits"];
+pub const SHADOW_KEYS: [&str; 13] = [
+    "mode",
+    "issuers",
+    "token",
+    "signers",
+    "revoked",
+    "signatures",
+    "routes",
+    "unmatched",
+    "schemas",
+    "events",
+    "rate",
+    "memory",
+    "limits",
+];
 
 /// Whether refusals are carried out.
 #[derive(Debug, Clone, Copy, Deserialize)]

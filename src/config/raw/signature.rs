@@ -5,20 +5,28 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Remote;
+
 #[cfg(feature = "cli")]
 use crate::config::schema;
 
-/// The holder of a message-signing key.
+/// The holder of a message-signing key; or, with `remote`, those of a set of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a map")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Signer {
     /// What signatures name the key by.
-    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
     pub key_id: Option<String>,
-    /// The publisher that owns the key: the subject of its tokens.
-    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    /// The publisher that owns the key: the subject of its tokens. With `remote` it may be absent: then each key of the set has it as
+    /// its member `owner`.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
     pub publisher: Option<String>,
+    /// What metrics and the log call the set, with `remote`.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub name: Option<String>,
+    /// A JWK Set (RFC 7517 section 5) that is fetched. Its keys need a `kid`, and may have `nbf` and `exp`, in seconds since 1970.
+    pub remote: Option<Remote>,
     /// The public key, as a JWK. Either this or `secret`.
     #[cfg_attr(feature = "cli", schemars(with = "Option<crate::key::Jwk>"))]
     pub public_key: Option<Value>,

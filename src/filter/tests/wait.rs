@@ -106,7 +106,7 @@ impl Trial {
         self.keys.update(&Event::Tick, with);
         let answer = keyset::Answer { body: body.as_bytes(), cache_control: None };
         self.keys.update(&Event::Answer(SetId(0), Ok(answer)), with);
-        self.policy = Rc::new(self.policy.with_fetched(&self.keys));
+        self.policy = Rc::new(self.policy.with_fetched(&|set| self.keys.content(set)));
     }
 
     fn again(&mut self, body: &[u8]) -> Step {
