@@ -138,7 +138,7 @@ pub struct Metric {
 }
 
 /// Every metric there is: the README's table, and what dashboards and alert rules may name.
-pub const METRICS: [Metric; 13] = {
+pub const METRICS: [Metric; 15] = {
     use Kind::{Counter, Gauge, Histogram};
     const fn metric(name: &'static str, kind: Kind, labels: &'static [&'static str], says: &'static str) -> Metric {
         Metric { name, kind, labels, says }
