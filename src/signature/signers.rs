@@ -17,6 +17,8 @@ pub struct Signers {
     signers: Vec<Signer>,
     /// The keys are the policy's, so that nobody can choose colliding ones: the fixed hasher needs no randomness from the host.
     by_key_id: HashMap<String, usize, BuildHasherDefault<DefaultHasher>>,
+    /// Owners whose keys may stand beside the publisher's, where a rule asks for them.
+    cosigners: Vec<String>,
 }
 
 /// A key id that an earlier signer has.
@@ -43,13 +45,24 @@ impl Signers {
                 duplicates.push(DuplicateKeyId { key_id: signer.key_id.clone(), index });
             }
         }
-        if duplicates.is_empty() { Ok(Self { signers, by_key_id }) } else { Err(duplicates) }
+        if duplicates.is_empty() { Ok(Self { signers, by_key_id, cosigners: Vec::new() }) } else { Err(duplicates) }
     }
 
     /// The signer with that key id.
     #[must_use]
     pub fn find(&self, key_id: &str) -> Option<&Signer> {
         self.signers.get(*self.by_key_id.get(key_id)?)
+    }
+
+    /// Lets the keys of these owners stand beside the publisher's; the rules say on which events.
+    #[must_use]
+    pub fn with_cosigners(self, cosigners: Vec<String>) -> Self {
+        Self { cosigners, ..self }
+    }
+
+    /// Whether keys of this owner may stand beside the publisher's.
+    pub(super) fn is_cosigner(&self, owner: &str) -> bool {
+        self.cosigners.iter().any(|cosigner| cosigner == owner)
     }
 
     /// Takes a signer out: what is left does not know its key.
@@ -171,7 +184,7 @@ impl<'a> Verifier<'a> {
 
     /// Evidence of a signature that was verified, if the key is the publisher's.
     pub fn evidence(&self, scheme: Scheme, signer: &Signer, uncovered: Vec<String>) -> Result<VerifiedSignature, SignatureError> {
-        if self.expected.is_some_and(|expected| expected != signer.publisher) {
+        if self.expected.is_some_and(|expected| expected != signer.publisher) && !self.signers.is_cosigner(&signer.publisher) {
             return Err(SignatureError::Signer { owner: signer.publisher.clone() });
         }
         Ok(VerifiedSignature {
