@@ -60,6 +60,8 @@ pub enum Coding {
     Json,
     /// As a message of Protocol Buffers.
     Protobuf,
+    /// In Avro's binary encoding.
+    Avro,
     /// Nothing is said.
     Unsaid,
     /// In another way.

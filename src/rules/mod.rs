@@ -24,6 +24,7 @@ pub use quorum::{Quorum, check_signers};
 use encrypted::NotEncrypted;
 use pattern::TypePattern;
 
+use crate::avro;
 use crate::call::{Peer, cut};
 use crate::cel::{Condition, EvalError};
 use crate::identity::Publisher;
@@ -206,6 +207,9 @@ pub enum Violation {
         /// Where: a JSON Pointer of the policy.
         instance: String,
     },
+    /// `rule.schema`: the data is not as its Avro schema has it.
+    #[error(transparent)]
+    Avro(#[from] avro::Broken),
     /// `rule.schema`: something is not encrypted as it must be.
     #[error("`{instance}` is not encrypted: {problem}")]
     NotEncrypted {
