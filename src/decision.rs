@@ -117,7 +117,7 @@ codes! {
     TOKEN_NOT_YET_VALID = "token.not-yet-valid", 401, 16, "the token is not valid yet";
     TOKEN_TOO_OLD = "token.too-old", 401, 16, "the token is older than `maxAge`";
     TOKEN_REVOKED = "token.revoked", 401, 16, "the token, its key or its subject was revoked";
-    SIGNATURE_MISSING = "signature.missing", 401, 16, "a signature is required, and none of an allowed scheme is there";
+    SIGNATURE_MISSING = "signature.missing", 401, 16, "a signature is required, and none of an allowed scheme is there, or of too few signers";
     SIGNATURE_MALFORMED = "signature.malformed", 401, 16, "does not parse, repeats a component, lacks `created` or `keyid`, names an `alg` that is not the key's";
     SIGNATURE_UNKNOWN_KEY = "signature.unknown-key", 401, 16, "no signer has that key id";
     SIGNATURE_UNCOVERED = "signature.uncovered", 401, 16, "a component that the policy demands is not covered";
@@ -281,7 +281,7 @@ fn token_code(error: &TokenError) -> Code {
 fn signature_code(error: &SignatureError) -> Code {
     match error {
         SignatureError::Header(error) => header_code(error),
-        SignatureError::Missing => Code::SIGNATURE_MISSING,
+        SignatureError::Missing | SignatureError::Quorum { .. } => Code::SIGNATURE_MISSING,
         SignatureError::Malformed(_) => Code::SIGNATURE_MALFORMED,
         SignatureError::UnknownKey(_) => Code::SIGNATURE_UNKNOWN_KEY,
         SignatureError::KeysUnavailable => Code::KEYS_UNAVAILABLE,

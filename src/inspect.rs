@@ -410,7 +410,7 @@ impl CallStage<'_> {
         JudgedEvent { publisher, deprecated, ..summarize(event, rule, signatures, mode, refusal) }
     }
 
-    /// Who signed the event, and who publishes it: the token's subject, else the owner of the key.
+    /// Who signed the event, and who publishes it: the token's subject, else the owner of the first key.
     fn evidence(
         &self,
         rule: Option<&Rule>,
@@ -426,8 +426,11 @@ impl CallStage<'_> {
         }
         let publisher = match &self.opened.publisher {
             Some(publisher) => Some(publisher.clone()),
-            None => common_owner(&signatures)?.map(|owner| Publisher::from_signature(owner.to_owned())),
+            None => signatures.first().map(|first| Publisher::from_signature(first.publisher().to_owned())),
         };
+        if let Some(publisher) = &publisher {
+            rules::check_signers(rule, publisher.subject(), &signatures)?;
+        }
         Ok((signatures, publisher))
     }
 
@@ -453,15 +456,6 @@ impl CallStage<'_> {
             data,
         };
         rules::check_content(rule, &facts)
-    }
-}
-
-/// Whose keys the signatures are by: without a token to say it, they must say the same.
-fn common_owner(signatures: &[VerifiedSignature]) -> Result<Option<&str>, SignatureError> {
-    let Some((first, rest)) = signatures.split_first() else { return Ok(None) };
-    match rest.iter().find(|other| other.publisher() != first.publisher()) {
-        Some(other) => Err(SignatureError::Signer { owner: other.publisher().to_owned() }),
-        None => Ok(Some(first.publisher())),
     }
 }
 

@@ -325,6 +325,12 @@ fn every_error_names_its_place() {
         ("/events/0/signature", json!({"required": true, "schemes": []}), "events[0].signature.schemes: is empty"),
         ("/events/0/signature", json!({"required": true, "schemes": ["pgp"]}), "events[0].signature.schemes[0]: `pgp` is not one of `http-message`, `standard-webhooks`, `jws`, `hmac`, `dsse`, `event-jws`"),
         ("/events/0/signature", json!({"required": false, "schemes": ["jws"]}), "events[0].signature.schemes: it means something only with `required: true`"),
+        ("/events/0/signature", json!({"required": true, "signers": []}), "events[0].signature.signers: is empty"),
+        ("/events/0/signature", json!({"required": true, "signers": ["z"]}), "events[0].signature.signers[0]: no publisher of a signer is named \"z\""),
+        ("/events/0/signature", json!({"required": true, "signers": ["a"], "atLeast": 2}), "events[0].signature.atLeast: more than there are in `signers`"),
+        ("/events/0/signature", json!({"required": true, "signers": ["a"], "atLeast": 0}), "events[0].signature.atLeast: nothing could keep it: it must be 1 or more"),
+        ("/events/0/signature", json!({"required": true, "atLeast": 1}), "events[0].signature.atLeast: it means something only with `signers`"),
+        ("/events/0/signature", json!({"required": false, "signers": ["a"]}), "events[0].signature.signers: it means something only with `required: true`"),
         ("/events/0/mode", json!("off"), "events[0].mode: `off` is not one of `enforce` or `observe`"),
         // Limits.
         ("/limits", json!({"body": "64KB"}), "limits.body: not a size: a whole number of bytes, or a text as in `64KiB` or `1MiB`"),

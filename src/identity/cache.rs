@@ -1,10 +1,12 @@
 //! Tokens that were verified before. A plain value that whoever owns it keeps for as long as the policy stands: a token verified
-//! under other issuers proves nothing here, nor one by a key that its issuer does not have any more. Only what verified is kept, and only the very same token finds it.
+//! under other issuers proves nothing here, nor one by a key that its issuer does not have any more. Only what verified is kept, and only the very same token finds it; what did
+//! not is remembered for a short while, to be refused without another look.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher as _};
 
 use super::claims::{VerifiedToken, find};
+use super::failures::Failures;
 use super::{Issuer, Publisher, TokenError, verify_token};
 use crate::crypto::Crypto;
 use crate::time::Timestamp;
@@ -21,6 +23,7 @@ pub struct TokenCache {
     /// What `tokens` holds, in the order of its coming.
     order: VecDeque<u64>,
     bytes: usize,
+    failures: Failures,
     beside: Option<Box<TokenCache>>,
 }
 
@@ -55,7 +58,15 @@ impl TokenCache {
     /// An empty cache for up to `capacity` tokens; with 0 every token is verified anew.
     #[must_use]
     pub fn new(capacity: usize, seed: Seed) -> Self {
-        Self { capacity, seed, tokens: HashMap::default(), order: VecDeque::new(), bytes: 0, beside: None }
+        Self {
+            capacity,
+            seed,
+            tokens: HashMap::default(),
+            order: VecDeque::new(),
+            bytes: 0,
+            failures: Failures::default(),
+            beside: None,
+        }
     }
 
     /// As [`super::verify`], but for the signature of a token that was verified before. Audience and subject are settled with
@@ -76,9 +87,15 @@ impl TokenCache {
             let checked = known.check_times(issuer, now).map(|()| Publisher::from_token(known.clone()));
             return (checked, CacheUse::Hit);
         }
+        if self.failures.know(hash, now) {
+            return (Err(TokenError::Signature), CacheUse::Miss);
+        }
         let verified = verify_token(token, issuers, now, crypto);
-        if let Ok(verified) = &verified {
-            self.keep(hash, Known { text: token.into(), token: verified.clone() });
+        match &verified {
+            Ok(verified) => self.keep(hash, Known { text: token.into(), token: verified.clone() }),
+            // The one failure that costs something: it comes behind all that is cheap.
+            Err(TokenError::Signature) if self.capacity > 0 => self.failures.add(hash, now),
+            Err(_) => {}
         }
         (verified.map(Publisher::from_token), CacheUse::Miss)
     }

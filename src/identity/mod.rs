@@ -3,6 +3,7 @@
 
 mod cache;
 mod claims;
+mod failures;
 mod parties;
 #[cfg(test)]
 mod tests;

@@ -657,6 +657,31 @@ mod cache {
     }
 
     #[test]
+    fn a_signature_that_failed_is_not_looked_at_again_for_a_short_while() {
+        let mut trial = Trial::new(8);
+        let forged = sign_with(&key_pair(9), &header().to_string(), &claims().to_string());
+        let failed = (Some(TokenError::Signature), CacheUse::Miss);
+        for seconds in [0, 1, 4] {
+            assert_eq!(trial.judge_at(at(NOW + seconds), &forged), failed);
+        }
+        assert_eq!(trial.crypto.0.get(), 1);
+        assert_eq!(trial.judge_at(at(NOW + 5), &forged), failed);
+        assert_eq!(trial.crypto.0.get(), 2);
+        assert_eq!(trial.judge(&good()), (None, CacheUse::Miss), "a good one of the same words passes");
+        trial.cache.clear();
+        assert_eq!(trial.judge(&forged), failed);
+        assert_eq!(trial.crypto.0.get(), 4, "with other keys everything is looked at anew");
+    }
+
+    #[test]
+    fn what_fails_for_another_reason_is_not_remembered() {
+        let mut trial = Trial::new(8);
+        let early = sign(&header().to_string(), &with(claims(), "nbf", json!(NOW + 60)).to_string());
+        assert!(matches!(trial.judge(&early).0, Some(TokenError::NotYetValid { .. })));
+        assert_eq!(trial.judge_at(at(NOW + 40), &early), (None, CacheUse::Miss));
+    }
+
+    #[test]
     fn times_are_checked_on_every_hit() {
         let mut trial = Trial::new(8);
         trial.judge(&good());

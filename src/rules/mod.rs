@@ -8,6 +8,7 @@ pub mod encrypted;
 pub mod memory;
 mod pattern;
 mod publisher;
+mod quorum;
 
 use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub use pattern::NotAPattern;
 pub use publisher::{Claim, ClaimValue, PublisherRule};
+pub use quorum::{Quorum, check_signers};
 
 use encrypted::NotEncrypted;
 use pattern::TypePattern;
@@ -73,6 +75,8 @@ pub struct Rule {
     pub publishers: Vec<PublisherRule>,
     /// Whether they must be signed.
     pub signature: SignatureRule,
+    /// Who must have signed, of several.
+    pub quorum: Option<Quorum>,
     /// What their data must keep.
     pub contract: Option<contract::Versions>,
     /// What must be true of them.

@@ -16,6 +16,7 @@ fn rule(types: &str) -> Rule {
         sources: None,
         publishers: vec![subject("shipping")],
         signature: SignatureRule::Optional,
+        quorum: None,
         contract: None,
         conditions: Vec::new(),
         replay: None,
@@ -302,6 +303,36 @@ fn a_required_signature_is_missing_whatever_the_call_says() {
         let evidence: Vec<_> = evidence.iter().map(|scheme| VerifiedSignature::in_test(*scheme, "a")).collect();
         let rule = Rule { signature, ..rule("t") };
         assert_eq!(check_signature(&rule, &evidence), expected, "{:?} {evidence:?}", rule.signature);
+    }
+}
+
+#[test]
+fn signers_beside_the_publisher_are_those_that_the_rule_asks_for_and_enough_of_them_must_sign() {
+    let quorum = |at_least: usize| {
+        let signers = ["ship", "audit", "release"].map(str::to_owned).to_vec();
+        Rule { quorum: Some(Quorum { at_least, signers }), ..rule("t") }
+    };
+    let judge = |rule: Option<&Rule>, owners: &[&str]| {
+        let evidence: Vec<_> = owners.iter().map(|owner| VerifiedSignature::in_test(Scheme::Dsse, owner)).collect();
+        check_signers(rule, "ship", &evidence)
+    };
+    let other = |owner: &str| Err(SignatureError::Signer { owner: owner.to_owned() });
+    let too_few = |found, wanted| Err(SignatureError::Quorum { found, wanted });
+    for (rule, owners, expected) in [
+        (None, &["ship", "ship"][..], Ok(())),
+        (None, &["ship", "audit"], other("audit")),
+        (Some(rule("t")), &["ship"], Ok(())),
+        (Some(rule("t")), &["audit"], other("audit")),
+        (Some(quorum(2)), &["ship", "audit"], Ok(())),
+        (Some(quorum(2)), &["audit", "release"], Ok(())),
+        (Some(quorum(2)), &["ship", "ship"], too_few(1, 2)),
+        (Some(quorum(2)), &["release"], too_few(1, 2)),
+        (Some(quorum(2)), &[], too_few(0, 2)),
+        (Some(quorum(2)), &["ship", "audit", "stranger"], other("stranger")),
+        (Some(quorum(3)), &["ship", "audit"], too_few(2, 3)),
+        (Some(quorum(3)), &["release", "ship", "audit"], Ok(())),
+    ] {
+        assert_eq!(judge(rule.as_ref(), owners), expected, "{rule:?} {owners:?}");
     }
 }
 

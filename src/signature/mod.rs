@@ -67,7 +67,7 @@ pub fn verify_call(
     {
         return Err(SignatureError::Uncovered(cut(name, 64).to_owned()));
     }
-    one_owner(&verified)?;
+    one_owner(&verified, signers)?;
     Ok(verified)
 }
 
@@ -93,7 +93,7 @@ pub fn verify_event(
     if let Some(settings) = &settings.event_jws {
         verified.extend(event_jws::verify(settings, event, &verifier)?);
     }
-    one_owner(&verified)?;
+    one_owner(&verified, signers)?;
     Ok(verified)
 }
 
@@ -123,13 +123,11 @@ fn attribute_headers(head: &Head) -> impl Iterator<Item = &str> {
     head.headers().map(|(name, _)| name).filter(move |name| binary && (name.starts_with("ce-") || *name == "content-type"))
 }
 
-/// Two owners would leave open who publishes.
-fn one_owner(verified: &[VerifiedSignature]) -> Result<(), SignatureError> {
-    let other = verified.windows(2).find_map(|pair| match pair {
-        [first, second] if first.publisher != second.publisher => Some(second.publisher.clone()),
-        _ => None,
-    });
-    other.map_or(Ok(()), |owner| Err(SignatureError::Signer { owner }))
+/// Two owners would leave open who publishes, but where a rule asks for several: it then says who may have signed.
+fn one_owner(verified: &[VerifiedSignature], signers: &Signers) -> Result<(), SignatureError> {
+    let mut owners = verified.iter().map(VerifiedSignature::publisher).filter(|owner| !signers.is_cosigner(owner));
+    let Some(first) = owners.next() else { return Ok(()) };
+    owners.find(|owner| *owner != first).map_or(Ok(()), |owner| Err(SignatureError::Signer { owner: owner.to_owned() }))
 }
 
 /// The holder of a message-signing key.
@@ -314,6 +312,14 @@ pub enum SignatureError {
     /// `signature.missing`; said by the rules, which know whether one is needed.
     #[error("a signature is required and none of an allowed scheme is there")]
     Missing,
+    /// `signature.missing`: too few of those have signed who must.
+    #[error("{found} of the rule's signers have signed, expected {wanted} or more")]
+    Quorum {
+        /// How many have.
+        found: usize,
+        /// How many must have.
+        wanted: usize,
+    },
     /// `signature.malformed`.
     #[error("{0}")]
     Malformed(String),

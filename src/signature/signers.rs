@@ -24,6 +24,8 @@ pub struct Signers {
     sets: Vec<SignerSet>,
     /// A set that is not held: nobody knows which keys it has.
     missing: Option<SetId>,
+    /// Owners whose keys may stand beside the publisher's, where a rule asks for them.
+    cosigners: Vec<String>,
 }
 
 /// Signers that are fetched.
@@ -60,7 +62,7 @@ impl Signers {
             }
         }
         let inline = signers.len();
-        let signers = Self { signers, by_key_id, inline, sets: Vec::new(), missing: None };
+        let signers = Self { signers, by_key_id, inline, sets: Vec::new(), missing: None, cosigners: Vec::new() };
         if duplicates.is_empty() { Ok(signers) } else { Err(duplicates) }
     }
 
@@ -103,6 +105,17 @@ impl Signers {
     #[must_use]
     pub fn find(&self, key_id: &str) -> Option<&Signer> {
         self.signers.get(*self.by_key_id.get(key_id)?)
+    }
+
+    /// Lets the keys of these owners stand beside the publisher's; the rules say on which events.
+    #[must_use]
+    pub fn with_cosigners(self, cosigners: Vec<String>) -> Self {
+        Self { cosigners, ..self }
+    }
+
+    /// Whether keys of this owner may stand beside the publisher's.
+    pub(super) fn is_cosigner(&self, owner: &str) -> bool {
+        self.cosigners.iter().any(|cosigner| cosigner == owner)
     }
 
     /// Takes a signer out: what is left does not know its key.
@@ -245,7 +258,7 @@ impl<'a> Verifier<'a> {
 
     /// Evidence of a signature that was verified, if the key is the publisher's.
     pub fn evidence(&self, scheme: Scheme, signer: &Signer, uncovered: Vec<String>) -> Result<VerifiedSignature, SignatureError> {
-        if self.expected.is_some_and(|expected| expected != signer.publisher) {
+        if self.expected.is_some_and(|expected| expected != signer.publisher) && !self.signers.is_cosigner(&signer.publisher) {
             return Err(SignatureError::Signer { owner: signer.publisher.clone() });
         }
         Ok(VerifiedSignature {

@@ -62,6 +62,28 @@ def test_a_message_signed_by_every_kind_of_key_is_admitted_and_a_changed_one_ref
     assert_refused(call, upstream, "signature.invalid", 401)
 
 
+def test_two_of_three_signers_must_have_signed_where_a_rule_says_so(start, upstream):
+    owners = {"cart": "cart-service", "cart-next": "cart-service", "audit": "audit-service", "release": "release-service"}
+    private = {name: ed25519.Ed25519PrivateKey.generate() for name in owners}
+    policy, token, body = reference_policy(), ("authorization", "Bearer " + keys.token(claims())), cart_event()
+    policy["signers"] = [{"keyId": name, "publisher": owner, "publicKey": keys.jwk_of(private[name])} for name, owner in owners.items()]
+    rule = next(rule for rule in policy["events"] if rule["type"] == "com.shop.cart.*")
+    rule["signature"] = {"required": True, "signers": ["cart-service", "audit-service"], "atLeast": 2}
+    proxy, now = start(policy), int(time.time())
+
+    def send(*names):
+        headers = [STRUCTURED, token, ("content-digest", keys.content_digest(body))]
+        signed = [keys.http_message(private[name], name, now, "POST", "bus.shop.example", "/events/carts", headers, label=name) for name in names]
+        joined = [(header, ", ".join(dict(pair)[header] for pair in signed)) for header in ("signature-input", "signature")]
+        return publish(proxy, clients.H1, headers=headers + joined, body=body)
+
+    assert_admitted(send("cart", "audit"), upstream)
+    assert_admitted(send("audit", "cart-next"), upstream)
+    assert_refused(send("cart", "cart-next"), upstream, "signature.missing", 401)
+    assert_refused(send("audit"), upstream, "signature.missing", 401)
+    assert_refused(send("cart", "audit", "release"), upstream, "signature.signer", 403)
+
+
 def test_fields_are_signed_in_every_form_and_a_401_tells_what_should_be_signed(start, upstream):
     private, policy, body = ed25519.Ed25519PrivateKey.generate(), reference_policy(), cart_event()
     policy["signers"] = [{"keyId": "cart", "publisher": "cart-service", "publicKey": keys.jwk_of(private)}]

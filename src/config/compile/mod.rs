@@ -28,7 +28,7 @@ use super::{digest, raw, units};
 use crate::budget::Budget;
 use crate::call::cut;
 use crate::policy::{Hold, Policy, Routes, Unmatched};
-use crate::rules::Mode;
+use crate::rules::{Mode, Rules};
 use crate::signature::Signers;
 
 /// The variables of the environment that secrets may come from.
@@ -59,15 +59,19 @@ struct Names<'a> {
     issuers: Vec<&'a str>,
     issuers_are_there: bool,
     signers_are_there: bool,
+    /// Who owns signers' keys.
+    owners: Vec<&'a str>,
 }
 
 impl<'a> Names<'a> {
     fn of(document: &'a Value) -> Self {
         let issuers = document.get("issuers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let signers = document.get("signers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         Self {
             issuers: issuers.iter().filter_map(|issuer| issuer.get("name")?.as_str()).collect(),
             issuers_are_there: document.get("issuers").is_some(),
             signers_are_there: document.get("signers").is_some(),
+            owners: signers.iter().filter_map(|signer| signer.get("publisher")?.as_str()).collect(),
         }
     }
 }
@@ -139,7 +143,7 @@ fn compile_policy(
         mode: policy_mode.map_or(Mode::Enforce, mode),
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
         token: token?,
-        signers: signers?,
+        signers: signers?.with_cosigners(cosigners(&rules)),
         revoked: revoked?,
         fetched,
         signatures,
@@ -161,6 +165,15 @@ fn compile_policy(
         digest: digest(document),
         shadow: optional(shadow)?,
     })
+}
+
+/// Everybody who may sign beside a publisher.
+fn cosigners(rules: &Rules) -> Vec<String> {
+    let mut cosigners: Vec<String> =
+        rules.iter().filter_map(|rule| rule.quorum.as_ref()).flat_map(|quorum| quorum.signers.iter().cloned()).collect();
+    cosigners.sort_unstable();
+    cosigners.dedup();
+    cosigners
 }
 
 fn check_version(version: Option<u64>, root: &Place, problems: &mut Problems) {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::schemas::Named;
-use super::{Names, Place, Problem, Problems, contract, each, memory, mode, optional, raw, required_text, text, texts};
+use super::{Names, Place, Problem, Problems, contract, count, each, memory, mode, optional, raw, required_text, text, texts};
 use crate::call::cut;
 use crate::json::Pointer;
-use crate::rules::{Claim, ClaimValue, PublisherRule, Rule, RuleError, Rules, SignatureRule};
+use crate::rules::{Claim, ClaimValue, PublisherRule, Quorum, Rule, RuleError, Rules, SignatureRule};
 use crate::signature::{Scheme, Settings};
 
 /// What rules refer to.
@@ -28,19 +28,21 @@ pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, proble
         each(publishers, &place.key("publishers"), problems, |raw, place, problems| publisher(raw, context, place, problems));
     let signature = match signature {
         Some(raw) => signature_rule(raw, context, &place.key("signature"), problems),
-        None => Some(SignatureRule::Optional),
+        None => Some((SignatureRule::Optional, None)),
     };
     let contract = schema.map(|raw| contract::versions(raw, context.schemas, &place.key("schema"), problems));
     let conditions = contract::conditions(conditions, &place.key("conditions"), problems);
     let replay = replay.map(|raw| memory::replay(raw, &place.key("replay"), problems));
     let sequence = sequence.map(|raw| memory::sequence(raw, &place.key("sequence"), problems));
     let rates = memory::rates(rate, &place.key("rate"), problems);
+    let (signature, quorum) = signature?;
     Some(Rule {
         event_type: event_type?.into(),
         topics: topics.map(|topics| topics.into_iter().collect()),
         sources: sources.map(|sources| sources.into_iter().collect()),
         publishers: publishers.into_iter().map(|(_, publisher)| publisher).collect(),
-        signature: signature?,
+        signature,
+        quorum,
         contract: optional(contract)?,
         conditions: conditions?,
         replay: optional(replay)?,
@@ -127,20 +129,52 @@ fn signature_rule(
     context: &Context<'_>,
     place: &Place,
     problems: &mut Problems,
-) -> Option<SignatureRule> {
-    let raw::SignatureRule { required, schemes } = raw;
+) -> Option<(SignatureRule, Option<Quorum>)> {
+    let raw::SignatureRule { required, schemes, signers, at_least } = raw;
     let required = problems.required(place, "required", required);
     let schemes = schemes.map(|raw| self::schemes(&raw, context.signatures, &place.key("schemes"), problems));
-    match required? {
+    let quorum = quorum(signers, at_least, context, place, problems)?;
+    let rule = match required? {
         true if !context.names.signers_are_there => {
-            problems.wrong(place, Problem::Contradiction("a signature is required and there are no `signers`"))
+            return problems.wrong(place, Problem::Contradiction("a signature is required and there are no `signers`"));
         }
-        true => Some(SignatureRule::Required { schemes }),
+        true => SignatureRule::Required { schemes },
         false if schemes.is_some() => {
-            problems.wrong(&place.key("schemes"), Problem::Contradiction("it means something only with `required: true`"))
+            return problems
+                .wrong(&place.key("schemes"), Problem::Contradiction("it means something only with `required: true`"));
         }
-        false => Some(SignatureRule::Optional),
+        false if quorum.is_some() => {
+            return problems
+                .wrong(&place.key("signers"), Problem::Contradiction("it means something only with `required: true`"));
+        }
+        false => SignatureRule::Optional,
+    };
+    Some((rule, quorum))
+}
+
+fn quorum(
+    signers: Option<Vec<String>>,
+    at_least: Option<u32>,
+    context: &Context<'_>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Option<Quorum>> {
+    let Some(signers) = texts(signers, &place.key("signers"), problems) else {
+        let problem = || Problem::Contradiction("it means something only with `signers`");
+        return if at_least.is_some() { problems.wrong(&place.key("atLeast"), problem()) } else { Some(None) };
+    };
+    for (index, owner) in signers.iter().enumerate().filter(|(_, owner)| !context.names.owners.contains(&owner.as_str())) {
+        let name = cut(owner, 64).to_owned();
+        problems.add(&place.key("signers").index(index), Problem::NoSuch { what: "publisher of a signer", name });
     }
+    if signers.is_empty() {
+        return None;
+    }
+    let at_least = count(at_least, signers.len(), &place.key("atLeast"), problems)?;
+    if at_least > signers.len() {
+        return problems.wrong(&place.key("atLeast"), Problem::Contradiction("more than there are in `signers`"));
+    }
+    Some(Some(Quorum { at_least, signers }))
 }
 
 fn schemes(raw: &[raw::Scheme], settings: &Settings, place: &Place, problems: &mut Problems) -> Vec<Scheme> {

@@ -178,7 +178,7 @@ pub struct Publisher {
 
 /// Whether events must be signed.
 #[derive(Debug, Deserialize)]
-#[serde(expecting = "a map")]
+#[serde(rename_all = "camelCase", expecting = "a map")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct SignatureRule {
     /// Whether they must be.
@@ -187,6 +187,12 @@ pub struct SignatureRule {
     /// With one of these; without this key with any that is in use.
     #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
     pub schemes: Option<Vec<Scheme>>,
+    /// Owners of keys who must have signed: `atLeast` of them. Their signatures may stand beside the publisher's own.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub signers: Option<Vec<String>>,
+    /// How many of `signers` must have signed; without this key all of them.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub at_least: Option<u32>,
 }
 
 /// A way of signing.
