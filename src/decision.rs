@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
+use crate::keyset::Want;
 use crate::ledger::{Breach, Grant};
 use crate::protocol::ProtocolError;
 use crate::rules::{Mode, Violation};
@@ -101,11 +102,13 @@ codes! {
     TOKEN_MISSING = "token.missing", 401, 16, "no token where one is needed";
     TOKEN_MALFORMED = "token.malformed", 401, 16, "not a compact JWS, a claim of the wrong type, a duplicate claim, an unknown `crit`";
     TOKEN_CLAIM_MISSING = "token.claim-missing", 401, 16, "`iss`, `sub`, `aud` or `exp` is absent (or `iat`, with `maxAge`)";
+    TOKEN_TYPE = "token.type", 401, 16, "the token is of another type (`typ`) than the issuer's must be";
     TOKEN_ALGORITHM = "token.algorithm", 401, 16, "the algorithm is not allowed, or not the key's";
     TOKEN_UNKNOWN_KEY = "token.unknown-key", 401, 16, "the issuer has no key of that id";
     TOKEN_SIGNATURE = "token.signature", 401, 16, "the token's signature does not verify";
     TOKEN_ISSUER = "token.issuer", 401, 16, "the issuer is not one of the policy's";
     TOKEN_AUDIENCE = "token.audience", 401, 16, "the token is meant for somebody else";
+    TOKEN_BINDING = "token.binding", 401, 16, "the token is bound to another certificate than the peer's, or to none where it must be";
     TOKEN_EXPIRED = "token.expired", 401, 16, "the token has expired";
     TOKEN_NOT_YET_VALID = "token.not-yet-valid", 401, 16, "the token is not valid yet";
     TOKEN_TOO_OLD = "token.too-old", 401, 16, "the token is older than `maxAge`";
@@ -130,6 +133,7 @@ codes! {
     REPLAY_SEEN = "replay.seen", 409, 6, "this event was published before within the window, or is being published";
     RATE_LIMITED = "rate.limited", 429, 8, "more than the rate allows, with `retry-after`";
     LIMITER_UNAVAILABLE = "limiter.unavailable", 503, 14, "what was published before cannot be looked up, or there is no room to remember the event";
+    KEYS_UNAVAILABLE = "keys.unavailable", 503, 14, "keys, or what is revoked, could not be fetched yet, or not for longer than `maxStale`";
     HOLD_MISSING = "hold.missing", 503, 14, "the proxy does not hold the call back as the policy's `hold` says";
 }
 
@@ -160,6 +164,24 @@ impl Code {
 }
 
 impl Refusal {
+    /// What may be fetched so that the call could be judged after all.
+    #[must_use]
+    pub fn wants(&self) -> Option<Want<'_>> {
+        match self {
+            Self::Token(TokenError::UnknownKey { id: Some(id), set: Some(set) }) => Some(Want::Key(*set, id)),
+            Self::Token(TokenError::KeysUnavailable { set }) => Some(Want::Set(*set)),
+            Self::Token(_)
+            | Self::UnmatchedRoute
+            | Self::Call(_)
+            | Self::Protocol(_)
+            | Self::Signature(_)
+            | Self::Rule(_)
+            | Self::Unreadable
+            | Self::BrokenOff
+            | Self::HoldMissing => None,
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -234,11 +256,14 @@ fn token_code(error: &TokenError) -> Code {
         TokenError::Missing => Code::TOKEN_MISSING,
         TokenError::Malformed(_) => Code::TOKEN_MALFORMED,
         TokenError::ClaimMissing(_) => Code::TOKEN_CLAIM_MISSING,
+        TokenError::Type { .. } => Code::TOKEN_TYPE,
         TokenError::Algorithm { .. } => Code::TOKEN_ALGORITHM,
         TokenError::UnknownKey { .. } => Code::TOKEN_UNKNOWN_KEY,
+        TokenError::KeysUnavailable { .. } => Code::KEYS_UNAVAILABLE,
         TokenError::Signature => Code::TOKEN_SIGNATURE,
         TokenError::Issuer { .. } => Code::TOKEN_ISSUER,
         TokenError::Audience => Code::TOKEN_AUDIENCE,
+        TokenError::Binding(_) => Code::TOKEN_BINDING,
         TokenError::Expired { .. } => Code::TOKEN_EXPIRED,
         TokenError::NotYetValid { .. } => Code::TOKEN_NOT_YET_VALID,
         TokenError::TooOld { .. } => Code::TOKEN_TOO_OLD,

@@ -146,6 +146,12 @@ fn every_case_gets_the_verdict_that_it_must_get() {
 }
 
 #[test]
+fn tokens_of_kubernetes_keycloak_and_rfc_9068_get_the_verdicts_that_they_must_get() {
+    let output = eventguard(&["test", "--policy", "tests/cases/tokens/policy.yaml", "tests/cases/tokens"]);
+    assert!(output.status.success(), "{}", stdout(&output));
+}
+
+#[test]
 fn data_of_every_form_gets_the_verdict_that_it_must_get() {
     let output = eventguard(&["test", "--policy", "tests/cases/contracts/policy.yaml", "tests/cases/contracts"]);
     assert!(output.status.success(), "{}", stdout(&output));
@@ -185,14 +191,19 @@ fn check_warns_of_what_refuses_nothing() {
     let lax = Temporary::new("lax.yaml", &lax);
     let told = stdout(&eventguard(&["check", lax.path()]));
     assert!(
-        told.contains("warning: the policy only observes") && told.contains("warning: calls that match no route pass"),
+        told.contains("warning: mode: the policy only observes")
+            && told.contains("warning: unmatched: calls that match no route pass"),
         "{told}"
     );
     let one = text.replace("- type: com.shop.cart.*\n", "- type: com.shop.cart.*\n  mode: observe\n");
     let one = Temporary::new("one.yaml", &one);
     let told = stdout(&eventguard(&["check", one.path()]));
-    assert!(told.contains("warning: the rule `com.shop.cart.*` only observes"), "{told}");
-    assert!(!stdout(&eventguard(&["check", POLICY])).contains("warning"));
+    assert!(told.contains("warning: events[1].mode: the rule `com.shop.cart.*` only observes"), "{told}");
+    for (shipped, code, count) in [(POLICY, 0, 0), ("examples/policy.yaml", 1, 1), ("tests/sequences/policy.yaml", 1, 2)] {
+        let output = eventguard(&["check", "--strict", shipped]);
+        let warnings = stdout(&output).lines().filter(|line| line.starts_with("warning")).count();
+        assert_eq!((output.status.code(), warnings), (Some(code), count), "{}", stdout(&output));
+    }
 }
 
 #[test]
@@ -207,7 +218,7 @@ fn a_case_that_gets_another_verdict_fails_the_test() {
 }
 
 /// What a case cannot say, since it is text or is the proxy's doing, and the tests that reach it: of the exchange, and of the proxy.
-const NOT_A_CASE: [(&str, [(&str, &str); 2]); 3] = [
+const NOT_A_CASE: [(&str, [(&str, &str); 2]); 4] = [
     (
         "call.malformed",
         [
@@ -223,6 +234,13 @@ const NOT_A_CASE: [(&str, [(&str, &str); 2]); 3] = [
         ],
     ),
     (
+        "keys.unavailable",
+        [
+            ("src/filter/tests/wait.rs", "fn a_call_that_waited_in_vain_is_refused_once()"),
+            ("tests/envoy/test_keysets.py", "def test_keys_are_stale_for_so_long_and_no_longer("),
+        ],
+    ),
+    (
         "hold.missing",
         [
             ("src/filter/tests.rs", "fn a_missing_hold_is_refused()"),
@@ -234,7 +252,7 @@ const NOT_A_CASE: [(&str, [(&str, &str); 2]); 3] = [
 #[test]
 fn every_refusal_is_reached_by_a_case_or_by_a_test_that_is_named() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["tests/cases", "tests/sequences"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let folders = ["tests/cases", "tests/cases/tokens", "tests/sequences"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
     let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     let documents = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let cases = documents.map(|path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap());

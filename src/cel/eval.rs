@@ -28,8 +28,10 @@ impl<'a> Evaluation<'a> {
         self.meter.step().map_err(|fault| fault.at(node.place))?;
         let outcome = match &node.work {
             Work::Constant(value) => Ok(value.borrowed()),
-            Work::Variable(slot, name) => self.activation.resolve(*slot).ok_or_else(|| Fault::Absent(name.clone())),
-            Work::HasVariable(slot) => Ok(Value::Bool(self.activation.resolve(*slot).is_some())),
+            Work::Variable(slot, name) => {
+                self.activation.resolve(*slot).and_then(|value| value.ok_or_else(|| Fault::Absent(name.clone())))
+            }
+            Work::HasVariable(slot) => self.activation.resolve(*slot).map(|value| Value::Bool(value.is_some())),
             Work::Local(number) => self.locals.get(*number).cloned().ok_or(Fault::NoSuchIndex),
             Work::Member(operand, name) => {
                 let operand = self.value(operand)?;
@@ -57,7 +59,7 @@ impl<'a> Evaluation<'a> {
     fn member(&mut self, operand: &Value<'a>, name: &str) -> Result<Option<Value<'a>>, Fault> {
         let Value::Map(map) = operand else { return Err(Fault::NoOverload { operation: "." }) };
         self.meter.steps(map.cost())?;
-        Ok(map.member(name))
+        map.member(name)
     }
 
     /// `&&` and `||`: one operand of the value that decides is enough, whatever the others are; where there is none, an operand
@@ -130,7 +132,7 @@ impl<'a> Evaluation<'a> {
         if !matches!(entry.0, Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::String(_)) {
             return Err(Fault::KeyType);
         }
-        if Map::Borrowed(entries).find(&entry.0).is_some() {
+        if Map::Borrowed(entries).find(&entry.0)?.is_some() {
             return Err(Fault::DuplicateKey);
         }
         entries.push(entry);

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eventguard::audit::Record;
-use eventguard::call::{Head, HeaderError, Peer};
+use eventguard::call::{Certificate, Head, HeaderError, Peer, read_sha256};
 use eventguard::config;
 use eventguard::crypto::RustCrypto;
 use eventguard::decision::{Difference, Outcome, Verdict};
@@ -64,6 +64,9 @@ pub struct CaseCall {
     pub body_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
+    /// SHA-256 of the peer's certificate, in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_certificate: Option<String>,
 }
 
 impl Case {
@@ -100,6 +103,13 @@ impl CaseCall {
         Head::from_map(pseudo.into_iter().chain(headers).collect())
     }
 
+    /// The peer.
+    fn peer(&self) -> anyhow::Result<Peer> {
+        let read = |hex: &String| read_sha256(hex.as_bytes()).context("`peerCertificate` is not a SHA-256 in hexadecimal digits");
+        let certificate = self.peer_certificate.as_ref().map(read).transpose()?;
+        Ok(Peer::new(self.peer.clone().filter(|uri| !uri.is_empty()), Certificate::Known(certificate)))
+    }
+
     /// The body of the call.
     pub fn body(&self) -> anyhow::Result<Vec<u8>> {
         match (&self.body, &self.body_base64) {
@@ -132,7 +142,7 @@ pub fn read_policy(path: &Path) -> anyhow::Result<Policy> {
 
 /// Judges a call as the filter does, whatever becomes of it then. `None` where no route matches and the policy lets such calls pass.
 fn judge(policy: &Policy, call: &CaseCall, now: Timestamp, memory: &Memory) -> anyhow::Result<Option<Outcome>> {
-    let peer = call.peer.clone().and_then(Peer::from_uri);
+    let peer = Some(call.peer()?);
     let mut tokens = TokenCache::new(0, [0; 16]);
     let head = match call.head() {
         Ok(head) => head,
@@ -142,6 +152,8 @@ fn judge(policy: &Policy, call: &CaseCall, now: Timestamp, memory: &Memory) -> a
     Ok(match opening {
         Opening::Unguarded => None,
         Opening::Decided(outcome) => Some(*outcome),
+        // Nothing is fetched here.
+        Opening::Wait(pending) => Some(pending.refuse(policy)),
         Opening::Judge(opened) => {
             Some(inspect::body(policy, &opened, &call.body()?, Means { now, crypto: &RustCrypto, store: memory }))
         }

@@ -5,10 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::parties::{Confirmation, check_actors};
 use super::token::{malformed, text};
 use super::{Issuer, TokenError};
 use crate::call::cut;
 use crate::json::{Kind, Owned, Value};
+use crate::key::PublicKey;
 use crate::time::Timestamp;
 
 /// Levels of nesting in a token's claims.
@@ -30,6 +32,7 @@ struct Registered {
     not_before: Option<Timestamp>,
     issued: Option<Timestamp>,
     id: Option<String>,
+    confirmation: Option<Confirmation>,
 }
 
 impl Claims {
@@ -51,8 +54,8 @@ impl Claims {
 
     /// What the claims say, where they are meant for one of the issuer's audiences and name whom they are about. The signature
     /// was verified before; the times are checked after.
-    pub(super) fn for_us(self, issuer: &Issuer) -> Result<VerifiedToken, TokenError> {
-        let Registered { issuer: _, subject, audience, expires, not_before, issued, id } = self.registered;
+    pub(super) fn for_us(self, issuer: &Issuer, key: &Arc<PublicKey>) -> Result<VerifiedToken, TokenError> {
+        let Registered { issuer: _, subject, audience, expires, not_before, issued, id, confirmation } = self.registered;
         let audience = audience.ok_or(TokenError::ClaimMissing("aud"))?;
         if !audience.iter().any(|named| issuer.audiences.contains(named)) {
             return Err(TokenError::Audience);
@@ -60,12 +63,14 @@ impl Claims {
         Ok(VerifiedToken(Arc::new(Verified {
             issuer_name: issuer.name.clone(),
             issuer: issuer.issuer.clone(),
+            key: Arc::clone(key),
             // Nobody is no publisher.
             subject: subject.filter(|subject| !subject.is_empty()).ok_or(TokenError::ClaimMissing("sub"))?.into(),
             id,
             expires: expires.ok_or(TokenError::ClaimMissing("exp"))?,
             not_before,
             issued,
+            bound_to: Confirmation::settle(confirmation, issuer.binding)?,
             claims: self.document,
         })))
     }
@@ -86,6 +91,10 @@ impl Registered {
             "nbf" => self.not_before = Some(date("nbf", value)?),
             "iat" => self.issued = Some(date("iat", value)?),
             "jti" => self.id = Some(text("jti", value)?),
+            "cnf" => self.confirmation = Some(Confirmation::read(value)?),
+            "act" => check_actors(value)?,
+            "azp" => drop(text("azp", value)?),
+            "client_id" => drop(text("client_id", value)?),
             _ => {}
         }
         Ok(())
@@ -120,11 +129,13 @@ pub struct VerifiedToken(Arc<Verified>);
 struct Verified {
     issuer_name: String,
     issuer: String,
+    key: Arc<PublicKey>,
     subject: Arc<str>,
     id: Option<String>,
     expires: Timestamp,
     not_before: Option<Timestamp>,
     issued: Option<Timestamp>,
+    bound_to: Option<[u8; 32]>,
     claims: Owned,
 }
 
@@ -139,6 +150,12 @@ impl VerifiedToken {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.0.issuer
+    }
+
+    /// The key that it was verified with.
+    #[must_use]
+    pub fn key(&self) -> &Arc<PublicKey> {
+        &self.0.key
     }
 
     /// The claim `sub`; never empty.
@@ -161,6 +178,11 @@ impl VerifiedToken {
     #[must_use]
     pub fn expires(&self) -> Timestamp {
         self.0.expires
+    }
+
+    /// The SHA-256 of the certificate that the token is bound to.
+    pub(super) fn bound_to(&self) -> Option<[u8; 32]> {
+        self.0.bound_to
     }
 
     /// All claims: an object, as the issuer wrote it.

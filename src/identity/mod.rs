@@ -3,6 +3,7 @@
 
 mod cache;
 mod claims;
+mod parties;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -14,12 +15,15 @@ use std::time::Duration;
 pub use crate::call::Peer;
 use crate::call::{Head, HeaderError};
 use crate::crypto::Crypto;
-use crate::key::{Algorithm, KeySet};
+use crate::key::Algorithm;
+use crate::keyset::{Keys, SetId};
 use crate::time::Timestamp;
 pub use cache::{CacheUse, Seed, TokenCache};
 use claims::Claims;
 pub use claims::VerifiedToken;
+pub use parties::{Binding, check_binding};
 use token::Jws;
+pub use token::media_type;
 
 /// Someone whose tokens are believed.
 #[derive(Debug, Clone)]
@@ -36,8 +40,12 @@ pub struct Issuer {
     pub leeway: Duration,
     /// How old a token may be (now - `iat`).
     pub max_age: Option<Duration>,
+    /// The type (`typ`) that a token must say it is, in lower case and without `application/`; `None` for any JWT.
+    pub typ: Option<String>,
+    /// What becomes of tokens that are bound to a certificate.
+    pub binding: Binding,
     /// The keys that the issuer signs with.
-    pub keys: KeySet,
+    pub keys: Keys,
 }
 
 /// Where a call carries its token.
@@ -87,7 +95,7 @@ pub fn bearer<'h>(head: &'h Head, settings: &TokenSettings) -> Result<&'h str, T
 ///
 /// # Errors
 ///
-/// [`TokenError`]; the first thing that fails, in the order form, issuer, algorithm, key, signature, audience, times.
+/// [`TokenError`]; the first thing that fails, in the order form, issuer, type, algorithm, key, signature, audience, times.
 pub fn verify(token: &str, issuers: &[Issuer], now: Timestamp, crypto: &dyn Crypto) -> Result<Publisher, TokenError> {
     verify_token(token, issuers, now, crypto).map(Publisher::from_token)
 }
@@ -96,23 +104,26 @@ fn verify_token(token: &str, issuers: &[Issuer], now: Timestamp, crypto: &dyn Cr
     let token = Jws::parse(token)?;
     let claims = Claims::parse(token.payload)?;
     let issuer = claims.issuer(issuers)?;
+    token.header.check_type(issuer)?;
     let key = token.header.key(issuer)?;
     crypto
         .verify(key, token.header.algorithm(issuer, key)?, token.signed, &token.signature)
         .map_err(|_| TokenError::Signature)?;
-    let verified = claims.for_us(issuer)?;
+    let verified = claims.for_us(issuer, key)?;
     verified.check_times(issuer, now)?;
     Ok(verified)
 }
 
-/// Whether a publisher's token is still good: a stream may outlive it.
+/// Whether a publisher's token is still good: a stream may outlive it, or its key.
 ///
 /// # Errors
 ///
-/// [`TokenError::Expired`], [`TokenError::NotYetValid`], [`TokenError::TooOld`].
-pub fn check_times(publisher: &Publisher, issuers: &[Issuer], now: Timestamp) -> Result<(), TokenError> {
+/// [`TokenError::Expired`], [`TokenError::NotYetValid`], [`TokenError::TooOld`]; as for a key that is unknown, or not available, where the
+/// issuer does not have it any more.
+pub fn check_again(publisher: &Publisher, issuers: &[Issuer], now: Timestamp) -> Result<(), TokenError> {
     let Some(token) = publisher.token() else { return Ok(()) };
     let issuer = claims::find(issuers, token.issuer()).ok_or_else(|| TokenError::Issuer { found: token.issuer().to_owned() })?;
+    issuer.keys.check(token.key()).map_err(|error| token::no_key(error, token.key().id()))?;
     token.check_times(issuer, now)
 }
 
@@ -210,6 +221,14 @@ pub enum TokenError {
     /// `token.claim-missing`.
     #[error("the claim `{0}` is absent")]
     ClaimMissing(&'static str),
+    /// `token.type`.
+    #[error("the type of the token is {}, expected `{expected}`", .found.as_ref().map_or("absent".to_owned(), |found| format!("`{found}`")))]
+    Type {
+        /// What the token says, cut.
+        found: Option<String>,
+        /// The issuer's `typ`.
+        expected: String,
+    },
     /// `token.algorithm`: not one that the issuer may use, or not one of the key.
     #[error("the algorithm `{found}` is not allowed, or not the key's")]
     Algorithm {
@@ -221,6 +240,14 @@ pub enum TokenError {
     UnknownKey {
         /// What the token says, cut; `None` where it names no key and the issuer has several.
         id: Option<String>,
+        /// The set that may have it by now, where the keys are fetched.
+        set: Option<SetId>,
+    },
+    /// `keys.unavailable`.
+    #[error("the issuer's keys could not be fetched yet, or not for too long")]
+    KeysUnavailable {
+        /// Their set.
+        set: SetId,
     },
     /// `token.signature`.
     #[error("the token's signature does not verify")]
@@ -234,6 +261,9 @@ pub enum TokenError {
     /// `token.audience`.
     #[error("the token is meant for somebody else")]
     Audience,
+    /// `token.binding`.
+    #[error("{0}")]
+    Binding(&'static str),
     /// `token.expired`.
     #[error("the token expired at {at}")]
     Expired {

@@ -64,6 +64,16 @@ impl Protocol {
         }
     }
 
+    /// Whether its events can name their topic themselves, whatever the route says.
+    #[must_use]
+    pub fn names_topics(&self) -> bool {
+        match self {
+            Self::PubSub(_) | Self::Dapr(_) => true,
+            Self::Grpc(service) => service.names_topics(),
+            Self::CloudEvents | Self::Json(_) | Self::KafkaRest => false,
+        }
+    }
+
     /// How the body is to be read, from the headers alone.
     ///
     /// # Errors

@@ -174,6 +174,11 @@ impl Service {
         &self.reading
     }
 
+    /// Whether its events can name their topic themselves.
+    pub(super) fn names_topics(&self) -> bool {
+        matches!(&self.reading, Reading::Fields(fields) if fields.topic.is_some())
+    }
+
     /// The events of one message of a call.
     pub(super) fn events<'a>(
         &self,

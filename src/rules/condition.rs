@@ -1,9 +1,9 @@
 //! The conditions of an event type: what is known of an event as the variables of CEL. Nothing is copied: a value is looked up when a
 //! condition names it.
 
-use super::{JsonData, Violation};
+use super::{JsonData, Violation, shorten};
 use crate::call::{Head, Peer};
-use crate::cel::{Activation, Condition, Environment, Map, Moment, Table, Type, Value};
+use crate::cel::{Activation, Condition, Environment, Fault, Map, Moment, Table, Type, Value};
 use crate::identity::{Publisher, VerifiedToken};
 use crate::protocol::{Event, Extension};
 use crate::signature::VerifiedSignature;
@@ -41,10 +41,13 @@ struct Variable {
 }
 
 macro_rules! variables {
-    ($($name:literal: $kind:expr, $value:expr;)*) => {
+    ($($name:tt: $kind:expr, $value:expr;)*) => {
         [$(Variable { name: $name, kind: || $kind, value: $value }),*]
     };
 }
+
+/// What may be there and yet have no value.
+const DATA: &str = "event.data";
 
 /// The variables, each found by its place.
 static VARIABLES: [Variable; 23] = variables! {
@@ -57,12 +60,12 @@ static VARIABLES: [Variable; 23] = variables! {
     "event.datacontenttype": Type::String, |known| text(known.facts.event.data_content_type.as_deref());
     "event.dataschema": Type::String, |known| text(known.facts.event.data_schema.as_deref());
     "event.extensions": Type::map(Type::String, Type::String), |known| Some(Value::Map(Map::Table(&known.extensions)));
-    "event.data": Type::Dyn, |known| known.data();
+    DATA: Type::Dyn, |known| known.data();
     "event.size": Type::Int, |known| i64::try_from(known.facts.event.data.bytes().len()).ok().map(Value::Int);
     "claims": Type::map(Type::String, Type::Dyn), |known| Some(Value::from_json(known.token()?.claims()));
     "publisher.issuer": Type::String, |known| text(known.facts.publisher?.issuer());
     "publisher.subject": Type::String, |known| text(Some(known.facts.publisher?.subject()));
-    "peer.uri": Type::String, |known| text(Some(known.facts.peer?.uri()));
+    "peer.uri": Type::String, |known| text(known.facts.peer?.uri());
     "signer.keyId": Type::String, |known| text(Some(known.facts.signatures.first()?.key_id()));
     "signer.publisher": Type::String, |known| text(Some(known.facts.signatures.first()?.publisher()));
     "route.name": Type::String, |known| text(Some(known.facts.route));
@@ -111,8 +114,13 @@ impl Known<'_, '_> {
 }
 
 impl Activation for Known<'_, '_> {
-    fn resolve(&self, slot: usize) -> Option<Value<'_>> {
-        (VARIABLES.get(slot)?.value)(self)
+    fn resolve(&self, slot: usize) -> Result<Option<Value<'_>>, Fault> {
+        let Some(variable) = VARIABLES.get(slot) else { return Ok(None) };
+        match (variable.value)(self) {
+            // Were it taken for absent, a caller could keep it from conditions by a slip in its form that others overlook.
+            None if variable.name == DATA && !self.facts.data.bytes.is_empty() => Err(Fault::Conversion { to: "JSON" }),
+            value => Ok(value),
+        }
     }
 }
 
@@ -133,16 +141,17 @@ impl Table for Extensions<'_> {
         self.0.len()
     }
 
-    fn entry(&self, at: usize) -> Option<(&str, Value<'_>)> {
-        self.0.get(at).map(|extension| (&*extension.name, Value::from(&*extension.value)))
+    fn entry(&self, at: usize) -> Result<(&str, Value<'_>), Fault> {
+        self.0.get(at).map(|extension| (&*extension.name, Value::from(&*extension.value))).ok_or(Fault::NoSuchIndex)
     }
 
-    fn find(&self, name: &str) -> Option<Value<'_>> {
-        self.0.iter().find(|extension| extension.name == name).map(|extension| Value::from(&*extension.value))
+    fn find(&self, name: &str) -> Result<Option<Value<'_>>, Fault> {
+        Ok(self.0.iter().find(|extension| extension.name == name).map(|extension| Value::from(&*extension.value)))
     }
 }
 
-/// The headers of a call, by name in lower case. One that is there twice or is not text has no value.
+/// The headers of a call, by name without regard to case (RFC 9110 section 5.1). One that is there twice, or is not text, is neither
+/// absent nor one value.
 #[derive(Debug)]
 struct Headers<'f>(&'f Head);
 
@@ -151,12 +160,14 @@ impl Table for Headers<'_> {
         self.0.headers().count()
     }
 
-    fn entry(&self, at: usize) -> Option<(&str, Value<'_>)> {
-        let (name, _) = self.0.headers().nth(at)?;
-        Some((name, self.find(name)?))
+    fn entry(&self, at: usize) -> Result<(&str, Value<'_>), Fault> {
+        let (name, _) = self.0.headers().nth(at).ok_or(Fault::NoSuchIndex)?;
+        Ok((name, self.find(name)?.ok_or(Fault::NoSuchIndex)?))
     }
 
-    fn find(&self, name: &str) -> Option<Value<'_>> {
-        self.0.text(name).ok().flatten().map(Value::from)
+    fn find(&self, name: &str) -> Result<Option<Value<'_>>, Fault> {
+        let lower = || self.0.text(&name.to_ascii_lowercase());
+        let found = if name.bytes().any(|byte| byte.is_ascii_uppercase()) { lower() } else { self.0.text(name) };
+        found.map(|value| value.map(Value::from)).map_err(|_| Fault::NotOneText(shorten(name)))
     }
 }

@@ -107,7 +107,11 @@ impl Versions {
     }
 
     /// Whether the data keeps its schema.
-    pub(super) fn check(&self, event: &Event<'_>, data: &JsonData<'_>, now: Timestamp) -> Result<(), Violation> {
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`]: which version it is of is not said, the version has ended, or the data does not keep it.
+    pub fn check(&self, event: &Event<'_>, data: &JsonData<'_>, now: Timestamp) -> Result<(), Violation> {
         let version = self.of(event, data)?;
         if let Some(since) = version.deprecated.and_then(|deprecated| deprecated.refuse_after).filter(|since| now >= *since) {
             return Err(Violation::Deprecated { since });

@@ -1,5 +1,6 @@
 """Every kind of key that signs tokens and messages, in a real proxy: what it verifies itself, and what the module does."""
 
+import base64
 import dataclasses
 import time
 
@@ -59,3 +60,26 @@ def test_a_message_signed_by_every_kind_of_key_is_admitted_and_a_changed_one_ref
     assert_admitted(publish(bench.proxy, clients.H1, headers=headers, body=body), upstream)
     call = publish(bench.proxy, clients.H1, headers=headers, body=body, path="/events/carts?a=1", authority="other.shop.example")
     assert_refused(call, upstream, "signature.invalid", 401)
+
+
+def test_fields_are_signed_in_every_form_and_a_401_tells_what_should_be_signed(start, upstream):
+    private, policy, body = ed25519.Ed25519PrivateKey.generate(), reference_policy(), cart_event()
+    policy["signers"] = [{"keyId": "cart", "publisher": "cart-service", "publicKey": keys.jwk_of(private)}]
+    policy["signatures"] = {"httpMessage": {"structuredFields": {"x-tags": "list"}, "tag": "bus"}, "standardWebhooks": {}}
+    next(rule for rule in policy["events"] if rule["type"] == "com.shop.cart.*")["signature"] = {"required": True}
+    proxy, token = start(policy), ("authorization", "Bearer " + keys.token(claims()))
+    digest = keys.content_digest(body)
+    headers = [STRUCTURED, token, ("content-digest", digest), ("x-tags", "a,   b"), ("x-dict", "a=1,  b=2"), ("x-raw", "one"), ("x-raw", "two")]
+    encoded = ", ".join(f":{base64.b64encode(line).decode()}:" for line in (b"one", b"two"))
+    lines = [('"@method"', "POST"), ('"@authority"', "bus.shop.example"), ('"@path"', "/events/carts"), ('"content-digest"', digest),
+             ('"x-tags";sf', "a, b"), ('"x-dict";key="b"', "2"), ('"x-raw";bs', encoded), ('"@query-param";name="id"', "7")]
+    parameters = "(" + " ".join(name for name, _ in lines) + f');created={int(time.time())};keyid="cart";tag="bus"'
+    base = "\n".join([f"{name}: {value}" for name, value in lines] + [f'"@signature-params": {parameters}'])
+    signed = [("signature-input", f"s={parameters}"), ("signature", f"s=:{base64.b64encode(keys.sign(private, base.encode())).decode()}:")]
+    assert_admitted(publish(proxy, clients.H1, headers=headers + signed, body=body, path="/events/carts?id=7"), upstream)
+    other = publish(proxy, clients.H1, headers=headers + signed, body=body, path="/events/carts?id=8")
+    assert_refused(other, upstream, "signature.invalid", 401)
+    unsigned = publish(proxy, clients.H1, headers=headers, body=body)
+    assert_refused(unsigned, upstream, "signature.missing", 401)
+    asked = 'sig1=("@method" "@authority" "@path" "content-digest");created;keyid;tag="bus"'
+    assert [call.response.header("accept-signature") for call in (other, unsigned)] == [asked, asked]

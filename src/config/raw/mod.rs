@@ -14,14 +14,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use audit::{Audit, Batch, Queue, Sink, WhenFull};
-pub use identity::{Issuer, Jwks, KeySet, Token};
+pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Token};
 pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
 pub use rule::{
     DataSchema, Deprecated, Encrypted, Event, FieldsUnknown, Framing, MessageSchema, Publisher, Scheme, SignatureRule,
 };
-pub use signature::{Dsse, DsseMode, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
+pub use signature::{Dsse, DsseMode, FieldType, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
 
 #[cfg(feature = "cli")]
 use super::schema;

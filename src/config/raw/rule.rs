@@ -163,6 +163,13 @@ pub struct Publisher {
     pub subject: Option<String>,
     /// The URI name in the peer's certificate: a SPIFFE id.
     pub peer: Option<String>,
+    /// The client that the token was issued to: `azp` (OpenID Connect) or `client_id` (RFC 9068).
+    pub client: Option<String>,
+    /// Who acts with the token on its subject's behalf (RFC 8693 section 4.1): the `sub` of its outermost `act`.
+    pub actor: Option<String>,
+    /// Words that the token's scope (`scope` or `scp`, words parted by spaces or a list) must hold, all of them.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub scopes: Option<Vec<String>>,
     /// What the token must say: by JSON Pointer (RFC 6901) a value, or a list of values of which one must be there. A claim that is
     /// a list must hold one of them.
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Claims>"))]

@@ -1,6 +1,7 @@
 //! Shared by the tests of each scheme: the signers and the call of the reference cases, and keys to sign with.
 
 mod dsse;
+mod fields;
 mod http_message;
 mod jws;
 mod standard_webhooks;
@@ -107,6 +108,7 @@ fn settings() -> Settings {
             components: ["@method", "@authority", "@path", "content-digest"].map(str::to_owned).to_vec(),
             max_age: Duration::from_mins(5),
             tag: None,
+            structured_fields: Vec::new(),
         }),
         standard_webhooks: Some(StandardWebhooks { tolerance: Duration::from_mins(5) }),
         jws: Some(Jws { header: "x-jws-signature".to_owned() }),
