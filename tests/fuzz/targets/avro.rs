@@ -9,6 +9,7 @@ use eventguard::avro::Schema;
 use eventguard::json::Document;
 use eventguard_fuzz::call::split_at_first;
 use libfuzzer_sys::{Corpus, fuzz_target};
+use serde_json::Value;
 
 const DEPTH: usize = 32;
 
@@ -24,7 +25,9 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     // It takes the logical types into account, of which it has its own opinion.
     let is_plain = !document.root().raw().contains("logicalType") && !document.root().raw().contains('\\');
     if let Some(theirs) = std::str::from_utf8(schema).ok().filter(|_| is_plain).and_then(|text| Theirs::parse_str(text).ok()) {
-        assert_eq!(ours.fingerprint().to_le_bytes().as_slice(), theirs.fingerprint::<Rabin>().bytes);
+        if serde_json::from_slice(schema).is_ok_and(|schema| has_own_attributes(&schema)) {
+            assert_eq!(ours.fingerprint().to_le_bytes().as_slice(), theirs.fingerprint::<Rabin>().bytes);
+        }
         if admitted.is_ok() {
             let mut rest = data;
             from_avro_datum(&theirs, &mut rest, None).expect("another reader reads it too");
@@ -33,3 +36,19 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     }
     Corpus::Keep
 });
+
+/// Whether every type has the attributes of its own kind alone. It keeps those of others (the `size` of an enum) in the canonical form, which
+/// the reference implementation does not.
+fn has_own_attributes(schema: &Value) -> bool {
+    const OWNED: [(&str, &str); 5] =
+        [("fields", "record"), ("symbols", "enum"), ("items", "array"), ("values", "map"), ("size", "fixed")];
+    match schema {
+        Value::Array(items) => items.iter().all(has_own_attributes),
+        Value::Object(members) => {
+            let owns =
+                |(name, kind): &(&str, &str)| members.get(*name).is_none() || members.get("type").is_some_and(|of| of == kind);
+            OWNED.iter().all(owns) && members.values().all(has_own_attributes)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
+}

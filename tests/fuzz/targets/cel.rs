@@ -2,7 +2,7 @@
 //! may; one with more steps says the same; what is constant is what it evaluates to.
 #![no_main]
 
-use eventguard::cel::{Activation, Condition, Environment, Program, Type, Value};
+use eventguard::cel::{Activation, Condition, Environment, Fault, Program, Type, Value};
 use eventguard::json::Document;
 use eventguard_fuzz::call::split_at_first;
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -10,8 +10,8 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 struct Known<'d>(&'d Document<'d>);
 
 impl Activation for Known<'_> {
-    fn resolve(&self, slot: usize) -> Option<Value<'_>> {
-        (slot == 0).then(|| Value::from_json(self.0.root()))
+    fn resolve(&self, slot: usize) -> Result<Option<Value<'_>>, Fault> {
+        Ok((slot == 0).then(|| Value::from_json(self.0.root())))
     }
 }
 
