@@ -42,6 +42,10 @@ pub enum Declared<'a> {
     Nothing,
     /// The type URL of the `google.protobuf.Any` that the data stands in.
     Message(Cow<'a, str>),
+    /// The id of the schema in a registry (Kafka REST).
+    Id(u32),
+    /// A schema itself, which would be registered (Kafka REST).
+    Inline,
 }
 
 impl Declared<'_> {
@@ -49,6 +53,8 @@ impl Declared<'_> {
         match self {
             Self::Nothing => Declared::Nothing,
             Self::Message(url) => Declared::Message(owned(url)),
+            Self::Id(id) => Declared::Id(id),
+            Self::Inline => Declared::Inline,
         }
     }
 }
@@ -75,10 +81,8 @@ impl Event<'_> {
         match (&self.data, &self.declared, self.data_content_type.as_deref()) {
             (Data::Json(_), _, _) | (Data::Text(_), _, None) => Coding::Json,
             (_, Declared::Message(_), _) => Coding::Protobuf,
-            (_, Declared::Nothing, Some(text)) => {
-                MediaType::parse(text).filter(|media| media.is_utf8()).map_or(Coding::Other, MediaType::coding)
-            }
-            (_, Declared::Nothing, None) => Coding::Unsaid,
+            (_, _, Some(text)) => MediaType::parse(text).filter(|media| media.is_utf8()).map_or(Coding::Other, MediaType::coding),
+            (_, _, None) => Coding::Unsaid,
         }
     }
 

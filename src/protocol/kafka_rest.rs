@@ -10,14 +10,17 @@ use crate::json::{Document, Kind, Sequence, Value};
 use super::binding::{Binding, Mode, Pair};
 use super::cloudevents::{base64_text, event, event_of_text};
 use super::media::{MediaType, unsupported};
-use super::{Data, Event, Form, ProtocolError, collect, malformed, members, shown};
+use super::{Data, Declared, Event, Form, ProtocolError, collect, malformed, members, shown};
 
 const PREFIX: &str = "ce_";
 
 /// The version and the embedded format of a call.
 pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
     let (media, text) = MediaType::of(head)?.ok_or_else(|| unsupported(""))?;
-    let form = if media.is_application("vnd.kafka.json.v2+json") {
+    // What is written by a schema stands in the call in the JSON encoding of Avro or Protocol Buffers.
+    let by_schema = ["vnd.kafka.avro.v2+json", "vnd.kafka.jsonschema.v2+json", "vnd.kafka.protobuf.v2+json"];
+    let form = if media.is_application("vnd.kafka.json.v2+json") || by_schema.iter().any(|subtype| media.is_application(subtype))
+    {
         Form::KafkaV2Json
     } else if media.is_application("vnd.kafka.binary.v2+json") {
         Form::KafkaV2Binary
@@ -32,7 +35,9 @@ pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
 /// v2 with values that are events.
 pub(super) fn v2_json<'a>(content: &'a [u8], topic: Option<&'a str>, budget: &Budget) -> Result<Vec<Event<'a>>, ProtocolError> {
     let document = Document::parse(content, budget.depth)?;
-    collect(v2_values(document.root())?.map(|value| event(value?, topic, budget)), budget)
+    let said = declared(document.root(), ["value_schema_id", "value_schema"])?;
+    let events = v2_values(document.root())?.map(|value| Ok(Event { declared: said.clone(), ..event(value?, topic, budget)? }));
+    collect(events, budget)
 }
 
 /// v2 with values that are the base64 of an event's text.
@@ -42,9 +47,24 @@ pub(super) fn v2_binary<'a>(content: &'a [u8], topic: Option<&'a str>, budget: &
     collect(events, budget)
 }
 
-/// `{"records": [{"key", "value", "partition"}...]}`
+/// The schema that values are said to be written by: its id, or itself.
+fn declared(object: Value<'_, '_>, [id, text]: [&str; 2]) -> Result<Declared<'static>, ProtocolError> {
+    let member = |name| object.get(name).filter(|value| value.kind() != Kind::Null);
+    match (member(id), member(text)) {
+        (None, None) => Ok(Declared::Nothing),
+        (Some(found), None) => {
+            let found = found.raw().parse().map_err(|_| malformed(format!("`{id}` is not the id of a schema")))?;
+            Ok(Declared::Id(found))
+        }
+        (None, Some(_)) => Ok(Declared::Inline),
+        (Some(_), Some(_)) => Err(malformed(format!("both `{id}` and `{text}`"))),
+    }
+}
+
+/// `{"records": [{"key", "value", "partition"}...], "value_schema_id" or "value_schema", "key_schema_id" or "key_schema"}`
 fn v2_values<'d, 'a>(root: Value<'d, 'a>) -> Result<impl Iterator<Item = Result<Value<'d, 'a>, ProtocolError>>, ProtocolError> {
-    let [records] = members(root, "a produce call", ["records"])?;
+    let names = ["value_schema_id", "value_schema", "key_schema_id", "key_schema", "records"];
+    let [_, _, _, _, records] = members(root, "a produce call", names)?;
     let records = records.and_then(Value::items).ok_or_else(|| malformed("`records` is not an array"))?;
     Ok(records.map(|record| {
         let [_, _, value] = members(record, "a record", ["key", "partition", "value"])?;
@@ -66,14 +86,16 @@ fn v3_record<'a>(record: Value<'_, 'a>, topic: Option<&'a str>, budget: &Budget)
         None => Binding::new(PREFIX, None),
     };
     let data = value.map_or(Ok(Data::Absent), v3_data)?;
-    match binding.mode()? {
-        Mode::Binary => binding.event(data, topic, budget),
+    let declared = value.map_or(Ok(Declared::Nothing), |value| declared(value, ["schema_id", "schema"]))?;
+    let event = match binding.mode()? {
+        Mode::Binary => binding.event(data, topic, budget)?,
         Mode::Structured | Mode::Unsaid => {
             let event = v3_event(value, &data, topic, budget)?;
             binding.agree_with(&event)?;
-            Ok(event)
+            event
         }
-    }
+    };
+    Ok(Event { declared, ..event })
 }
 
 /// Kafka headers are bytes, so their values are in base64; the binding's are UTF-8 without further encoding (section 3.2.3).
@@ -100,17 +122,22 @@ fn is_ours(name: &str) -> bool {
     starts || name.eq_ignore_ascii_case("content-type")
 }
 
-/// `{"type": "JSON" | "STRING" | "BINARY", "data"}`; no data is a record without a value.
+/// `{"type": "JSON" | "STRING" | "BINARY", "data"}`, or `{"type": "AVRO" | "JSONSCHEMA" | "PROTOBUF", "data", "schema_id" or "schema"}`; no
+/// data is a record without a value. A schema that is named by its version in a subject is refused, since the policy cannot know it.
 fn v3_data<'a>(value: Value<'_, 'a>) -> Result<Data<'a>, ProtocolError> {
     if value.kind() == Kind::Null {
         return Ok(Data::Absent);
     }
-    let [format, data] = members(value, "`value`", ["type", "data"])?;
+    let [format, data, _, _] = members(value, "`value`", ["type", "data", "schema_id", "schema"])?;
     let format = format.and_then(Value::as_str).ok_or_else(|| malformed("the `type` of a value is not a string"))?;
     let data = data.filter(|data| data.kind() != Kind::Null);
+    let by_schema = matches!(format.as_ref(), "AVRO" | "JSONSCHEMA" | "PROTOBUF");
+    if by_schema && declared(value, ["schema_id", "schema"])? == Declared::Nothing {
+        return Err(malformed("a value that is written by a schema does not say which"));
+    }
     match (format.as_ref(), data) {
-        ("JSON" | "STRING" | "BINARY", None) => Ok(Data::Absent),
-        ("JSON", Some(data)) => Ok(Data::Json(Cow::Borrowed(data.raw()))),
+        ("JSON" | "STRING" | "BINARY" | "AVRO" | "JSONSCHEMA" | "PROTOBUF", None) => Ok(Data::Absent),
+        ("JSON" | "AVRO" | "JSONSCHEMA" | "PROTOBUF", Some(data)) => Ok(Data::Json(Cow::Borrowed(data.raw()))),
         ("STRING", Some(data)) => data.as_str().map(Data::Text).ok_or_else(|| malformed("`data` is not a string")),
         ("BINARY", Some(data)) => Ok(Data::Binary(Cow::Owned(base64_text(data, "data")?))),
         (format, _) => Err(malformed(format!("values of the type `{}` are not read here", shown(format)))),

@@ -96,7 +96,7 @@ impl Versions {
             Said::Nothing => self.versions.len() == 1,
             Said::Another => false,
         };
-        self.versions.iter().find(fits).ok_or_else(|| Violation::DataSchema { found: named_by(event).map(shorten) })
+        self.versions.iter().find(fits).ok_or_else(|| Violation::DataSchema { found: named_by(event) })
     }
 
     /// Whether the event is of a version that is old.
@@ -107,7 +107,11 @@ impl Versions {
     }
 
     /// Whether the data keeps its schema.
-    pub(super) fn check(&self, event: &Event<'_>, data: &JsonData<'_>, now: Timestamp) -> Result<(), Violation> {
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`]: which version it is of is not said, the version has ended, or the data does not keep it.
+    pub fn check(&self, event: &Event<'_>, data: &JsonData<'_>, now: Timestamp) -> Result<(), Violation> {
         let version = self.of(event, data)?;
         if let Some(since) = version.deprecated.and_then(|deprecated| deprecated.refuse_after).filter(|since| now >= *since) {
             return Err(Violation::Deprecated { since });
@@ -134,7 +138,8 @@ impl Version {
         by_frame.and(match (&event.declared, &self.form) {
             (Declared::Nothing, _) => Said::Nothing,
             (Declared::Message(url), Form::Protobuf(message)) => Said::of(message.is_named_by(url)),
-            (Declared::Message(_), Form::Json(_) | Form::Avro(_)) => Said::Another,
+            (Declared::Id(id), _) => Said::of(self.names.ids.contains(id)),
+            (Declared::Message(_), Form::Json(_) | Form::Avro(_)) | (Declared::Inline, _) => Said::Another,
         })
     }
 
@@ -159,9 +164,11 @@ impl Version {
 }
 
 /// What an event says of its schema, for its record.
-fn named_by<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+fn named_by(event: &Event<'_>) -> Option<String> {
     match &event.declared {
-        Declared::Message(url) => Some(url),
-        Declared::Nothing => event.data_schema.as_deref(),
+        Declared::Message(url) => Some(shorten(url)),
+        Declared::Id(id) => Some(id.to_string()),
+        Declared::Inline => Some("the call's own".to_owned()),
+        Declared::Nothing => event.data_schema.as_deref().map(shorten),
     }
 }

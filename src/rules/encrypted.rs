@@ -80,7 +80,11 @@ pub enum NotEncrypted {
 
 impl Encrypted {
     /// Whether the fields of a document are encrypted.
-    pub(super) fn check(&self, root: Value<'_, '_>) -> Result<(), Violation> {
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::NotEncrypted`]: the first that is not.
+    pub fn check(&self, root: Value<'_, '_>) -> Result<(), Violation> {
         for pointer in &self.fields {
             if let Some(found) = root.at(pointer) {
                 let problem = |problem| Violation::NotEncrypted { instance: pointer.to_string(), problem };

@@ -395,7 +395,7 @@ impl<'a> JsonData<'a> {
     /// The document; `None` where the data is none, or is said to be something else: whoever goes by its media type, or by the
     /// charset of that, reads it in another way than it was judged.
     fn document(&self) -> Option<&Document<'a>> {
-        let is_json = || self.event.coding() != Coding::Other;
+        let is_json = || matches!(self.event.coding(), Coding::Json | Coding::Unsaid);
         self.document.get_or_init(|| is_json().then(|| Document::parse(self.bytes, self.depth).ok())?).as_ref()
     }
 }

@@ -309,6 +309,42 @@ def of_policies(seeds):
         seeds["policy"][f"{name}-struct"] = struct_message(document)
 
 
+def of_contracts(seeds):
+    """Schemas and data, and texts that are encrypted by their form alone."""
+    policy = json.loads((CASES / "policy.json").read_text())
+    schema = policy["schemas"]["cart"]
+    data = {"total": 7, "lines": [{"sku": "ABC-1"}], "other": None}
+    everything = {"$defs": {"a": {"type": ["object", "null"], "properties": {"x": {"$ref": "#/$defs/a"}}}}, "$ref": "#/$defs/a",
+                  "if": {"required": ["x"]}, "then": {"minProperties": 1}, "patternProperties": {"^[a-z]+$": {"maxLength": 3}},
+                  "unevaluatedProperties": False, "propertyNames": {"pattern": "^.{0,9}$"}, "dependentRequired": {"x": ["y"]}}
+    for name, (schema, value) in {"cart": (schema, data), "everything": (everything, {"x": {"x": None}, "y": 1}),
+                                  "numbers": ({"items": {"multipleOf": 0.01, "not": {"const": 1.0}}, "uniqueItems": True}, [1.5, 2, 3e1])}.items():
+        seeds["schema"][name] = text(schema) + b"\n" + text(value)
+    record = {"type": "record", "name": "s.R", "fields": [{"name": "a", "type": "string"}, {"name": "n", "type": ["null", "R"]},
+              {"name": "l", "type": {"type": "array", "items": {"type": "enum", "name": "E", "symbols": ["A", "B"]}}},
+              {"name": "m", "type": {"type": "map", "values": {"type": "fixed", "name": "F", "size": 2}}}, {"name": "d", "type": "double"}]}
+    inner = b"\x02a" + b"\0" + b"\x04\x00\x02\x00" + b"\x02\x02kab\x00" + bytes(8)
+    seeds["avro"]["record"] = text(record) + b"\n" + inner
+    seeds["avro"]["records"] = text(record) + b"\n\x02b\x02" + inner + b"\x03\x02\x02\x00\x00" + bytes(8)
+    seeds["avro"]["scalars"] = text(["null", "int", "long", "bytes", "boolean", "float"]) + b"\n\x02\x7e"
+    for name, seed in list(seeds["descriptors"].items()):
+        names, rest = seed.split(b"\n", 1)
+        seeds["message"][name] = names.split(b" ")[0] + b"\n" + rest
+    members = next(seed for name, seed in seeds["descriptors"].items() if name.startswith("p.A")).split(b"\n", 2)[1]
+    mapping = {"t": "T", "n": "7", "m": {"k": 1}, "a": {"t": None}, "f": [1.5, "NaN"], "b": "AAE="}
+    seeds["message"]["mapping"] = b"p.A\n" + members + b"\n" + text(mapping)
+    parts = "." + ".".join(base64.urlsafe_b64encode(bytes(size)).decode().rstrip("=") for size in (32, 12, 20, 16))
+    for alg, enc in (("RSA-OAEP-256", "A256GCM"), ("dir", "A128CBC-HS256"), ("ECDH-ES", "A128GCM")):
+        header = {"alg": alg, "enc": enc, "kid": "k", "epk": {"kty": "OKP"}}
+        seeds["encrypted"][alg] = text(header) + b"\n" + parts[1:].encode()
+        whole = base64.urlsafe_b64encode(text(header)).decode().rstrip("=") + parts
+        seeds["encrypted"][alg + "-data"] = text({"a": whole})
+    for at, condition in enumerate(['data.total <= 1000 && data.lines.all(l, l.sku.matches("^[A-Z]{3}-[0-9]+$"))', "has(absent) || size(data) > 1",
+                                    "data.lines.map(l, l.sku + 'x').exists(s, s in ['a', 'b'])", "timestamp('2026-11-23T08:00:00Z') + duration('1h') > timestamp(0)",
+                                    "1 + 2 * 3 == 7 ? data['total'] : {'a': [1u, 2.5]}.a[0]", "int('7') / (data.total - 7) == 0"]):
+        seeds["cel"][str(at)] = condition.encode() + b"\n" + text(data)
+
+
 JSON = ["{", "}", "[", "]", ",", ":", "-", '""', "null", "true", "false", "-0", "1e400", "\\u0041", "\\ud83d\\ude00", "\\"]
 ATTRIBUTES = ["specversion", "1.0", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "data", "data_base64"]
 MEDIA_TYPES = ["application/", "cloudevents+json", "cloudevents-batch+json", "json", "grpc", "+json", "; charset=utf-8", "text/plain"]
@@ -342,13 +378,21 @@ DICTIONARIES = {
     "descriptors": ["p.A", "p.B", "list", "a.t", ".t", " ", "\n", "google.protobuf.Timestamp", "CAES", "\x0a", "\x12", "\x1a"],
     "stream": ["com.shop.A", "/cart", "1.0", "\0\0\0\0"],
     "policy": JSON + POLICY,
+    "schema": JSON + ["type", "properties", "$ref", "#/$defs/a", "$defs", "items", "allOf", "anyOf", "oneOf", "not", "if", "then", "const", "enum", "pattern",
+                      "unevaluatedProperties", "additionalProperties", "minContains", "$dynamicRef", "$anchor", "object", "string", "integer"],
+    "avro": JSON + ["type", "record", "name", "fields", "array", "items", "map", "values", "enum", "symbols", "fixed", "size", "int", "long", "namespace",
+                    "double", "bytes", "string", "boolean", "s.R", "\x02", "\x01"],
+    "message": JSON + ["p.A", "p.B", "google.protobuf.Timestamp", "CAES", "\x0a", "\x12", "\x1a", '"@type"', "NaN"],
+    "encrypted": JSON + ["alg", "enc", "kid", "epk", "crit", "zip", "dir", "ECDH-ES", "A256GCM", "A128CBC-HS256", ".", "AA", "\n"],
+    "cel": ["data", "absent", "has(", ".map(", ".all(", ".exists(", ".matches(", "size(", "int(", "uint(", "double(", "string(", "bytes(", "timestamp(", "duration(",
+            " in ", "&&", "||", "?", ":", "[", "]", "{", "}", "b'", "r'", "0x", "1u", "1e308", "null", "true", ".getFullYear()", "type(", "dyn("],
     "inspect": CLOUDEVENT + CALL + SIGNATURE + TOKEN + ["authorization: Bearer ", "x-peer: ", "traceparent: "],
 }
 
 
 def main():
     seeds = {target: {} for target in DICTIONARIES}
-    for write in (of_cases, of_protocols, of_dapr, of_grpc_web, of_services, of_streams, of_tokens, of_signatures, of_altered_events, of_policies):
+    for write in (of_cases, of_protocols, of_dapr, of_grpc_web, of_services, of_streams, of_tokens, of_signatures, of_altered_events, of_policies, of_contracts):
         write(seeds)
     (HERE / "dictionaries").mkdir(exist_ok=True)
     for target, words in DICTIONARIES.items():

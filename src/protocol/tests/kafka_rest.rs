@@ -2,6 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
+use crate::protocol::{Declared, kafka_rest};
 
 const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{ "a":1 }}"#;
 
@@ -55,7 +56,7 @@ fn what_is_no_v2_call_is_refused() {
         r#"{"records":[{"value":null}]}"#,
         &format!(r#"{{"records":[{{"value":{EVENT},"headers":[]}}]}}"#),
         &format!(r#"{{"records":[{{"value":{EVENT},"Value":{EVENT}}}]}}"#),
-        &format!(r#"{{"records":[{{"value":{EVENT}}}],"value_schema":"x"}}"#),
+        &format!(r#"{{"records":[{{"value":{EVENT}}}],"schema":"x"}}"#),
         &format!(r#"{{"records":[{{"value":{EVENT}}}]}}{{}}"#),
         &format!(r#"{{"records":[{{"value":{EVENT}}}],"records":[]}}"#),
         &format!(r#"{{"records":[{{"value":{EVENT},"value":{EVENT}}}]}}"#),
@@ -119,7 +120,7 @@ fn what_is_no_v3_record_is_refused() {
         &format!(r#"{{"value":{{"type":"AVRO","data":{EVENT}}}}}"#),
         &format!(r#"{{"value":{{"type":"STRING","data":{EVENT}}}}}"#),
         &format!(r#"{{"value":{{"type":"BINARY","data":{EVENT}}}}}"#),
-        &format!(r#"{{"value":{{"type":"JSON","data":{EVENT},"schema_id":1}}}}"#),
+        &format!(r#"{{"value":{{"type":"JSON","data":{EVENT},"schema_version":1}}}}"#),
         &format!(r#"{{"value":{{"type":"JSON","data":{EVENT}}},"topic":"other"}}"#),
         &format!(r#"{{"value":{{"type":"JSON","data":{EVENT}}},"headers":{{}}}}"#),
         &format!(r#"{{"value":{{"type":"JSON","data":{EVENT}}},"headers":[{{"value":"eA=="}}]}}"#),
@@ -194,5 +195,24 @@ fn a_required_attribute_is_missed_in_kafka_headers_too() {
         let body = format!(r#"{{"headers":{},"value":null}}"#, headers(&pairs));
         let Err(ProtocolError::MissingAttribute(found)) = v3(&body) else { panic!("{name}") };
         assert_eq!(format!("ce_{found}"), name);
+    }
+}
+
+#[test]
+fn the_schema_that_values_are_written_by_is_read() {
+    let records = r#""records":[{"value":{"specversion":"1.0","id":"1","source":"/s","type":"t"}}]"#;
+    for (said, expected) in [
+        ("", Ok(Declared::Nothing)),
+        (r#""value_schema_id":7,"#, Ok(Declared::Id(7))),
+        (r#""value_schema_id":null,"key_schema_id":1,"#, Ok(Declared::Nothing)),
+        (r#""value_schema":"\"string\"","#, Ok(Declared::Inline)),
+        (r#""value_schema_id":"7","#, Err(())),
+        (r#""value_schema_id":7.0,"#, Err(())),
+        (r#""value_schema_id":4294967296,"#, Err(())),
+        (r#""value_schema_id":7,"value_schema":"x","#, Err(())),
+    ] {
+        let text = format!("{{{said}{records}}}");
+        let events = kafka_rest::v2_json(text.as_bytes(), None, &Budget::DEFAULT);
+        assert_eq!(events.map(|events| events[0].declared.clone()).map_err(|_| ()), expected, "{said}");
     }
 }

@@ -119,7 +119,7 @@ fn each_protocol_has_its_content_types() {
         ("application/vnd.kafka.json.v2+json", [None, Some(Form::Json), Some(Form::KafkaV2Json)]),
         ("application/vnd.kafka.binary.v2+json", [None, Some(Form::Json), Some(Form::KafkaV2Binary)]),
         ("application/vnd.kafka.json.v2+json; charset=latin1", [None, None, None]),
-        ("application/vnd.kafka.avro.v2+json", [None, Some(Form::Json), None]),
+        ("application/vnd.kafka.avro.v2+json", [None, Some(Form::Json), Some(Form::KafkaV2Json)]),
         ("text/xml", [None, None, None]),
         ("", [None, None, None]),
     ] {

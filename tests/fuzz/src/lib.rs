@@ -7,3 +7,4 @@ pub mod event;
 pub mod json;
 pub mod messages;
 pub mod policy;
+pub mod pool;

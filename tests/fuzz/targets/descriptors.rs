@@ -6,14 +6,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eventguard::call::Head;
-use eventguard::protocol::service::{Fields, Layout, Wanted};
 use eventguard::protobuf::{Descriptors, UnknownFields};
+use eventguard::protocol::service::{Fields, Layout, Wanted};
 use eventguard::protocol::{Codec, Event, Protocol};
 use eventguard_fuzz::call::split_at_first;
 use eventguard_fuzz::event::{BUDGET, TOPIC};
+use eventguard_fuzz::pool::pool;
 use libfuzzer_sys::{Corpus, fuzz_target};
-use prost_reflect::prost::Message;
-use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet};
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 
 struct Named<'a> {
@@ -41,19 +40,6 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     }
     Corpus::Keep
 });
-
-/// The set in another reader, which panics where it does not know the syntax, and where the entry of a map lacks its key or value.
-fn pool(set: &[u8]) -> Option<DescriptorPool> {
-    let files = FileDescriptorSet::decode(set).ok()?.file;
-    let is_known = |file: &FileDescriptorProto| matches!(file.syntax(), "" | "proto2" | "proto3");
-    fn has_whole_maps(message: &DescriptorProto) -> bool {
-        let is_entry = message.options.as_ref().is_some_and(|options| options.map_entry());
-        let has = |number| message.field.iter().any(|field| field.number() == number);
-        (!is_entry || (has(1) && has(2))) && message.nested_type.iter().all(has_whole_maps)
-    }
-    let is_read = |file: &FileDescriptorProto| is_known(file) && file.message_type.iter().all(has_whole_maps);
-    files.iter().all(is_read).then(|| DescriptorPool::decode(set).ok())?
-}
 
 fn compile(set: &[u8], named: &Named<'_>) -> Option<Protocol> {
     let descriptors = Descriptors::read(set).ok()?;
