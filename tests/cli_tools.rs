@@ -18,9 +18,17 @@ type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
 fn a_call_signed_by_any_key_in_any_scheme_is_admitted_and_a_changed_one_is_not() -> Done {
     for key_type in KEY_TYPES {
         let desk = Desk::new(key_type, key_type)?;
-        for scheme in ["http-message", "dsse"] {
+        for scheme in ["http-message", "dsse", "jws"] {
             desk.signed_calls_are_admitted(scheme, &["--key", "key.json"])?;
         }
+        desk.signed_calls_are_admitted("jws", &["--key", "key.json", "--unencoded"])?;
+        let covered = ["@method", "@query", "@path", "content-digest;sf", "@authority"];
+        let covered: Vec<&str> = covered.iter().flat_map(|name| ["--component", *name]).collect();
+        let binary = ["ce-specversion", "ce-id", "ce-source", "ce-type", "ce-tenant;bs", "content-type"];
+        let binary: Vec<&str> = binary.iter().flat_map(|name| ["--component", *name]).collect();
+        let structured = desk.structured("{}")?;
+        desk.is_admitted(&structured, &[&["http-message", "--key", "key.json"], covered.as_slice()].concat())?;
+        desk.is_admitted(&desk.binary("{}")?, &[&["http-message", "--key", "key.json"], covered.as_slice(), &binary].concat())?;
     }
     Ok(())
 }
@@ -180,7 +188,7 @@ impl Desk {
                         {"keyId": "hmac", "publisher": "shop", "secret": {"value": SECRET}},
                         {"keyId": "env", "publisher": "nobody", "secret": {"env": "NOT_SET_HERE"}}],
             "signatures": {"httpMessage": {"components": ["@method", "@authority", "@path", "content-digest"], "maxAge": "5m"},
-                           "standardWebhooks": {"tolerance": "5m"}, "dsse": {"mode": "strict"}},
+                           "standardWebhooks": {"tolerance": "5m"}, "jws": {}, "dsse": {"mode": "strict"}},
             "routes": [{"name": "events", "match": {"methods": ["POST"], "path": "/events/{topic}"}, "protocol": "cloudevents"}],
             "events": [{"type": "com.shop.*", "topics": ["orders"], "publishers": [{"subject": "shop"}], "signature": {"required": true}}],
             "limits": {"body": "64KiB"},
@@ -247,11 +255,19 @@ impl Desk {
         Ok(serde_json::from_str(&self.run(&["explain", "--policy", "judged-by.json", "--json", "signed.json"])?)?)
     }
 
+    fn is_admitted(&self, case: &Value, signing: &[&str]) -> Done {
+        self.write("case.json", case)?;
+        let signed = self.run(&[&["sign"], signing, &["--apply", "case.json"]].concat())?;
+        let verdict = self.verdict(&serde_json::from_str(&signed)?)?;
+        assert_eq!(verdict.get("verdict"), Some(&json!("admit")), "{signing:?} {verdict}");
+        Ok(())
+    }
+
     fn signed_calls_are_admitted(&self, scheme: &str, with: &[&str]) -> Done {
         let data = r#"{"amount": 1.0,  "to":"x"}"#;
         for case in [self.structured(data)?, self.binary(data)?] {
             // The scheme covers the body alone, and so no event whose attributes are headers.
-            let only_body = scheme == "standard-webhooks" && case.to_string().contains("ce-id");
+            let only_body = ["standard-webhooks", "jws"].contains(&scheme) && case.to_string().contains("ce-id");
             assert_eq!(self.verdict(&case)?.get("code"), Some(&json!("signature.missing")), "{scheme} {with:?}");
             self.write("case.json", &case)?;
             let signed = self.run(&[&["sign", scheme], with, &["--apply", "case.json"]].concat())?;

@@ -73,6 +73,7 @@ fields! {
     PEER = "peer", "eventguard.peer";
     KEY_IDS = "keyIds", "eventguard.signature.key_ids";
     SCHEMES = "schemes", "eventguard.signature.schemes";
+    COVERAGE = "coverage", "eventguard.signature.coverage";
     UNSIGNED = "unsigned", "eventguard.signature.unsigned";
     ROUTE = "route", "eventguard.route";
     PROTOCOL = "protocol", "eventguard.protocol";

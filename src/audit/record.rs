@@ -222,6 +222,8 @@ impl<'a> Record<'a> {
         let named = || signatures.iter().take(SIGNATURES);
         list(take, field::KEY_IDS, named().map(|signature| Text::clean(signature.key_id(), TEXT)).collect());
         list(take, field::SCHEMES, named().map(|signature| Text::clean(scheme(signature.scheme()), TEXT)).collect());
+        let coverage = named().filter_map(|signature| Some(Text::clean(signature.coverage()?.as_str(), TEXT)));
+        list(take, field::COVERAGE, coverage.collect());
         let unsigned = signatures.iter().flat_map(VerifiedSignature::uncovered).take(UNSIGNED.0);
         list(take, field::UNSIGNED, unsigned.map(|name| Text::clean(name, UNSIGNED.1)).collect());
     }
@@ -298,7 +300,9 @@ const fn scheme(scheme: Scheme) -> &'static str {
         Scheme::HttpMessage => "http-message",
         Scheme::StandardWebhooks => "standard-webhooks",
         Scheme::Jws => "jws",
+        Scheme::Hmac => "hmac",
         Scheme::Dsse => "dsse",
+        Scheme::EventJws => "event-jws",
     }
 }
 

@@ -3,7 +3,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::identity::{Publisher, TokenError};
 use crate::protocol::ProtocolError;
-use crate::rules::Violation;
+use crate::rules::{Mode, Violation};
 
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -35,6 +35,8 @@ pub(crate) fn event(id: &str) -> JudgedEvent {
         deprecated: false,
         missing: 0,
         grants: Vec::new(),
+        counters: Vec::new(),
+        mode: Mode::Enforce,
         shadow: None,
     }
 }
@@ -131,6 +133,22 @@ fn what_was_only_observed_is_kept_apart_from_what_was_admitted() {
     let outcome = Outcome { verdict: Verdict::Observe, ..outcome(vec![event("c-1"), observed]) };
     let records = Record::of_call(&outcome, &circumstances());
     assert!(records.iter().all(|record| record.verdict() == Verdict::Observe && record.kind() == Kind::Refused));
+}
+
+#[test]
+fn what_a_signature_of_an_event_covers_is_told() {
+    use crate::signature::{Coverage, VerifiedSignature};
+
+    for (coverage, told) in [
+        (Coverage::Core, "core"),
+        (Coverage::CoreAndExtensions, "core+extensions"),
+        (Coverage::ExtensionsSkipped, "extensions-skipped"),
+    ] {
+        let signed = JudgedEvent { signatures: vec![VerifiedSignature::with_coverage(coverage)], ..event("c-1") };
+        let outcome = outcome(vec![signed]);
+        let json = json(&Record::of_call(&outcome, &circumstances())[0]);
+        assert_eq!((&json["coverage"], &json["schemes"]), (&json!([told]), &json!(["dsse"])));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use eventguard::call::Head;
+use eventguard::signature::jws::{self, Payload};
 use eventguard::signature::standard_webhooks::Version;
 use eventguard::signature::{content_digest, http_message, standard_webhooks};
 use eventguard::time::Timestamp;
@@ -50,6 +51,9 @@ pub struct Arguments {
     /// standard-webhooks: the message id, instead of one made of the time
     #[arg(long)]
     id: Option<String>,
+    /// jws: sign the body as it is (RFC 7797)
+    #[arg(long)]
+    unencoded: bool,
     /// Print the whole case or call with what is added
     #[arg(long)]
     apply: bool,
@@ -63,6 +67,8 @@ enum Scheme {
     HttpMessage,
     /// Standard Webhooks: v1 with a secret, v1a with an Ed25519 key
     StandardWebhooks,
+    /// JWS with detached content, in the header `x-jws-signature`
+    Jws,
     /// CloudEvents with DSSE, one event in a call
     Dsse,
 }
@@ -122,10 +128,18 @@ impl<'a> Signing<'a> {
         let added = match self.arguments.scheme {
             Scheme::HttpMessage => self.http_message(call)?,
             Scheme::StandardWebhooks => self.standard_webhooks(call)?,
+            Scheme::Jws => self.jws(call)?,
             Scheme::Dsse => return dsse::sign(&self.key, self.key_id()?, call),
         };
         add(call, &added);
         Ok(json!(added))
+    }
+
+    fn jws(&self, call: &CaseCall) -> anyhow::Result<Headers> {
+        let form = if self.arguments.unencoded { Payload::AsItIs } else { Payload::Base64url };
+        let (algorithm, key_id, body) = (self.key.algorithm(), self.key_id()?, call.body()?);
+        let signature = self.key.sign_in(|sign| jws::sign(algorithm, key_id, form, &body, sign))?;
+        Ok(vec![("x-jws-signature".to_owned(), signature)])
     }
 
     fn key_id(&self) -> anyhow::Result<&str> {

@@ -1,4 +1,5 @@
 mod contract;
+mod fetched;
 mod memory;
 mod protocols;
 mod shadow;
@@ -35,7 +36,10 @@ fn good() -> Value {
 
 /// The good document with one value changed; `null` takes it out.
 fn with(pointer: &str, value: Value) -> Value {
-    let mut document = good();
+    put(good(), pointer, value)
+}
+
+fn put(mut document: Value, pointer: &str, value: Value) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("{parent}"));
     match (parent, value) {
@@ -122,7 +126,26 @@ fn without_signers_no_scheme_is_in_use() {
     let mut document = with("/signers", Value::Null);
     document["events"][0].as_object_mut().unwrap().remove("signature");
     let settings = compiled(document).signatures;
-    assert_eq!(settings, crate::signature::Settings { http_message: None, standard_webhooks: None, jws: None, dsse: None });
+    assert!(settings.http_message.is_none() && settings.standard_webhooks.is_none() && settings.jws.is_none());
+    assert!(settings.hmac.is_empty() && settings.dsse.is_none());
+}
+
+#[test]
+fn the_secret_of_a_producer_signs_in_its_own_form_alone() {
+    let stripe = json!({"keyIds": ["k"], "header": "Stripe-Signature", "parameter": "v1", "timestampParameter": "t",
+                        "message": "{timestamp}.{body}", "tolerance": "1m"});
+    let mut document = with("/signatures", json!({"hmac": [stripe], "standardWebhooks": {}}));
+    document["signers"][0]["secret"] = json!({"value": "whsec_c2l4dGVlbiBieXRlcyAhIQ==", "encoding": "text"});
+    let policy = compiled(document);
+    let profile = &policy.signatures.hmac[0];
+    assert_eq!((profile.header.as_str(), profile.parameter.as_deref()), ("stripe-signature", Some("v1")));
+    assert_eq!((profile.message.len(), profile.timestamp.as_ref().unwrap().1.as_secs()), (3, 60));
+    let crate::signature::SignerKey::Secret(secret) = &profile.signers[0].key else { panic!() };
+    assert_eq!(secret.bytes(), b"whsec_c2l4dGVlbiBieXRlcyAhIQ==", "Stripe's secret is all of the text");
+    assert!(policy.signers.find("k").is_none());
+    let twice = json!([{"keyIds": ["k"], "header": "a"}, {"keyIds": ["k"], "header": "A"}]);
+    let expected = "signatures.hmac[1].keyIds[0]: no signer has the key id `k`, or another profile has taken it";
+    assert_eq!(errors(with("/signatures", json!({"hmac": twice}))), [expected]);
 }
 
 #[test]
@@ -132,6 +155,9 @@ fn a_secret_is_standard_webhooks_base64_or_the_text_itself() {
         json!({"value": "whsec_c2l4dGVlbiBieXRlcyAhIQ"}),
         json!({"value": "sixteen bytes !!"}),
         json!({"env": "LONG"}),
+        json!({"env": "LONG", "encoding": "text"}),
+        json!({"value": "7369787465656e206279746573202121", "encoding": "hex"}),
+        json!({"value": "c2l4dGVlbiBieXRlcyAhIQ", "encoding": "base64"}),
     ] {
         let policy = compiled(with("/signers/0/secret", secret));
         let crate::signature::SignerKey::Secret(secret) = &policy.signers.find("k").unwrap().key else { panic!() };
@@ -145,6 +171,11 @@ fn a_secret_is_standard_webhooks_base64_or_the_text_itself() {
 fn every_error_names_its_place() {
     let mut wrong = Vec::new();
     let empty = json!([]);
+    let hmac = |more: Value| {
+        let mut profile = json!({"keyIds": ["k"]});
+        profile.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"httpMessage": {}, "hmac": [profile]})
+    };
     let key = |key: Value| json!([{"kty": "OKP", "crv": "Ed25519", "x": ED25519, "kid": "1"}, key]);
     for (pointer, value, expected) in [
         // The document.
@@ -178,8 +209,6 @@ fn every_error_names_its_place() {
         ("/issuers/0/typ", json!(""), "issuers[0].typ: is empty"),
         ("/issuers/0/binding", json!("dpop"), "issuers[0].binding: `dpop` is not one of `verify`, `require`, `ignore`"),
         ("/issuers/0/jwks", Value::Null, "issuers[0].jwks: is missing"),
-        ("/issuers/0/jwks", json!({}), "issuers[0].jwks.inline: is missing"),
-        ("/issuers/0/jwks/remote", json!({"cluster": "idp", "uri": "/jwks"}), "issuers[0].jwks.remote: remote key sets are not supported yet: give the keys inline"),
         ("/issuers/0/jwks/inline/keys", empty.clone(), "issuers[0].jwks.inline.keys: is empty"),
         ("/issuers/0/jwks/inline/keys", key(json!({"kty": "oct", "kid": "2"})), "issuers[0].jwks.inline.keys[1]: the key type `oct` is not read here: `RSA`, `EC` and `OKP` are"),
         ("/issuers/0/jwks/inline/keys", key(json!({"kid": "2"})), "issuers[0].jwks.inline.keys[1].kty: is missing"),
@@ -210,7 +239,20 @@ fn every_error_names_its_place() {
         ("/signers/-", json!({"keyId": "l", "publisher": "b", "secret": {"env": "LONG"}, "notBefore": "2026-01-02T00:00:00Z", "notAfter": "2026-01-01T00:00:00Z"}), "signers[1]: the key is trusted at no time: `notAfter` is before `notBefore`"),
         // Signatures.
         ("/signatures", json!({}), "signatures: is empty"),
-        ("/signatures", json!({"hmac": {}, "jws": {}}), "signatures.hmac: there is no such key"),
+        ("/signatures", json!({"hmac": {}, "jws": {}}), "signatures.hmac: found a map, expected a list"),
+        ("/signatures", hmac(json!({})), "signatures.hmac[0].header: is missing"),
+        ("/signatures", hmac(json!({"header": "a", "keyIds": ["z"]})), "signatures.hmac[0].keyIds[0]: no signer has the key id `z`, or another profile has taken it"),
+        ("/signatures", hmac(json!({"header": "a", "encoding": "hexadecimal"})), "signatures.hmac[0].encoding: `hexadecimal` is not one of `text`, `hex`, `base64`"),
+        ("/signatures", hmac(json!({"header": "a", "encoding": "text"})), "signatures.hmac[0].encoding: a signature is no text: `hex` or `base64`"),
+        ("/signatures", hmac(json!({"header": "a", "message": "{body}{body}"})), "signatures.hmac[0].message: `{body}` must be in it once: without it nobody signed the events"),
+        ("/signatures", hmac(json!({"header": "a", "message": "x"})), "signatures.hmac[0].message: `{body}` must be in it once: without it nobody signed the events"),
+        ("/signatures", hmac(json!({"header": "a", "message": "{url}{body}"})), "signatures.hmac[0].message: `{url}` is neither `{body}` nor `{timestamp}`"),
+        ("/signatures", hmac(json!({"header": "a", "message": "{timestamp}.{body}"})), "signatures.hmac[0].message: `{timestamp}` means something only with `timestampHeader` or `timestampParameter`"),
+        ("/signatures", hmac(json!({"header": "a", "timestampHeader": "b"})), "signatures.hmac[0].message: `{timestamp}` must be in it once: a time that is not signed says nothing"),
+        ("/signatures", hmac(json!({"header": "a", "timestampHeader": "b", "message": "{timestamp}{body}"})), "signatures.hmac[0].message: something must stand between `{timestamp}` and `{body}`"),
+        ("/signatures", hmac(json!({"header": "a", "timestampHeader": "b", "timestampParameter": "t", "message": "{timestamp}.{body}"})), "signatures.hmac[0]: exactly one of `timestampHeader` and `timestampParameter` must be there"),
+        ("/signatures", hmac(json!({"header": "a", "timestampParameter": "t", "message": "{timestamp}.{body}"})), "signatures.hmac[0].timestampParameter: the header is no list: that needs `parameter`"),
+        ("/signatures", hmac(json!({"header": "a", "tolerance": "1m"})), "signatures.hmac[0].tolerance: it means something only with `timestampHeader` or `timestampParameter`"),
         ("/signatures", json!({"httpMessage": {"components": []}}), "signatures.httpMessage.components: is empty"),
         ("/signatures", json!({"httpMessage": {"components": ["@method"]}}), "signatures.httpMessage.components: `content-digest` must be among them: without it nobody signed the events"),
         ("/signatures", json!({"httpMessage": {"components": ["@status", "content-digest"]}}), "signatures.httpMessage.components[0]: `@status` is neither the name of a header in lower case nor a component of a request"),
@@ -221,9 +263,11 @@ fn every_error_names_its_place() {
         ("/signatures", json!({"httpMessage": {"structuredFields": {"a": "date"}}}), "signatures.httpMessage.structuredFields.a: `date` is not one of `dictionary`, `list`, `item`"),
         ("/signatures", json!({"standardWebhooks": {"tolerance": "5 m"}}), "signatures.standardWebhooks.tolerance: not a duration: a whole number and `ms`, `s`, `m`, `h` or `d`, as in `30s`"),
         ("/signatures", json!({"jws": {"header": ""}}), "signatures.jws.header: `` is not the name of a header"),
-        ("/signatures", json!({"dsse": {"mode": "lax"}}), "signatures.dsse.mode: `lax` is not one of `strict` or `passthrough`"),
+        ("/signatures", json!({"dsse": {"mode": "lax"}}), "signatures.dsse.mode: `lax` is not one of `strict`, `passthrough`, `core-only`"),
         ("/signatures", json!({"dsse": {"allowUnsigned": ["a-b"]}}), "signatures.dsse.allowUnsigned[0]: `a-b` is not the name of an extension attribute: lower-case letters and digits"),
-        ("/signatures", json!({"dsse": {"mode": "passthrough", "allowUnsigned": ["a"]}}), "signatures.dsse.allowUnsigned: it means something only in `strict` mode: `passthrough` allows all"),
+        ("/signatures", json!({"dsse": {"mode": "passthrough", "allowUnsigned": ["a"]}}), "signatures.dsse.allowUnsigned: it means something only in `strict` mode: the others allow all"),
+        ("/signatures", json!({"jws": {}, "eventJws": {}}), "signatures.eventJws.attribute: is missing"),
+        ("/signatures", json!({"jws": {}, "eventJws": {"attribute": "a-b"}}), "signatures.eventJws.attribute: `a-b` is not the name of an extension attribute: lower-case letters and digits"),
         // Routes.
         ("/routes/0", json!("one"), "routes[0]: found a text, expected a map"),
         ("/routes/0/name", Value::Null, "routes[0].name: is missing"),
@@ -279,7 +323,7 @@ fn every_error_names_its_place() {
         ("/events/0/signature", json!({}), "events[0].signature.required: is missing"),
         ("/events/0/signature", json!({"required": "yes"}), "events[0].signature.required: found a text, expected `true` or `false`"),
         ("/events/0/signature", json!({"required": true, "schemes": []}), "events[0].signature.schemes: is empty"),
-        ("/events/0/signature", json!({"required": true, "schemes": ["pgp"]}), "events[0].signature.schemes[0]: `pgp` is not one of `http-message`, `standard-webhooks`, `jws`, `dsse`"),
+        ("/events/0/signature", json!({"required": true, "schemes": ["pgp"]}), "events[0].signature.schemes[0]: `pgp` is not one of `http-message`, `standard-webhooks`, `jws`, `hmac`, `dsse`, `event-jws`"),
         ("/events/0/signature", json!({"required": false, "schemes": ["jws"]}), "events[0].signature.schemes: it means something only with `required: true`"),
         ("/events/0/mode", json!("off"), "events[0].mode: `off` is not one of `enforce` or `observe`"),
         // Limits.

@@ -18,6 +18,7 @@ pub struct HostError(pub u32);
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 const BAD_ARGUMENT: HostError = HostError(2);
+const PARSE_FAILURE: HostError = HostError(4);
 const INTERNAL_FAILURE: HostError = HostError(10);
 const REQUEST_HEADERS: u32 = 0;
 const REQUEST_TRAILERS: u32 = 1;
@@ -26,6 +27,7 @@ const RESPONSE_TRAILERS: u32 = 3;
 const HTTP_CALL_RESPONSE_HEADERS: u32 = 6;
 const REQUEST_BODY: u32 = 0;
 const HTTP_CALL_RESPONSE_BODY: u32 = 4;
+const GRPC_CALL_RESPONSE: u32 = 5;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
 type Found = Result<Option<Vec<u8>>, HostError>;
@@ -119,7 +121,7 @@ pub fn log(level: Level, message: &str) {
 }
 
 /// More than any buffer holds.
-const ALL: usize = usize::MAX >> 1;
+pub const ALL: usize = usize::MAX >> 1;
 
 fn buffer(kind: u32, max: usize) -> Found {
     // SAFETY: the host writes to the two out-pointers only, before it returns.
@@ -142,9 +144,14 @@ pub fn replace_request_body(bytes: &[u8]) -> Result<(), HostError> {
     done(unsafe { abi::proxy_set_buffer_bytes(REQUEST_BODY, 0, ALL, bytes.as_ptr(), bytes.len()) })
 }
 
-/// The body of the answer to a call of ours.
-pub fn call_response_body() -> Found {
-    buffer(HTTP_CALL_RESPONSE_BODY, ALL)
+/// The body of the answer to a call of ours, or so much of it.
+pub fn call_response_body(max: usize) -> Found {
+    buffer(HTTP_CALL_RESPONSE_BODY, max)
+}
+
+/// The message that answers a gRPC call of ours.
+pub fn grpc_call_response() -> Found {
+    buffer(GRPC_CALL_RESPONSE, ALL)
 }
 
 /// The plugin's configuration, as it came.
@@ -251,6 +258,13 @@ pub fn reply(
 pub fn http_call(cluster: &str, headers: &[(&str, &str)], body: &[u8], timeout: Duration) -> Result<u32, HostError> {
     proxy_wasm::hostcalls::dispatch_http_call(cluster, headers.to_vec(), Some(body), Vec::new(), timeout)
         .map_err(|status| if status == Status::BadArgument { BAD_ARGUMENT } else { INTERNAL_FAILURE })
+}
+
+/// Starts a gRPC call with one message to a cluster of the proxy; the answer comes to the context that makes it. Through the SDK, for
+/// the same reason.
+pub fn grpc_call(cluster: &str, service: &str, method: &str, message: &[u8], timeout: Duration) -> Result<u32, HostError> {
+    proxy_wasm::hostcalls::dispatch_grpc_call(cluster, service, method, Vec::new(), Some(message), timeout)
+        .map_err(|status| if status == Status::ParseFailure { PARSE_FAILURE } else { INTERNAL_FAILURE })
 }
 
 /// Calls a function that the proxy offers beyond the ABI.

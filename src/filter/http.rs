@@ -7,9 +7,11 @@ use std::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
+use super::ending::Failure;
 use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
+use super::metrics::names;
 use super::reply::Reply;
 use super::root::{Shared, Waiting};
 use super::step::{Command, Flow, Step};
@@ -53,11 +55,8 @@ impl Call {
 
     fn end_of_body(&self) -> Action {
         let timing = self.begin();
-        let mut tokens = self.shared.tokens.borrow_mut();
-        let mut with =
-            Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto, store: &self.shared.table };
-        let step = self.exchange.borrow_mut().body_end(|| buffered(&self.shared), &mut with);
-        drop(tokens);
+        let end = |call: &mut Exchange, with: &mut Surroundings<'_>| call.body_end(|| buffered(&self.shared), with);
+        let step = self.shared.judge(&self.exchange, timing.began, end);
         self.stop_waiting();
         carry_out(&self.shared, &self.exchange, step, timing)
     }
@@ -79,11 +78,8 @@ impl Call {
         // Fewer bytes than the proxy holds would let the others go on unjudged.
         let is_all = |held: &Vec<u8>| size.is_none_or(|size| held.len() == size);
         let held = host::request_body().ok().map(Option::unwrap_or_default).filter(is_all);
-        let mut tokens = self.shared.tokens.borrow_mut();
-        let with =
-            Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto, store: &self.shared.table };
-        let step = self.exchange.borrow_mut().stream_part(held.as_deref(), part, &with);
-        drop(tokens);
+        let judge = |call: &mut Exchange, with: &mut Surroundings<'_>| call.stream_part(held.as_deref(), part, with);
+        let step = self.shared.judge(&self.exchange, timing.began, judge);
         carry_out(&self.shared, &self.exchange, step, timing)
     }
 
@@ -94,13 +90,6 @@ impl Call {
             if let Err(error) = ledger::settle(&self.shared.table, host::now(), &grant, ending) {
                 host::log(Level::Warn, &format!("eventguard: {error}: an event counts as published for a while"));
             }
-        }
-    }
-
-    fn wait(&self, since: Timestamp) {
-        if self.shared.policy.hold == Hold::Headers && !self.shared.hold_works.get() {
-            let waiting = Waiting { exchange: Rc::clone(&self.exchange), since, received: received() };
-            self.shared.waiting.borrow_mut().insert(self.id, waiting);
         }
     }
 
@@ -119,6 +108,35 @@ impl Call {
     }
 }
 
+fn wait(shared: &Shared, id: u32, exchange: &Rc<RefCell<Exchange>>, since: Timestamp) {
+    if shared.policy.hold == Hold::Headers && !shared.hold_works.get() {
+        let waiting = Waiting { exchange: Rc::clone(exchange), since, received: received() };
+        shared.waiting.borrow_mut().insert(id, waiting);
+    }
+}
+
+/// Judges a call that has waited for keys, from another context than its own.
+pub fn judge_again(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, now: Timestamp) {
+    let step = shared.judge(exchange, now, |call, with| call.judge_again(|| buffered(shared), with));
+    if let Some(cache) = step.cache {
+        shared.count_token(cache);
+    }
+    let timing = Timing { began: now, spent: Duration::ZERO };
+    if carry_out(shared, exchange, step, timing) == Action::Continue
+        && let Err(error) = host::resume_request()
+    {
+        host::log(Level::Error, &format!("eventguard: {error} to a call that waited for keys and goes on"));
+    }
+    if exchange.borrow().is_waiting() {
+        wait(shared, id, exchange, now);
+    }
+    // The SDK brings the answer to the context that is called now, which is not the call's.
+    let question = exchange.borrow().question().filter(|_| exchange.borrow().is_asking());
+    if let Some(token) = question {
+        shared.asking.borrow_mut().insert(token, (id, Rc::clone(exchange)));
+    }
+}
+
 const GRPC_STATUS: &str = "grpc-status";
 
 /// What the head of the answer says of the call's events; `None` where more must come. Of gRPC it is the whole only where the call failed
@@ -130,20 +148,28 @@ fn ending_of_headers(is_grpc: bool) -> Option<Ending> {
             Ok(None) => None,
             status => ending_of_grpc(status),
         },
-        _ => Some(Ending::Failed),
+        _ => Some(ending_of_failure()),
     }
+}
+
+/// Asked only of answers that are errors.
+fn ending_of_failure() -> Ending {
+    let upstream_chosen = text_property("upstream\0address").is_some();
+    let attempts = host::property("upstream\0request_attempt_count").ok().flatten();
+    let attempts = attempts.and_then(|count| count.try_into().ok()).map_or(1, u64::from_le_bytes);
+    Failure { details: text_property("response\0code_details").as_deref(), upstream_chosen, attempts }.ending()
 }
 
 fn ending_of_grpc(status: Result<Option<Vec<u8>>, host::HostError>) -> Option<Ending> {
     let status = status.ok().flatten()?;
-    Some(if status == b"0" { Ending::Published } else { Ending::Failed })
+    Some(if status == b"0" { Ending::Published } else { ending_of_failure() })
 }
 
 impl Context for Call {
     /// The proxy is done with the call. One that is not decided by now was broken off: by its caller, or by the proxy itself, whose
     /// buffers may be smaller than the policy's limit.
     fn on_done(&mut self) -> bool {
-        let step = self.exchange.borrow_mut().broken_off();
+        let step = self.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
         for outcome in &step.outcomes {
             self.shared.record(outcome, &self.exchange.borrow(), self.begin());
         }
@@ -151,6 +177,22 @@ impl Context for Call {
         // it otherwise.
         self.settle(Ending::Published);
         true
+    }
+
+    /// The limiter has answered, or will not: `status` is gRPC's.
+    fn on_grpc_call_response(&mut self, _token: u32, status: u32, _size: usize) {
+        answered_by_limiter(&self.shared, &self.exchange, status, self.begin());
+    }
+}
+
+/// What the limiter has answered to a question of this call, whose context is the effective one.
+pub fn answered_by_limiter(shared: &Shared, exchange: &RefCell<Exchange>, status: u32, timing: Timing) {
+    let answer = if status == 0 { host::grpc_call_response().ok().map(Option::unwrap_or_default) } else { None };
+    let step = exchange.borrow_mut().answered_by_limiter(answer.as_deref(), shared.means(timing.began));
+    if carry_out(shared, exchange, step, timing) == Action::Continue
+        && let Err(error) = host::resume_request()
+    {
+        host::log(Level::Error, &format!("eventguard: {error} to a call that goes on"));
     }
 }
 
@@ -169,17 +211,16 @@ impl HttpContext for Call {
         let settings = settings.unwrap_or_default();
         let hints = Hints { route_name: route_name.as_deref(), route: settings.route.as_deref(), mode: settings.mode };
         let arrival = Arrival { map, hints, peer: Some(peer()), end_of_stream };
-        let mut tokens = self.shared.tokens.borrow_mut();
-        let mut with =
-            Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto, store: &self.shared.table };
-        let step = self.exchange.borrow_mut().head(arrival, &mut with);
-        drop(tokens);
+        let step = self.shared.judge(&self.exchange, timing.began, |call, with| call.head(arrival, with));
         if let Some(cache) = step.cache {
             self.shared.count_token(cache);
         }
         let action = carry_out(&self.shared, &self.exchange, step, timing);
+        if self.exchange.borrow().awaits().is_some() {
+            self.shared.fetching.waiting.borrow_mut().insert(self.id, Rc::clone(&self.exchange));
+        }
         if self.exchange.borrow().is_waiting() {
-            self.wait(timing.began);
+            wait(&self.shared, self.id, &self.exchange, timing.began);
             self.spent = host::now().since(timing.began);
         }
         action
@@ -200,10 +241,10 @@ impl HttpContext for Call {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         let action = if self.is_stream() { self.stream_part(None, Part::Last) } else { self.end_of_body() };
-        // Some servers take trailers for headers (CVE-2013-5704).
-        if action == Action::Continue
-            && let Err(error) = host::remove_request_trailers(is_ours)
-        {
+        // Some servers take trailers for headers (CVE-2013-5704). A call that waits goes on without this callback.
+        let goes_on =
+            action == Action::Continue || self.exchange.borrow().awaits().is_some() || self.exchange.borrow().is_asking();
+        if goes_on && let Err(error) = host::remove_request_trailers(is_ours) {
             host::log(Level::Error, &format!("eventguard: {error} to a change of the trailers; the call is refused"));
             let refusal = self.exchange.borrow_mut().head_is_gone(Vec::new());
             return carry_out(&self.shared, &self.exchange, refusal, self.begin());
@@ -242,6 +283,10 @@ impl HttpContext for Call {
 impl Drop for Call {
     fn drop(&mut self) {
         self.stop_waiting();
+        self.shared.fetching.waiting.borrow_mut().remove(&self.id);
+        if let Some(token) = self.exchange.borrow().question() {
+            self.shared.asking.borrow_mut().remove(&token);
+        }
     }
 }
 
@@ -264,6 +309,18 @@ pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, timi
         }
         shared.record(outcome, &exchange.borrow(), timing);
     }
+    if step.limiter_failed {
+        shared.count(names::LIMITER_FAILED, 1);
+    }
+    let asked = step.commands.iter().find_map(Command::question).map(|question| ask(shared, question));
+    if let Some(Ok(token)) = asked {
+        exchange.borrow_mut().asked_as(token);
+    }
+    if let Some(Err(error)) = asked {
+        host::log(Level::Error, &format!("eventguard: {error} to a question to the limiter"));
+        let step = exchange.borrow_mut().answered_by_limiter(None, shared.means(timing.began));
+        return carry_out(shared, exchange, step, timing);
+    }
     if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(send) {
         host::log(Level::Error, &format!("eventguard: {error} to an answer; the call does not go on"));
     }
@@ -278,8 +335,17 @@ fn change(command: &Command) -> Result<(), host::HostError> {
         Command::Remove(name) => host::remove_request_header(name),
         Command::Set(name, value) => host::set_request_header(name, value.as_bytes()),
         Command::Body(bytes) => host::replace_request_body(bytes),
-        Command::Reply(_) => Ok(()),
+        Command::Reply(_) | Command::Ask(_) => Ok(()),
     }
+}
+
+/// Envoy's rate limit protocol.
+const LIMITER: &str = "envoy.service.ratelimit.v3.RateLimitService";
+
+fn ask(shared: &Shared, question: &[u8]) -> Result<u32, host::HostError> {
+    // Only a policy with a limiter asks.
+    let Some(limiter) = &shared.policy.limiter else { return Err(host::HostError(u32::MAX)) };
+    host::grpc_call(&limiter.cluster, LIMITER, "ShouldRateLimit", question, limiter.timeout)
 }
 
 /// What an operator must mend.

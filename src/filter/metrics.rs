@@ -87,6 +87,10 @@ pub mod names {
     pub const CACHE_HITS: &str = "eventguard_token_cache_hits_total";
     /// Tokens that had to be verified.
     pub const CACHE_MISSES: &str = "eventguard_token_cache_misses_total";
+    /// Calls for which the limiter did not say all that it was asked.
+    pub const LIMITER_FAILED: &str = "eventguard_limiter_failed_total";
+    /// Events for which the table of what is remembered had no room.
+    pub const TABLE_FULL: &str = "eventguard_table_full_total";
     /// Tokens that are remembered, over all workers.
     pub const CACHE_ENTRIES: &str = "eventguard_token_cache_entries";
     /// Records that the log cluster took.
@@ -105,7 +109,8 @@ pub mod names {
     pub const RULES_OBSERVE: &str = "eventguard_rules_observe";
 
     /// Counters without tags. They are there from the start: what first appears with its first count has no increase.
-    pub const COUNTERS: [&str; 5] = [CACHE_HITS, CACHE_MISSES, AUDIT_SENT, AUDIT_DROPPED, POLICY_REFUSED];
+    pub const COUNTERS: [&str; 7] =
+        [CACHE_HITS, CACHE_MISSES, LIMITER_FAILED, TABLE_FULL, AUDIT_SENT, AUDIT_DROPPED, POLICY_REFUSED];
 }
 
 /// What a metric is.
@@ -155,6 +160,8 @@ pub const METRICS: [Metric; 13] = {
         metric(names::CACHE_HITS, Counter, &[], "tokens that were verified before"),
         metric(names::CACHE_MISSES, Counter, &[], "tokens that had to be verified"),
         metric(names::CACHE_ENTRIES, Gauge, &[], "tokens that are remembered, over all workers"),
+        metric(names::LIMITER_FAILED, Counter, &[], "calls for which the limiter did not say all that it was asked"),
+        metric(names::TABLE_FULL, Counter, &[], "events for which the table of what is remembered had no room"),
         metric(names::AUDIT_SENT, Counter, &[], "records that the log cluster took"),
         metric(names::AUDIT_DROPPED, Counter, &[], "records that were lost"),
         metric(names::AUDIT_QUEUED, Gauge, &[], "records that wait, over all workers"),
@@ -169,6 +176,13 @@ pub const METRICS: [Metric; 13] = {
 #[must_use]
 pub fn plugin_name(name: &str, plugin: &str) -> String {
     ["plugin=.=", &tag_value(plugin), ";.;", name].concat()
+}
+
+/// The name of what is counted of a key set; its own name is the policy's.
+#[must_use]
+pub fn key_set_name(what: &str, set: &str, result: Option<&str>) -> String {
+    let result = result.map(|result| ["result=.=", result, ";.;"].concat()).unwrap_or_default();
+    ["set=.=", &tag_value(set), ";.;", &result, "eventguard_key_set_", what].concat()
 }
 
 /// The id of a metric; `None` where the proxy did not define it.

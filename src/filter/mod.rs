@@ -1,6 +1,7 @@
 //! The only place that names proxy-wasm: host events in, commands out. [`exchange`] and what it uses is plain values, tested
 //! natively; [`host`](self) and the contexts exist in the module alone.
 
+pub mod ending;
 pub mod exchange;
 pub mod metadata;
 pub mod metrics;
@@ -15,6 +16,8 @@ mod announce;
 mod host;
 #[cfg(target_os = "wasi")]
 mod http;
+#[cfg(target_os = "wasi")]
+mod keys;
 #[cfg(target_os = "wasi")]
 mod native;
 #[cfg(target_os = "wasi")]

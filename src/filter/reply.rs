@@ -206,7 +206,9 @@ fn trailers(code: Code, message: &str) -> Vec<u8> {
 /// Whole seconds until there is room again (RFC 9110 section 10.2.3), rounded up.
 fn retry_after(refusal: Option<&Refusal>) -> Option<u64> {
     match refusal {
-        Some(Refusal::Rule(Violation::Ledger(Breach::Limited { retry_after }))) => Some(retry_after.as_millis().div_ceil(1000)),
+        Some(Refusal::Rule(Violation::Ledger(Breach::Limited { retry_after }))) => {
+            Some(retry_after.as_ref()?.as_millis().div_ceil(1000))
+        }
         _ => None,
     }
     .and_then(|seconds| u64::try_from(seconds).ok())

@@ -9,22 +9,28 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
 use super::announce;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
-use super::http::{Call, Timing, carry_out, received};
+use super::http::{Call, Timing, answered_by_limiter, carry_out, received};
+use super::keys::{Fetching, judge_waiting};
 use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
+use super::step::Step;
 use super::table::SharedTable;
 use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
 use crate::config;
 use crate::decision::Outcome;
 use crate::identity::{CacheUse, TokenCache};
+use crate::inspect::Means;
 use crate::key::Algorithm;
 use crate::policy::{AuditSettings, Hold, Policy, WhenFull};
 use crate::time::Timestamp;
 
 /// How often the tick comes: what a record waits at most beyond the policy's interval.
 const TICK: Duration = Duration::from_millis(250);
+
+/// How soon it comes first, where calls may wait for it.
+const FIRST_TICK: Duration = Duration::from_millis(10);
 
 /// How long the body of the first held calls may have been received without being shown before the hold counts as missing.
 const HOLD_PATIENCE: Duration = Duration::from_secs(1);
@@ -34,11 +40,15 @@ const LONG_HOLD_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the calls of one configuration share.
 pub struct Shared {
+    /// The policy as it was configured. What is fetched is in that of `fetching`, which calls are judged by.
     pub policy: Rc<Policy>,
+    pub fetching: Fetching,
     pub crypto: HostCrypto,
     pub table: SharedTable,
     pub tokens: RefCell<TokenCache>,
     pub waiting: RefCell<HashMap<u32, Waiting>>,
+    /// Calls whose question to the limiter was asked from the root context, by its number.
+    pub asking: RefCell<HashMap<u32, (u32, Rc<RefCell<Exchange>>)>>,
     /// Whether a body has come for a head that was held back: then the hold works.
     pub hold_works: Cell<bool>,
     /// Whether the policy asks for the name of Envoy's route: a property that costs a microsecond.
@@ -56,18 +66,41 @@ pub struct Waiting {
 }
 
 impl Shared {
-    fn new(policy: Policy) -> Self {
+    fn new(policy: Rc<Policy>) -> Self {
         Self {
+            fetching: Fetching::new(&policy),
             crypto: HostCrypto::probe(),
             table: SharedTable::new(policy.memory.slots),
             tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY, host::seed())),
             waiting: RefCell::default(),
+            asking: RefCell::default(),
             hold_works: Cell::new(false),
             ask_for_route_name: policy.ask_for_route_name(),
             queue: RefCell::new(Queue::new(queue_settings(&policy.audit))),
             metrics: RefCell::default(),
-            policy: Rc::new(policy),
+            policy,
         }
+    }
+
+    /// Has a part of a call judged, by what was fetched until now.
+    pub fn judge(
+        &self,
+        exchange: &RefCell<Exchange>,
+        now: Timestamp,
+        act: impl FnOnce(&mut Exchange, &mut Surroundings<'_>) -> Step,
+    ) -> Step {
+        let mut exchange = exchange.borrow_mut();
+        exchange.judged_by(&self.fetching.policy());
+        let waiting = self.fetching.waiting.borrow().len();
+        let mut with = Surroundings {
+            now,
+            keys: &mut self.fetching.store.borrow_mut(),
+            waiting,
+            tokens: &mut self.tokens.borrow_mut(),
+            crypto: &self.crypto,
+            store: &self.table,
+        };
+        act(&mut exchange, &mut with)
     }
 
     /// Counts and records what was decided of a call.
@@ -98,12 +131,18 @@ impl Shared {
         self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
     }
 
+    /// What judging needs besides the call and the policy.
+    pub fn means(&self, now: Timestamp) -> Means<'_> {
+        Means { now, crypto: &self.crypto, store: &self.table }
+    }
+
     /// Counts how a token was verified.
     pub fn count_token(&self, cache: CacheUse) {
         self.count(if cache == CacheUse::Hit { names::CACHE_HITS } else { names::CACHE_MISSES }, 1);
     }
 
-    fn count(&self, name: &'static str, by: u64) {
+    /// Counts what has no tags.
+    pub fn count(&self, name: &'static str, by: u64) {
         if let Ok(by @ 1..) = i64::try_from(by) {
             self.with_metric(MetricKind::Counter, name, |id| host::increment_metric(id, by));
         }
@@ -145,7 +184,8 @@ pub struct Root {
     in_flight: HashMap<u32, u64>,
     reported: Reported,
     draining: bool,
-    announced: bool,
+    /// Whether the first tick has come.
+    ticks: bool,
 }
 
 /// What of the queue's counters was told to the proxy already.
@@ -162,7 +202,7 @@ impl RootContext for Root {
         let configuration = host::plugin_configuration().ok().flatten().unwrap_or_default();
         match config::from_plugin_configuration(&configuration, &|name| std::env::var(name).ok()) {
             Ok(policy) => {
-                let shared = Shared::new(policy);
+                let shared = Shared::new(Rc::new(policy));
                 if shared.policy.uses(Algorithm::Es384) && !shared.crypto.verifies_p384() {
                     let reason = "it uses ES384, which this proxy does not verify: take other keys, or Envoy 1.30 or later";
                     host::log(Level::Error, &format!("eventguard: the policy is refused: {reason}"));
@@ -170,8 +210,10 @@ impl RootContext for Root {
                     return false;
                 }
                 describe(&shared);
+                // What calls wait for is looked for as soon as may be.
+                let first = if shared.policy.fetched.is_empty() { TICK } else { FIRST_TICK };
                 self.shared = Some(Rc::new(shared));
-                host::set_tick_period(TICK).is_ok()
+                host::set_tick_period(first).is_ok()
             }
             Err(errors) => {
                 for error in errors {
@@ -186,14 +228,20 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(shared) = self.shared.clone() {
             let now = host::now();
-            // Not when it is configured, which is tried out on an instance that never serves.
-            if !std::mem::replace(&mut self.announced, true) {
+            if !std::mem::replace(&mut self.ticks, true) {
+                // Not when it is configured, which is tried out on an instance that never serves.
                 shared.define_counters();
                 announce::loaded(&shared.policy, now);
+                if !shared.policy.fetched.is_empty() {
+                    // The period was accepted before.
+                    let _ = host::set_tick_period(TICK);
+                }
             }
             self.send(&shared, now);
             self.report(&shared);
-            // Last: it acts for other contexts.
+            let ended = shared.fetching.tick(now);
+            // Last: they act for other contexts.
+            judge_waiting(&shared, &ended, now);
             refuse_unheld(&shared, now);
         }
     }
@@ -209,15 +257,31 @@ impl RootContext for Root {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, _body_size: usize, _trailers: usize) {
-        let (Some(shared), Some(batch)) = (self.shared.clone(), self.in_flight.remove(&token)) else { return };
+    fn on_http_call_response(&mut self, token: u32, headers: usize, size: usize, _trailers: usize) {
+        let Some(shared) = self.shared.clone() else { return };
         let now = host::now();
+        if let Some(ended) = shared.fetching.answered(token, headers, size, now) {
+            judge_waiting(&shared, &ended, now);
+            return;
+        }
+        let Some(batch) = self.in_flight.remove(&token) else { return };
         // No headers: the call was reset, or could not be made.
         let answer = if headers == 0 { Answer::Failed } else { answer(now) };
         shared.queue.borrow_mut().delivered(batch, answer, now, host::random());
         self.send(&shared, now);
         self.report(&shared);
         self.end_drain(&shared);
+    }
+
+    /// The answer to a question that was asked from here for a call that had waited for keys.
+    fn on_grpc_call_response(&mut self, token: u32, status: u32, _size: usize) {
+        let Some(shared) = self.shared.clone() else { return };
+        let asking = shared.asking.borrow_mut().remove(&token);
+        if let Some((id, exchange)) = asking
+            && host::set_effective_context(id).is_ok()
+        {
+            answered_by_limiter(&shared, &exchange, status, Timing { began: host::now(), spent: Duration::ZERO });
+        }
     }
 
     /// Asks for time while records wait: the proxy grants it where only the configuration changes.
@@ -254,6 +318,7 @@ impl Root {
     fn report(&mut self, shared: &Shared) {
         let counters = shared.queue.borrow().counters();
         shared.count(names::AUDIT_SENT, counters.sent - self.reported.sent);
+        shared.count(names::TABLE_FULL, shared.table.take_full());
         shared.count(names::AUDIT_DROPPED, counters.dropped - self.reported.dropped);
         // What an instance remembers that is about to end is no longer of use.
         let cached = if self.draining { 0 } else { shared.tokens.borrow().len() };
@@ -277,7 +342,7 @@ impl Root {
 fn answer(now: Timestamp) -> Answer {
     let header = |name| host::call_response_header(name).ok().flatten().and_then(|value| String::from_utf8(value).ok());
     let Some(status) = header(":status").and_then(|status| status.parse().ok()) else { return Answer::Failed };
-    let body = host::call_response_body().ok().flatten().unwrap_or_default();
+    let body = host::call_response_body(host::ALL).ok().flatten().unwrap_or_default();
     Answer::read(status, header("retry-after").as_deref(), &body, now)
 }
 

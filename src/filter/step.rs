@@ -24,6 +24,8 @@ pub enum Command {
     Body(Vec<u8>),
     /// Answer in the upstream's stead.
     Reply(Reply),
+    /// Ask the limiter, and tell what it says; until then the call waits.
+    Ask(Vec<u8>),
 }
 
 impl Command {
@@ -32,7 +34,16 @@ impl Command {
     pub fn reply(&self) -> Option<&Reply> {
         match self {
             Self::Reply(reply) => Some(reply),
-            Self::Remove(_) | Self::Set(..) | Self::Body(_) => None,
+            Self::Remove(_) | Self::Set(..) | Self::Body(_) | Self::Ask(_) => None,
+        }
+    }
+
+    /// The question to the limiter, where this is one.
+    #[must_use]
+    pub fn question(&self) -> Option<&[u8]> {
+        match self {
+            Self::Ask(question) => Some(question),
+            Self::Remove(_) | Self::Set(..) | Self::Body(_) | Self::Reply(_) => None,
         }
     }
 }
@@ -48,10 +59,22 @@ pub struct Step {
     pub outcomes: Vec<Outcome>,
     /// Whether the token was known already, where this step verified one.
     pub cache: Option<CacheUse>,
+    /// Whether the limiter was asked and did not say all that it was asked.
+    pub limiter_failed: bool,
 }
 
 impl Step {
     pub(super) const fn quiet(flow: Flow) -> Self {
-        Self { flow, commands: Vec::new(), outcomes: Vec::new(), cache: None }
+        Self { flow, commands: Vec::new(), outcomes: Vec::new(), cache: None, limiter_failed: false }
+    }
+
+    /// Both in one. A call that is answered needs no changes of its head any more.
+    pub(super) fn followed_by(mut self, mut next: Self) -> Self {
+        if next.commands.iter().any(|command| command.reply().is_some()) {
+            self.commands.clear();
+        }
+        self.commands.append(&mut next.commands);
+        self.outcomes.append(&mut next.outcomes);
+        Self { flow: next.flow, ..self }
     }
 }

@@ -1,6 +1,8 @@
 //! The ledger's table in the proxy's shared data, which all workers see and which outlives their VMs: one key for each slot, changed by
 //! compare-and-swap.
 
+use std::cell::Cell;
+
 use super::host;
 use crate::ledger::{Store, Unavailable};
 
@@ -19,51 +21,69 @@ const ABSENT: u32 = u32::MAX;
 pub struct SharedTable {
     /// A table of another size is another one.
     prefix: String,
-    seed: [u8; 16],
+    /// What the first worker has put there, once it is known.
+    seed: Cell<Option<[u8; 16]>>,
+    /// How often there was no room since that was asked last.
+    full: Cell<u64>,
 }
 
 impl SharedTable {
     /// The table of so many slots.
     pub fn new(slots: u32) -> Self {
-        Self { prefix: format!("{PREFIX}{slots}."), seed: seed() }
+        Self { prefix: format!("{PREFIX}{slots}."), seed: Cell::new(seed()), full: Cell::new(0) }
+    }
+
+    /// How often there was no room since this was asked last.
+    pub fn take_full(&self) -> u64 {
+        self.full.take()
     }
 }
 
 impl Store for SharedTable {
     fn change(&self, slot: u32, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), Unavailable> {
-        let key = format!("{}{slot}", self.prefix);
-        for _ in 0..TRIES {
-            let (value, cas) = host::shared_data(&key).map_err(|_| Unavailable)?;
-            let Some(new) = change(&value.unwrap_or_default()) else { return Ok(()) };
-            match host::set_shared_data(&key, &new, cas.unwrap_or(ABSENT)) {
-                Ok(host::Swap::Done) => return Ok(()),
-                Ok(host::Swap::TooLate) => {}
-                Err(_) => return Err(Unavailable),
-            }
-        }
-        Err(Unavailable)
+        change_value(&format!("{}{slot}", self.prefix), change).ok_or(Unavailable)
     }
 
-    fn seed(&self) -> [u8; 16] {
-        self.seed
+    fn seed(&self) -> Result<[u8; 16], Unavailable> {
+        if self.seed.get().is_none() {
+            self.seed.set(seed());
+        }
+        self.seed.get().ok_or(Unavailable)
+    }
+
+    fn was_full(&self) {
+        self.full.set(self.full.get().saturating_add(1));
     }
 }
 
-/// The seed of whoever was first. Where it cannot be had, one of our own: what others remember is not found then, so nothing is granted
-/// that this worker has granted before.
-fn seed() -> [u8; 16] {
+/// Changes one value by compare-and-swap; `None` where that cannot be done.
+pub fn change_value(key: &str, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Option<()> {
+    for _ in 0..TRIES {
+        let (value, cas) = host::shared_data(key).ok()?;
+        let Some(new) = change(&value.unwrap_or_default()) else { return Some(()) };
+        match host::set_shared_data(key, &new, cas.unwrap_or(ABSENT)) {
+            Ok(host::Swap::Done) => return Some(()),
+            Ok(host::Swap::TooLate) => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// The seed of whoever was first. One of our own would find nothing of what others remember.
+fn seed() -> Option<[u8; 16]> {
     let key = format!("{PREFIX}seed");
     let own = host::seed();
     for _ in 0..TRIES {
         if let Ok((Some(seed), _)) = host::shared_data(&key)
             && let Ok(seed) = seed.try_into()
         {
-            return seed;
+            return Some(seed);
         }
         if let Ok(host::Swap::Done) = host::set_shared_data(&key, &own, ABSENT) {
-            return own;
+            return Some(own);
         }
     }
-    host::log(host::Level::Error, "eventguard: the proxy's shared data cannot be used: this worker remembers by itself");
-    own
+    host::log(host::Level::Error, "eventguard: the proxy's shared data cannot be used");
+    None
 }

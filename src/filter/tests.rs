@@ -1,6 +1,8 @@
 //! The exchange with plain values: what the proxy tells, and what it is told to do.
 
 mod batches;
+mod limiter;
+mod wait;
 
 use std::rc::Rc;
 
@@ -11,6 +13,7 @@ use crate::config;
 use crate::crypto::RustCrypto;
 use crate::decision::{Code, Verdict};
 use crate::identity::TokenCache;
+use crate::keyset::Store;
 use crate::ledger::Memory;
 use crate::policy::Hints;
 use crate::time::Timestamp;
@@ -37,7 +40,8 @@ fn exchange(settings: &str) -> Exchange {
 fn with<T>(act: impl FnOnce(&mut Surroundings<'_>) -> T) -> T {
     let mut tokens = TokenCache::new(TokenCache::DEFAULT_CAPACITY, [7; 16]);
     let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
-    act(&mut Surroundings { now, tokens: &mut tokens, crypto: &RustCrypto, store: &Memory::default() })
+    let keys = &mut Store::new(&[], 1);
+    act(&mut Surroundings { now, keys, waiting: 0, tokens: &mut tokens, crypto: &RustCrypto, store: &Memory::default() })
 }
 
 fn map(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
@@ -155,13 +159,13 @@ fn a_missing_hold_is_refused() {
 fn a_call_that_is_broken_off_is_told_once_and_answered_never() {
     let mut held = exchange("");
     head(&mut held, "/open/carts", &[], false);
-    let step = held.broken_off();
+    let step = with(|with| held.broken_off(with.means()));
     assert_eq!((code(&step), replied(&step)), (Some(Code::CALL_MALFORMED), false));
-    assert!(held.broken_off().outcomes.is_empty());
+    assert!(with(|with| held.broken_off(with.means())).outcomes.is_empty());
     let mut decided = exchange("");
     head(&mut decided, "/open/carts", &[], false);
     body_end(&mut decided, BODY);
-    assert!(decided.broken_off().outcomes.is_empty());
+    assert!(with(|with| decided.broken_off(with.means())).outcomes.is_empty());
 }
 
 #[test]
@@ -269,7 +273,7 @@ mod streams {
     use crate::filter::stream::Part;
 
     /// A frame around a CloudEvent in JSON, or in protobuf where it is short: `id` 1, `source` 2, `spec_version` 3, `type` 4.
-    fn frame(event_type: &str) -> Vec<u8> {
+    pub(super) fn frame(event_type: &str) -> Vec<u8> {
         let field = |number: u8, text: &str| [&[number << 3 | 2, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
         let message = [field(1, "1"), field(2, "/cart"), field(3, "1.0"), field(4, event_type)].concat();
         [&[0, 0, 0, 0, u8::try_from(message.len()).unwrap()], message.as_slice()].concat()
@@ -300,7 +304,7 @@ mod streams {
         let codes = step.outcomes.iter().map(|outcome| outcome.refusal.as_ref().map(crate::decision::Refusal::code)).collect();
         let body = step.commands.iter().find_map(|command| match command {
             Command::Body(bytes) => Some(bytes.clone()),
-            Command::Remove(_) | Command::Set(..) | Command::Reply(_) => None,
+            Command::Remove(_) | Command::Set(..) | Command::Reply(_) | Command::Ask(_) => None,
         });
         (step.flow, codes, body)
     }
@@ -315,7 +319,7 @@ mod streams {
         assert_eq!(part(&mut exchange, &two[9..], Part::Open), (Flow::Continue, vec![None], Some(two.clone())));
         assert_eq!(part(&mut exchange, &one, Part::Open), (Flow::Continue, vec![None], None), "as it came");
         assert_eq!(part(&mut exchange, &[], Part::Last), (Flow::Continue, vec![], None));
-        assert!(exchange.broken_off().outcomes.is_empty());
+        assert!(with(|with| exchange.broken_off(with.means())).outcomes.is_empty());
     }
 
     #[test]

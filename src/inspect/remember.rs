@@ -1,12 +1,19 @@
 //! What was published before: what the events of a call ask of the ledger, and what is given back where they do not go on.
 
 use super::{CallStage, Means};
-use crate::decision::{JudgedEvent, Outcome, Verdict, verdict};
-use crate::ledger::{self, Ending, Grant};
+use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
+use crate::ledger::limiter::Counter;
+use crate::ledger::{self, Breach, Ending, Grant};
 use crate::policy::Batches;
 use crate::protocol::Event;
 use crate::rules::memory::{self, Facts};
 use crate::rules::{Rule, Violation};
+
+/// An event that is refused for what was published before, by its own mode.
+pub(super) fn refuse(event: &mut JudgedEvent, refusal: Refusal) {
+    event.refusal = Some(refusal);
+    event.verdict = verdict(event.mode, event.refusal.as_ref());
+}
 
 impl CallStage<'_> {
     /// What was published before is asked for last, and only by events that would go on: those that are refused cost nothing.
@@ -17,35 +24,34 @@ impl CallStage<'_> {
         if self.route.batch == Batches::RefuseAll && judged.iter().any(|event| event.verdict == Verdict::Refuse) {
             return;
         }
-        let mut asked_by_call = Vec::new();
         for (event, judged) in events.iter().zip(judged).filter(|(_, judged)| judged.refusal.is_none()) {
             let Some(rule) = self.policy.rules.find(&event.event_type) else { continue };
-            match self.grants(rule, event, judged, &mut asked_by_call) {
-                Ok(grants) => {
+            match self.grants(rule, event, judged) {
+                Ok((grants, counters)) => {
                     judged.missing = grants.iter().map(Grant::missing).sum();
-                    judged.grants = grants;
+                    (judged.grants, judged.counters) = (grants, counters);
                 }
-                Err(violation) => {
-                    judged.refusal = Some(violation.into());
-                    judged.verdict = verdict(rule.mode.unwrap_or(self.opened.mode), judged.refusal.as_ref());
-                }
+                Err(violation) => refuse(judged, violation.into()),
             }
         }
     }
 
     /// All that the event asks for, or nothing. What a call asks for once is not asked for again by its other events.
-    fn grants(
-        &self,
-        rule: &Rule,
-        event: &Event<'_>,
-        judged: &JudgedEvent,
-        asked_by_call: &mut Vec<ledger::Tag>,
-    ) -> Result<Vec<Grant>, Violation> {
+    fn grants(&self, rule: &Rule, event: &Event<'_>, judged: &JudgedEvent) -> Result<(Vec<Grant>, Vec<Counter>), Violation> {
         let Means { now, store, .. } = self.means;
         let (publisher, signatures) = (judged.publisher.as_ref(), judged.signatures.as_slice());
-        let facts = Facts { event, publisher, signatures, depth: self.policy.budget.depth, now, seed: store.seed() };
-        let (mut grants, asked_before) = (Vec::new(), asked_by_call.len());
+        let facts = Facts {
+            event,
+            publisher,
+            signatures,
+            depth: self.policy.budget.depth,
+            now,
+            seed: store.seed().map_err(Breach::from)?,
+        };
+        let mut asked_by_call = self.opened.asked.borrow_mut();
+        let (mut grants, mut counters, asked_before) = (Vec::new(), Vec::new(), asked_by_call.len());
         for asked in memory::demands(rule, &self.policy.rates, &facts)? {
+            counters.extend(asked.counter);
             if asked.once_a_call && asked_by_call.contains(&asked.demand.tag) {
                 continue;
             }
@@ -61,10 +67,10 @@ impl CallStage<'_> {
                 asked_by_call.push(asked.demand.tag);
             }
         }
-        Ok(grants)
+        Ok((grants, counters))
     }
 
-    fn take_back(&self, grants: &[Grant]) {
+    pub(super) fn take_back(&self, grants: &[Grant]) {
         for grant in grants {
             // What cannot be taken back counts as published for a while: no reason to let anything pass.
             let _ = ledger::settle(self.means.store, self.means.now, grant, Ending::Failed);

@@ -8,7 +8,7 @@ use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::identity::Publisher;
 use crate::protocol::Event;
 use crate::rules::{Mode, Rule};
-use crate::signature::{Scheme, VerifiedSignature};
+use crate::signature::VerifiedSignature;
 
 /// What an outside string may take of an outcome, in bytes.
 const SUMMARY: usize = 1024;
@@ -69,7 +69,7 @@ fn common_publisher<'e>(mut events: impl Iterator<Item = &'e JudgedEvent>) -> Op
 
 /// Whether a signature covers more than one of these events.
 fn is_signed_whole(events: &[JudgedEvent]) -> bool {
-    events.iter().flat_map(|event| &event.signatures).any(|signature| signature.scheme() != Scheme::Dsse)
+    events.iter().flat_map(|event| &event.signatures).any(|signature| !signature.scheme().is_of_an_event())
 }
 
 pub(super) fn summarize(
@@ -97,6 +97,8 @@ pub(super) fn summarize(
         deprecated: false,
         missing: 0,
         grants: Vec::new(),
+        counters: Vec::new(),
+        mode,
         shadow: None,
     }
 }

@@ -20,7 +20,7 @@ impl Store for Memory {
         Ok(())
     }
 
-    fn seed(&self) -> [u8; 16] {
-        [0; 16]
+    fn seed(&self) -> Result<[u8; 16], Unavailable> {
+        Ok([0; 16])
     }
 }

@@ -2,6 +2,7 @@
 //! rate. A demand into an entry of a table of bounded size, or a breach. Where the table is kept (what all workers of a proxy share,
 //! a test's memory) is the store's business; entries are found by a keyed digest, so nobody can choose what meets what.
 
+pub mod limiter;
 mod memory;
 mod order;
 mod rate;
@@ -32,7 +33,14 @@ pub trait Store {
     fn change(&self, slot: u32, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), Unavailable>;
 
     /// What the digests of the table are keyed with: the same for all who share it.
-    fn seed(&self) -> [u8; 16];
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] where it cannot be had.
+    fn seed(&self) -> Result<[u8; 16], Unavailable>;
+
+    /// Is told when there was no room for an event.
+    fn was_full(&self) {}
 }
 
 /// The store does not do what it should.
@@ -92,6 +100,12 @@ impl Tag {
         }
         let digest = sha256(&text);
         Self(digest.first_chunk::<16>().copied().unwrap_or_default())
+    }
+
+    /// As 32 hexadecimal digits.
+    fn to_hex(self) -> String {
+        let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 
     /// Where in the table.
@@ -193,10 +207,10 @@ pub enum Breach {
         last: u64,
     },
     /// `rate.limited`.
-    #[error("the rate is spent; there is room in {} ms", .retry_after.as_millis())]
+    #[error("the rate is spent; {}", when_to_retry(*.retry_after))]
     Limited {
-        /// When there is room for this event, if nobody else takes it.
-        retry_after: Duration,
+        /// When there is room for this event, if nobody else takes it; `None` where that is not known, or where it never fits.
+        retry_after: Option<Duration>,
     },
     /// `limiter.unavailable`: the table has no room.
     #[error("there is no room to remember the event")]
@@ -204,6 +218,13 @@ pub enum Breach {
     /// `limiter.unavailable`.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+fn when_to_retry(retry_after: Option<Duration>) -> String {
+    retry_after.map_or_else(
+        || "nobody knows when there is room".to_owned(),
+        |after| format!("there is room in {} ms", after.as_millis()),
+    )
 }
 
 /// Grants what is asked, or says why not; then the table is as before.
@@ -219,6 +240,9 @@ pub fn grant(store: &dyn Store, settings: &Settings, now: Timestamp, demand: &De
         answer = demand.what.ask(tag, &mut slot, now);
         answer.is_ok().then(|| slot.to_bytes())
     })?;
+    if answer == Err(Breach::Full) {
+        store.was_full();
+    }
     let (undo, missing) = match answer {
         Err(Breach::Full) if settings.when_full == WhenFull::Admit => (Undo::Nothing, 0),
         answer => answer?,

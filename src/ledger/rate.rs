@@ -70,7 +70,9 @@ impl Rate {
         let spent = before.max(now).saturating_add(nanos);
         let allowed_from = spent.saturating_sub(burst);
         if allowed_from > now {
-            return Err(Breach::Limited { retry_after: Duration::from_nanos(allowed_from - now) });
+            // What is larger than the burst never fits.
+            let retry_after = (nanos <= burst).then(|| Duration::from_nanos(allowed_from - now));
+            return Err(Breach::Limited { retry_after });
         }
         let spent_entry = Entry { tag, value: spent, ends: time(spent) };
         match entry {

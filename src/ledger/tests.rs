@@ -12,8 +12,8 @@ impl Store for Away {
         Err(Unavailable)
     }
 
-    fn seed(&self) -> [u8; 16] {
-        [0; 16]
+    fn seed(&self) -> Result<[u8; 16], Unavailable> {
+        Err(Unavailable)
     }
 }
 
@@ -146,10 +146,12 @@ fn a_rate_grants_its_burst_and_then_one_as_time_goes() {
         ask(&store, 0, &spend(10, 5, 1)).unwrap();
     }
     let limited = |millis| ask(&store, millis, &spend(10, 5, 1)).map(|_| ());
-    assert_eq!(limited(0), Err(Breach::Limited { retry_after: Duration::from_millis(100) }));
-    assert_eq!(limited(99), Err(Breach::Limited { retry_after: Duration::from_millis(1) }));
+    assert_eq!(limited(0), Err(Breach::Limited { retry_after: Some(Duration::from_millis(100)) }));
+    assert_eq!(limited(99), Err(Breach::Limited { retry_after: Some(Duration::from_millis(1)) }));
     assert_eq!(limited(100), Ok(()));
-    assert_eq!(limited(100), Err(Breach::Limited { retry_after: Duration::from_millis(100) }));
+    assert_eq!(limited(100), Err(Breach::Limited { retry_after: Some(Duration::from_millis(100)) }));
+    let larger = ask(&store, 100, &spend(10, 5, 6));
+    assert_eq!(larger.map(|_| ()), Err(Breach::Limited { retry_after: None }), "what is larger than the burst never fits");
     assert!((0..5).all(|_| limited(10_000).is_ok()) && limited(10_000).is_err(), "never more than the burst");
 }
 
@@ -249,5 +251,40 @@ proptest! {
         }
         let earned = limit * u64::try_from(now).unwrap() / 1000;
         prop_assert!(granted <= burst + earned + 1, "{granted} of {burst} + {earned}");
+    }
+}
+
+/// A store that notes which slots were changed.
+#[derive(Default)]
+struct Noted(Memory, std::cell::RefCell<std::collections::BTreeSet<u32>>);
+
+impl Store for Noted {
+    fn change(&self, slot: u32, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), Unavailable> {
+        self.1.borrow_mut().insert(slot);
+        self.0.change(slot, change)
+    }
+
+    fn seed(&self) -> Result<[u8; 16], Unavailable> {
+        self.0.seed()
+    }
+}
+
+#[test]
+fn whatever_is_remembered_the_set_of_keys_is_fixed() {
+    let store = Noted::default();
+    let settings = Settings { slots: 4, before: 10, when_full: WhenFull::Admit };
+    for number in 0..1000 {
+        let granted = grant(&store, &settings, at(0), &once(&number.to_string(), Counts::Accept)).unwrap();
+        settle(&store, at(1), &granted, Ending::Published).unwrap();
+    }
+    assert_eq!(store.1.into_inner().into_iter().collect::<Vec<_>>(), [10, 11, 12, 13]);
+}
+
+#[test]
+fn clock_steps_do_not_let_an_event_come_again_in_its_window() {
+    let store = Memory::default();
+    ask(&store, 0, &once("a", Counts::Forward)).unwrap();
+    for millis in [-86_400_000, 599_999, -1, 0] {
+        assert_eq!(ask(&store, millis, &once("a", Counts::Forward)), Err(Breach::Seen), "{millis}");
     }
 }

@@ -1,15 +1,20 @@
 //! What an event asks of the ledger: the settings of its rule and what is known of the event into demands, in the order in which
 //! they are asked: order, replay, rates. Knows nothing of where the ledger is kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Rule, Violation, shorten};
 use crate::identity::{Publisher, VerifiedToken};
 use crate::json::{Document, Kind, Pointer};
+use crate::ledger::limiter::Counter;
 use crate::ledger::{Counts, Demand, Gaps, Rate, Tag, What};
 use crate::protocol::Event;
 use crate::signature::VerifiedSignature;
 use crate::time::Timestamp;
+
+/// What all proxies key the digests with that they send to the limiter.
+const SHARED: [u8; 16] = [0; 16];
 
 /// How far an event may be from the future: clocks differ.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -23,6 +28,17 @@ pub struct Replay {
     pub key: ReplayKey,
     /// From when on it counts.
     pub counts: Counts,
+    /// Who remembers it.
+    pub scope: Scope,
+}
+
+/// Who remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All workers of the proxy.
+    Proxy,
+    /// The limiter too, for all proxies that ask it.
+    Cluster,
 }
 
 /// What makes two events the same, besides their publisher.
@@ -67,6 +83,8 @@ pub struct RateRule {
     pub counted: Counted,
     /// What is counted apart.
     pub by: Vec<RateKey>,
+    /// What the limiter knows it by, where it counts for all proxies.
+    pub at_limiter: Option<Arc<str>>,
 }
 
 /// What a rate counts.
@@ -115,6 +133,8 @@ pub struct Asked {
     pub demand: Demand,
     /// Whether the events of one call ask for it together: a token or a signature is the call's.
     pub once_a_call: bool,
+    /// What the limiter is to count, where it remembers too.
+    pub counter: Option<Counter>,
 }
 
 /// All that an event asks for. `global` are the rates of the policy.
@@ -152,34 +172,38 @@ impl Facts<'_> {
     fn replay(&self, replay: &Replay) -> Result<Vec<Asked>, Violation> {
         let publisher = self.publisher();
         let publisher = publisher.as_bytes();
-        let (tag, until, once_a_call) = match replay.key {
+        Ok(match replay.key {
             ReplayKey::Event => {
                 let id = self.event.id.as_deref().ok_or_else(|| absent("id"))?;
-                (self.tag("event", &[publisher, self.source(), id.as_bytes()]), self.window(replay)?, false)
+                vec![self.once(replay, "event", &[publisher, self.source(), id.as_bytes()], self.window(replay)?)]
             }
             ReplayKey::Data => {
                 let digest = crate::crypto::sha256(self.event.data.bytes());
-                (self.tag("data", &[publisher, &digest]), self.window(replay)?, false)
+                vec![self.once(replay, "data", &[publisher, &digest], self.window(replay)?)]
             }
             ReplayKey::Nonce => {
                 let until = self.window(replay)?;
                 // Of every signature: a caller could leave out the one that is remembered.
-                let tag = |signature: &VerifiedSignature| {
-                    Some(self.tag("nonce", &[signature.publisher().as_bytes(), signature.nonce()?.as_bytes()]))
+                let asked = |signature: &VerifiedSignature| {
+                    let parts = [signature.publisher().as_bytes(), signature.nonce()?.as_bytes()];
+                    Some(self.once(replay, "nonce", &parts, until))
                 };
-                let mut tags: Vec<Tag> = self.signatures.iter().filter_map(tag).collect();
-                tags.dedup();
-                let what = What::Once { until, counts: replay.counts };
-                let asked = |tag| Asked { demand: Demand { tag, what: what.clone() }, once_a_call: true };
-                return if tags.is_empty() { Err(Violation::NoNonce) } else { Ok(tags.into_iter().map(asked).collect()) };
+                let mut asked: Vec<Asked> = self.signatures.iter().filter_map(asked).collect();
+                asked.dedup();
+                return if asked.is_empty() { Err(Violation::NoNonce) } else { Ok(asked) };
             }
             ReplayKey::TokenId => {
                 let token = self.publisher.and_then(Publisher::token);
                 let (token, id) = token.and_then(|token| Some((token, token.id()?))).ok_or(Violation::NoTokenId)?;
-                (self.tag("jti", &[token.issuer().as_bytes(), id.as_bytes()]), self.token_window(replay, token), true)
+                vec![self.once(replay, "jti", &[token.issuer().as_bytes(), id.as_bytes()], self.token_window(replay, token))]
             }
-        };
-        Ok(vec![Asked { demand: Demand { tag, what: What::Once { until, counts: replay.counts } }, once_a_call }])
+        })
+    }
+
+    fn once(&self, replay: &Replay, kind: &'static str, parts: &[&[u8]], until: Timestamp) -> Asked {
+        let demand = Demand { tag: self.tag(kind, parts), what: What::Once { until, counts: replay.counts } };
+        let counter = (replay.scope == Scope::Cluster).then(|| Counter::Once { kind, tag: Tag::of(SHARED, kind, parts) });
+        Asked { demand, once_a_call: matches!(replay.key, ReplayKey::Nonce | ReplayKey::TokenId), counter }
     }
 
     /// Until when an event is young enough to come again.
@@ -206,7 +230,7 @@ impl Facts<'_> {
         let number = parse_number(&number).ok_or_else(|| Violation::NotANumber { found: shorten(&number) })?;
         let tag = self.tag("sequence", &[self.publisher().as_bytes(), self.source()]);
         let what = What::Next { number, gaps: sequence.gaps, keep: sequence.keep };
-        Ok(Asked { demand: Demand { tag, what }, once_a_call: false })
+        Ok(Asked { demand: Demand { tag, what }, once_a_call: false, counter: None })
     }
 
     fn number_in_data(&self, pointer: &Pointer) -> Result<String, Violation> {
@@ -227,16 +251,20 @@ impl Facts<'_> {
             RateKey::Source => event.source.as_deref().unwrap_or_default().to_owned(),
         };
         let keys: Vec<String> = rule.by.iter().map(key).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
         let index = index.to_le_bytes();
-        let parts: Vec<&[u8]> = [scope.as_bytes(), &index].into_iter().chain(keys.iter().map(String::as_bytes)).collect();
+        let parts = [&[scope.as_bytes(), &index], keys.as_slice()].concat();
         let cost = match rule.counted {
             Counted::Events => 1,
             Counted::Bytes => u64::try_from(event.data.bytes().len()).unwrap_or(u64::MAX),
         };
-        Asked {
-            demand: Demand { tag: self.tag("rate", &parts), what: What::Spend { rate: rule.rate, cost } },
-            once_a_call: false,
-        }
+        let counter = rule.at_limiter.as_ref().map(|name| Counter::Rate {
+            name: Arc::clone(name),
+            by: (!keys.is_empty()).then(|| Tag::of(SHARED, "rate", &keys)),
+            hits: cost,
+        });
+        let demand = Demand { tag: self.tag("rate", &parts), what: What::Spend { rate: rule.rate, cost } };
+        Asked { demand, once_a_call: false, counter }
     }
 }
 

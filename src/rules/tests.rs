@@ -315,7 +315,12 @@ fn what_is_said_of_outside_input_is_cut() {
 #[test]
 fn every_nonce_of_a_call_is_remembered_whichever_of_its_signatures_come_again() {
     let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
-    let replay = memory::Replay { window: Duration::from_secs(60), key: memory::ReplayKey::Nonce, counts: Counts::Forward };
+    let replay = memory::Replay {
+        window: Duration::from_secs(60),
+        key: memory::ReplayKey::Nonce,
+        counts: Counts::Forward,
+        scope: memory::Scope::Proxy,
+    };
     let rule = Rule { replay: Some(replay), ..rule("com.shop.*") };
     let event = event(None, None);
     let tags = |signatures: &[VerifiedSignature]| -> Vec<Tag> {
@@ -343,4 +348,16 @@ fn what_an_event_would_be_numbered_by_is_named_where_it_is_absent() {
     assert_eq!(attribute, "the event has no `shopseq`, by which it would be remembered");
     let pointer = absent(memory::NumberAt::Data(Pointer::parse("/meta/seq").unwrap()));
     assert_eq!(pointer, "the event has no `/meta/seq`, by which it would be remembered");
+}
+
+#[test]
+fn a_publisher_that_names_nothing_is_nobody_and_not_everybody() {
+    let rule = Rule { publishers: vec![PublisherRule::default()], ..rule("t") };
+    let publisher = Publisher::in_test("shop", "a", &serde_json::json!({}));
+    let peer = Peer::from_uri("spiffe://a".to_owned());
+    for publisher in [None, Some(&publisher)] {
+        assert!(matches!(check(&rule, &event(None, None), publisher, peer.as_ref()), Err(Violation::Publisher { .. })));
+    }
+    let rule = Rule { publishers: Vec::new(), ..rule };
+    assert!(check(&rule, &event(None, None), Some(&publisher), peer.as_ref()).is_err());
 }

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::signers::{MessageAlgorithm, Verifier};
-use super::{Dsse, DsseMode, Scheme, SignatureError, Signer, VerifiedSignature};
+use super::{Coverage, Dsse, DsseMode, Scheme, SignatureError, Signer, VerifiedSignature};
 use crate::call::cut;
 use crate::crypto::sha256;
 use crate::json::{Document, Kind, Value};
@@ -33,28 +33,25 @@ const MAX_NAMES: usize = 64;
 /// Levels of nesting in the envelope, which may have members that are not known.
 const MAX_DEPTH: usize = 16;
 
-/// Judges the event's own signature; `None` where it has none. An empty `dssematerial` counts as none, as the specification says.
+/// Judges the event's own signatures: all of one envelope by keys that are known. An empty `dssematerial` counts as none, as the specification says.
 pub(super) fn verify(
     settings: &Dsse,
     event: &Event<'_>,
     verifier: &Verifier<'_>,
-) -> Result<Option<VerifiedSignature>, SignatureError> {
-    let Some(encoded) = extension(event, ATTRIBUTE).filter(|value| !value.is_empty()) else { return Ok(None) };
+) -> Result<Vec<VerifiedSignature>, SignatureError> {
+    let Some(encoded) = extension(event, ATTRIBUTE).filter(|value| !value.is_empty()) else { return Ok(Vec::new()) };
     let envelope = Envelope::read(encoded)?;
     let material = Material::read(&envelope.payload)?;
     refuse_empty_attributes(event, &material)?;
     let signers = verify_envelope(&envelope, verifier)?;
-    material.check_digests(event)?;
+    material.check_core(event)?;
+    let coverage = material.coverage(settings, event)?;
     let unsigned = check_coverage(settings, event, &material)?;
-    let mut evidence = signers.iter().map(|signer| verifier.evidence(Scheme::Dsse, signer, unsigned.clone()));
-    let first = evidence.next().transpose()?;
-    for other in evidence {
-        let other = other?;
-        if first.as_ref().is_some_and(|first| first.publisher != other.publisher) {
-            return Err(SignatureError::Signer { owner: other.publisher });
-        }
-    }
-    Ok(first)
+    let evidence = |signer| {
+        let verified = verifier.evidence(Scheme::Dsse, signer, unsigned.clone())?;
+        Ok(VerifiedSignature { coverage: Some(coverage), ..verified })
+    };
+    signers.into_iter().map(evidence).collect()
 }
 
 fn extension<'e>(event: &'e Event<'_>, name: &str) -> Option<&'e str> {
@@ -175,15 +172,20 @@ impl Material {
         .to_string()
     }
 
-    fn check_digests(&self, event: &Event<'_>) -> Result<(), SignatureError> {
-        if core_digest(event) != self.core {
-            return Err(SignatureError::Digest("the event is not the one that was signed"));
+    fn check_core(&self, event: &Event<'_>) -> Result<(), SignatureError> {
+        if core_digest(event) == self.core {
+            return Ok(());
         }
+        Err(SignatureError::Digest("the event is not the one that was signed"))
+    }
+
+    /// What is covered, if the extension attributes are the ones that were signed, or need not be.
+    fn coverage(&self, settings: &Dsse, event: &Event<'_>) -> Result<Coverage, SignatureError> {
         match &self.extensions {
-            Some(signed) if extensions_digest(event, &signed.names) != signed.digest => {
-                Err(SignatureError::Digest("the extension attributes are not the ones that were signed"))
-            }
-            Some(_) | None => Ok(()),
+            None => Ok(Coverage::Core),
+            Some(_) if settings.mode == DsseMode::CoreOnly => Ok(Coverage::ExtensionsSkipped),
+            Some(signed) if extensions_digest(event, &signed.names) == signed.digest => Ok(Coverage::CoreAndExtensions),
+            Some(_) => Err(SignatureError::Digest("the extension attributes are not the ones that were signed")),
         }
     }
 }
@@ -249,11 +251,12 @@ fn refuse_empty_attributes(event: &Event<'_>, material: &Material) -> Result<(),
 
 /// The extension attributes that the signature does not cover, if the settings let them pass.
 fn check_coverage(settings: &Dsse, event: &Event<'_>, material: &Material) -> Result<Vec<String>, SignatureError> {
-    let is_unsigned = |name: &str| name != ATTRIBUTE && !material.names().iter().any(|signed| signed == name);
+    let looked_at = if settings.mode == DsseMode::CoreOnly { &[] } else { material.names() };
+    let is_unsigned = |name: &str| name != ATTRIBUTE && !looked_at.iter().any(|signed| signed == name);
     let names = event.extensions.iter().map(|extension| &*extension.name);
     let unsigned: Vec<String> = names.filter(|name| is_unsigned(name)).map(str::to_owned).collect();
     match settings.mode {
-        DsseMode::Passthrough => Ok(unsigned),
+        DsseMode::Passthrough | DsseMode::CoreOnly => Ok(unsigned),
         DsseMode::Strict => match unsigned.iter().find(|name| !settings.allow_unsigned.contains(name)) {
             Some(name) => Err(SignatureError::Uncovered(cut(name, 64).to_owned())),
             None => Ok(unsigned),

@@ -6,9 +6,11 @@
 
 mod digest;
 pub mod dsse;
+mod event_jws;
 mod fields;
+pub mod hmac;
 pub mod http_message;
-mod jws;
+pub mod jws;
 mod signers;
 pub mod standard_webhooks;
 #[cfg(test)]
@@ -55,6 +57,9 @@ pub fn verify_call(
     if let Some(settings) = &settings.jws {
         verified.extend(jws::verify(settings, head, content, &verifier)?);
     }
+    for profile in &settings.hmac {
+        verified.extend(hmac::verify(profile, head, content, &verifier)?);
+    }
     if !verified.is_empty()
         && !covers_headers
         && let Some(name) = attribute_headers(head).next()
@@ -65,7 +70,7 @@ pub fn verify_call(
     Ok(verified)
 }
 
-/// Judges the signature that the event itself carries, where it carries one and DSSE is in use. `expected` is the subject of the
+/// Judges the signatures that the event itself carries, of the schemes in use. `expected` is the subject of the
 /// token, or the owner of the call's signature, which must own the keys.
 ///
 /// # Errors
@@ -78,11 +83,17 @@ pub fn verify_event(
     expected: Option<&str>,
     now: Timestamp,
     crypto: &dyn Crypto,
-) -> Result<Option<VerifiedSignature>, SignatureError> {
-    match &settings.dsse {
-        Some(settings) => dsse::verify(settings, event, &Verifier { signers, expected, now, crypto }),
-        None => Ok(None),
+) -> Result<Vec<VerifiedSignature>, SignatureError> {
+    let verifier = Verifier { signers, expected, now, crypto };
+    let mut verified = match &settings.dsse {
+        Some(settings) => dsse::verify(settings, event, &verifier)?,
+        None => Vec::new(),
+    };
+    if let Some(settings) = &settings.event_jws {
+        verified.extend(event_jws::verify(settings, event, &verifier)?);
     }
+    one_owner(&verified)?;
+    Ok(verified)
 }
 
 /// The headers that carry attributes of a CloudEvent in binary mode (CloudEvents HTTP binding section 3.1); nothing in the other
@@ -136,23 +147,39 @@ pub enum Scheme {
     HttpMessage,
     /// Standard Webhooks `v1` and `v1a`.
     StandardWebhooks,
-    /// JWS with detached content in a header (RFC 7515 appendix F).
+    /// JWS in a header (RFC 7515).
     Jws,
+    /// HMAC-SHA256 in a form that the policy describes.
+    Hmac,
     /// The CloudEvents extension "Verifiable CloudEvents with DSSE".
     Dsse,
+    /// JWS in an extension attribute of an event.
+    EventJws,
+}
+
+impl Scheme {
+    /// Whether signatures are over one event, and not over all of a call.
+    #[must_use]
+    pub const fn is_of_an_event(self) -> bool {
+        matches!(self, Self::Dsse | Self::EventJws)
+    }
 }
 
 /// What is read of each scheme. A scheme without settings is not in use: its headers mean nothing here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// RFC 9421.
     pub http_message: Option<HttpMessage>,
     /// Standard Webhooks.
     pub standard_webhooks: Option<StandardWebhooks>,
-    /// Detached JWS.
+    /// JWS in a header.
     pub jws: Option<Jws>,
+    /// HMAC-SHA256 in forms that the policy describes.
+    pub hmac: Vec<hmac::Profile>,
     /// DSSE on CloudEvents.
     pub dsse: Option<Dsse>,
+    /// JWS in an extension attribute.
+    pub event_jws: Option<EventJws>,
 }
 
 /// What an HTTP Message Signature must keep.
@@ -175,11 +202,29 @@ pub struct StandardWebhooks {
     pub tolerance: Duration,
 }
 
-/// Where a detached JWS is.
+/// Where a JWS over the content is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jws {
     /// The header, in lower case.
     pub header: String,
+}
+
+/// Where an event's own JWS is, and what it must cover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventJws {
+    /// The extension attribute.
+    pub attribute: String,
+    /// What becomes of the attributes where only the data is signed.
+    pub unsigned_attributes: UnsignedAttributes,
+}
+
+/// What becomes of an event of which only the data is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnsignedAttributes {
+    /// It is refused: its type could be another one.
+    Refuse,
+    /// It passes, and the record names its attributes.
+    Pass,
 }
 
 /// What a DSSE signature must keep.
@@ -198,6 +243,31 @@ pub enum DsseMode {
     Strict,
     /// They pass, and the record names them.
     Passthrough,
+    /// They all pass, also those that are covered: nobody looks whether they are the ones that were signed.
+    CoreOnly,
+}
+
+/// What of an event a DSSE signature was verified to cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// The core attributes and the data: nothing else was signed.
+    Core,
+    /// Extension attributes too.
+    CoreAndExtensions,
+    /// The core attributes and the data: others were signed, and not looked at.
+    ExtensionsSkipped,
+}
+
+impl Coverage {
+    /// As records have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::CoreAndExtensions => "core+extensions",
+            Self::ExtensionsSkipped => "extensions-skipped",
+        }
+    }
 }
 
 /// The evidence of a verified signature.
@@ -208,6 +278,7 @@ pub struct VerifiedSignature {
     publisher: String,
     /// Extension attributes that it does not cover (DSSE: those that strict mode exempts, all of them in passthrough mode).
     uncovered: Vec<String>,
+    coverage: Option<Coverage>,
     made: Made,
 }
 
@@ -291,6 +362,12 @@ impl VerifiedSignature {
     #[must_use]
     pub fn nonce(&self) -> Option<&str> {
         self.made.nonce.as_deref()
+    }
+
+    /// What of the event it covers, of DSSE.
+    #[must_use]
+    pub fn coverage(&self) -> Option<Coverage> {
+        self.coverage
     }
 
     fn made(self, at: Timestamp, nonce: Option<&str>) -> Self {

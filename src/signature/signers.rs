@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::time::Duration;
 
 use super::{Made, Scheme, SignatureError, Signer, SignerKey, VerifiedSignature};
 use crate::call::cut;
@@ -11,7 +12,7 @@ use crate::key::Algorithm;
 use crate::time::Timestamp;
 
 /// The signers of a policy, by key id.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Signers {
     signers: Vec<Signer>,
     /// The keys are the policy's, so that nobody can choose colliding ones: the fixed hasher needs no randomness from the host.
@@ -51,10 +52,23 @@ impl Signers {
         self.signers.get(*self.by_key_id.get(key_id)?)
     }
 
+    /// Takes a signer out: what is left does not know its key.
+    pub fn take(&mut self, key_id: &str) -> Option<Signer> {
+        let taken = self.by_key_id.remove(key_id)?;
+        self.by_key_id.values_mut().filter(|index| **index > taken).for_each(|index| *index -= 1);
+        (taken < self.signers.len()).then(|| self.signers.remove(taken))
+    }
+
     /// All signers, in the order of the policy.
     pub fn iter(&self) -> impl Iterator<Item = &Signer> {
         self.signers.iter()
     }
+}
+
+/// Seconds since 1970, in digits alone.
+pub(super) fn read_seconds(text: &str) -> Option<Timestamp> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    Timestamp::from_unix_seconds(text.parse().ok().filter(|_| digits)?)
 }
 
 /// What a message is signed with.
@@ -111,6 +125,30 @@ impl<'a> Verifier<'a> {
         Ok(())
     }
 
+    /// Those whose keys are trusted now: one at least.
+    pub fn in_time(&self, mut signers: Vec<&'a Signer>) -> Result<Vec<&'a Signer>, SignatureError> {
+        let mut out_of_time = Ok(());
+        signers.retain(|signer| {
+            let in_time = self.check_key_time(signer);
+            in_time.is_ok() || {
+                out_of_time = in_time;
+                false
+            }
+        });
+        if signers.is_empty() {
+            out_of_time?;
+        }
+        Ok(signers)
+    }
+
+    /// Whether a time is no further from now than that, before or after.
+    pub fn check_near(&self, sent: Timestamp, tolerance: Duration) -> Result<(), SignatureError> {
+        if self.now.since(sent).max(sent.since(self.now)) > tolerance {
+            return Err(SignatureError::Expired(format!("signed at {sent}, more than {} s from now", tolerance.as_secs())));
+        }
+        Ok(())
+    }
+
     /// Whether `signature` is the signer's over `message`.
     pub fn verify(
         &self,
@@ -141,6 +179,7 @@ impl<'a> Verifier<'a> {
             key_id: signer.key_id.clone(),
             publisher: signer.publisher.clone(),
             uncovered,
+            coverage: None,
             made: Made::default(),
         })
     }

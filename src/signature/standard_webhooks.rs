@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::signers::{MessageAlgorithm, Verifier};
+use super::signers::{MessageAlgorithm, Verifier, read_seconds};
 use super::{Scheme, SignatureError, Signer, StandardWebhooks, VerifiedSignature};
 use crate::call::Head;
 use crate::key::Algorithm;
@@ -60,11 +60,8 @@ pub(super) fn verify(
 ) -> Result<Option<VerifiedSignature>, SignatureError> {
     let Some(headers) = Headers::read(head)? else { return Ok(None) };
     let candidates = candidates(&headers.signatures, verifier)?;
-    let (now, sent) = (verifier.now, headers.timestamp);
-    if now.since(sent).max(sent.since(now)) > settings.tolerance {
-        let tolerance = settings.tolerance.as_secs();
-        return Err(SignatureError::Expired(format!("`webhook-timestamp` is {sent}, more than {tolerance} s from now")));
-    }
+    let sent = headers.timestamp;
+    verifier.check_near(sent, settings.tolerance)?;
     let message = message(headers.id, headers.timestamp_text, content);
     let mut tries = candidates
         .iter()
@@ -81,21 +78,11 @@ pub(super) fn verify(
 /// The keys that could have made one of the signatures, the expected publisher's first.
 fn candidates<'a>(signatures: &[(Version, Vec<u8>)], verifier: &Verifier<'a>) -> Result<Vec<&'a Signer>, SignatureError> {
     let fits = |signer: &&Signer| signatures.iter().any(|(version, _)| signer.key.makes(version.algorithm()));
-    let mut candidates: Vec<&Signer> = verifier.signers.iter().filter(fits).collect();
+    let candidates: Vec<&Signer> = verifier.signers.iter().filter(fits).collect();
     if candidates.is_empty() {
         return Err(SignatureError::UnknownKey("any".to_owned()));
     }
-    let mut out_of_time = Ok(());
-    candidates.retain(|signer| {
-        let in_time = verifier.check_key_time(signer);
-        in_time.is_ok() || {
-            out_of_time = in_time;
-            false
-        }
-    });
-    if candidates.is_empty() {
-        out_of_time?;
-    }
+    let candidates = verifier.in_time(candidates)?;
     let is_expected = |signer: &&Signer| verifier.expected.is_none_or(|expected| expected == signer.publisher);
     let (mut first, others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_expected);
     first.extend(others);
@@ -118,15 +105,10 @@ impl<'h> Headers<'h> {
         if id.is_empty() || id.contains('.') {
             return Err(SignatureError::malformed("`webhook-id` is empty or has a full stop"));
         }
-        let timestamp = timestamp(timestamp_text)
+        let timestamp = read_seconds(timestamp_text)
             .ok_or_else(|| SignatureError::malformed("`webhook-timestamp` is not seconds since 1970"))?;
         Ok(Some(Self { id, timestamp_text, timestamp, signatures: read_signatures(signatures)? }))
     }
-}
-
-fn timestamp(text: &str) -> Option<Timestamp> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    Timestamp::from_unix_seconds(text.parse().ok().filter(|_| digits)?)
 }
 
 /// Signatures of versions that are not known are left aside, as long as there is one that is.

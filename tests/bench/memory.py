@@ -65,10 +65,10 @@ def batches(proxy, token, ranges, now):
     return passed, seen
 
 
-def everything_once(proxy, token, count, now):
+def everything_once(proxy, token, numbers, now):
     """All events, over all connections at once."""
     began = time.monotonic()
-    parts = [range(start * BATCH, count, CONNECTIONS * BATCH) for start in range(CONNECTIONS)]
+    parts = [range(numbers.start + part * BATCH, numbers.stop, CONNECTIONS * BATCH) for part in range(CONNECTIONS)]
     with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
         found = list(pool.map(lambda part: batches(proxy, token, part, now), parts))
     return sum(passed for passed, _ in found), sum(seen for _, seen in found), time.monotonic() - began
@@ -79,7 +79,7 @@ def replays(start, count):
     token, now = conftest.bearer(exp=int(time.time()) + 86_400)[1], datetime.datetime.now(datetime.UTC).isoformat()
     before = memory_of(proxy)
     for name, expected in [("distinct", (count, 0)), ("again", (0, count)), ("a third time", (0, count))]:
-        passed, seen, seconds = everything_once(proxy, token, count, now)
+        passed, seen, seconds = everything_once(proxy, token, range(count), now)
         grown = (memory_of(proxy) - before) / 2**20
         print(f"{count} events {name}: {passed} passed, {seen} refused as seen, {seconds:.1f} s, {grown:.0f} MiB more", flush=True)
         if (passed, seen) != expected:

@@ -11,17 +11,17 @@ from grpc_tools import protoc
 HERE = pathlib.Path(__file__).resolve().parent / "proto"
 
 
-def _compiled():
+def _compiled(file):
     with tempfile.TemporaryDirectory() as directory:
         out = pathlib.Path(directory) / "set"
         known = pathlib.Path(grpc_tools.__file__).parent / "_proto"
-        assert protoc.main(["protoc", f"-I{HERE}", f"-I{known}", "--include_imports", f"--descriptor_set_out={out}", "shop.proto"]) == 0
+        assert protoc.main(["protoc", f"-I{HERE}", f"-I{known}", "--include_imports", f"--descriptor_set_out={out}", file]) == 0
         return out.read_bytes()
 
 
-_SET = _compiled()
+_SET = _compiled("shop.proto")
 _POOL = descriptor_pool.DescriptorPool()
-for _file in descriptor_pb2.FileDescriptorSet.FromString(_SET).file:
+for _file in {file.name: file for set in (_SET, _compiled("rls.proto")) for file in descriptor_pb2.FileDescriptorSet.FromString(set).file}.values():
     _POOL.Add(_file)
 
 DESCRIPTORS = base64.b64encode(_SET).decode()

@@ -198,6 +198,23 @@ def test_a_token_that_expires_on_the_way_ends_the_stream(proxies, grpc_upstream)
     assert_got(grpc_upstream, stream, [stream.message(first)])
 
 
+@pytest.mark.parametrize("hold", HOLDS)
+def test_a_token_that_is_good_for_one_call_is_good_for_one_stream(start, sink, method, grpc_upstream, hold):
+    once = {"type": Event().type, "publishers": [{"issuer": "shop", "subject": "cart-service"}], "replay": {"window": "1m", "key": "jti"}}
+    policy = {**reference_policy(), "routes": ROUTES, "events": [once]}
+    proxy = start(policy, hold=hold, logs=sink, upstream=grpc_upstream, http2=True, routes=ENVOYS_ROUTES)
+    token, events = bearer(jti=str(uuid.uuid4())), [Event() for _ in range(3)]
+    with Stream(proxy.port, method, token=token) as stream:
+        for count, event in enumerate(events, 1):
+            stream.send(event)
+            assert_got(grpc_upstream, stream, [stream.message(event) for event in events[:count]])
+        with Stream(proxy.port, method, token=token) as other:
+            other.send(Event())
+            assert_ends(other, "replay.seen", "ALREADY_EXISTS")
+        stream.send(events[0])
+        assert_got(grpc_upstream, stream, [stream.message(event) for event in [*events, events[0]]])
+
+
 def test_a_stream_without_a_message_publishes_nothing(proxy, method, grpc_upstream):
     with Stream(proxy.port, method) as stream:
         stream.end()

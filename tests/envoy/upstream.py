@@ -96,7 +96,10 @@ class Upstream:
         elif length:
             request.body = buffer.take(int(length[0]), into=request)
         request.complete = True
+        time.sleep(float(next(iter(request.header("x-answer-after")), "0")))
         status = next(iter(request.header("x-answer-with")), "200")
+        if status == "nothing":
+            return False
         connection.sendall(f"HTTP/1.1 {status} As wished\r\n".encode() + b"content-type: text/plain\r\ncontent-length: %d\r\n\r\n%s" % (len(self.answer), self.answer))
         return True
 

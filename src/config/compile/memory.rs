@@ -1,19 +1,27 @@
 //! What is remembered of events that were published: windows, sequences and rates.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Place, Problem, Problems, count, one_or_each, raw, size, span, text};
+use super::{Place, Problem, Problems, count, one_or_each, raw, required_text, size, span, text};
+use crate::identity::Issuer;
 use crate::json::Pointer;
 use crate::ledger::{Counts, Gaps, Rate, Settings, WhenFull};
-use crate::rules::memory::{Counted, NumberAt, RateKey, RateRule, Replay, ReplayKey, Sequence};
+use crate::rules::Rule;
+use crate::rules::memory::{Counted, NumberAt, RateKey, RateRule, Replay, ReplayKey, Scope, Sequence};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const ENTRIES: usize = 100_000;
 
+const NOT_TAKEN_BACK: &str =
+    "the limiter takes nothing back, whatever the upstream answers: with `scope: cluster` an event counts `forward`";
+
 pub(super) fn replay(raw: raw::Replay, place: &Place, problems: &mut Problems) -> Option<Replay> {
-    let raw::Replay { window, key, on, scope: None | Some(raw::Scope::Proxy) } = raw;
+    let raw::Replay { window, key, on, scope } = raw;
+    let scope = self::scope(scope);
+    let counts = counts(on, scope, &place.key("on"), problems);
     let window = problems.required(place, "window", window);
     let window = span(window, DAY, &place.key("window"), problems);
     Some(Replay {
@@ -24,15 +32,38 @@ pub(super) fn replay(raw: raw::Replay, place: &Place, problems: &mut Problems) -
             Some(raw::ReplayKey::Jti) => ReplayKey::TokenId,
             Some(raw::ReplayKey::Data) => ReplayKey::Data,
         },
-        counts: match on {
-            None | Some(raw::Counts::Accept) => Counts::Accept,
-            Some(raw::Counts::Forward) => Counts::Forward,
-        },
+        counts: counts?,
+        scope,
     })
 }
 
+/// A token may be used for as long as the leeway of its issuer says behind its end, and so it is remembered as long.
+pub(super) fn with_leeway(mut rules: Vec<(usize, Rule)>, issuers: &[(usize, Issuer)]) -> Vec<(usize, Rule)> {
+    let longest = issuers.iter().map(|(_, issuer)| issuer.leeway).max().unwrap_or_default();
+    let replays = rules.iter_mut().filter_map(|(_, rule)| rule.replay.as_mut());
+    for replay in replays.filter(|replay| replay.key == ReplayKey::TokenId) {
+        replay.window = replay.window.max(longest);
+    }
+    rules
+}
+
+fn scope(raw: Option<raw::Scope>) -> Scope {
+    match raw {
+        None | Some(raw::Scope::Proxy) => Scope::Proxy,
+        Some(raw::Scope::Cluster) => Scope::Cluster,
+    }
+}
+
+fn counts(raw: Option<raw::Counts>, scope: Scope, place: &Place, problems: &mut Problems) -> Option<Counts> {
+    match (raw, scope) {
+        (Some(raw::Counts::Accept), Scope::Cluster) => problems.wrong(place, Problem::Contradiction(NOT_TAKEN_BACK)),
+        (Some(raw::Counts::Forward), _) | (None, Scope::Cluster) => Some(Counts::Forward),
+        (None | Some(raw::Counts::Accept), Scope::Proxy) => Some(Counts::Accept),
+    }
+}
+
 pub(super) fn sequence(raw: raw::Sequence, place: &Place, problems: &mut Problems) -> Option<Sequence> {
-    let raw::Sequence { attribute, gap, window, scope: None | Some(raw::Scope::Proxy) } = raw;
+    let raw::Sequence { attribute, gap, window, scope: None | Some(raw::OrderScope::Proxy) } = raw;
     let attribute = text(attribute, &place.key("attribute"), problems).unwrap_or_else(|| "sequence".to_owned());
     let keep = span(window, DAY, &place.key("window"), problems);
     let number = match attribute.starts_with('/') {
@@ -54,7 +85,8 @@ pub(super) fn rates(raw: Option<Value>, place: &Place, problems: &mut Problems) 
 }
 
 fn rate(raw: raw::Rate, place: &Place, problems: &mut Problems) -> Option<RateRule> {
-    let raw::Rate { limit, per, burst, unit, by, scope: None | Some(raw::Scope::Proxy) } = raw;
+    let raw::Rate { limit, per, burst, unit, by, scope, name } = raw;
+    let at_limiter = at_limiter(scope, name, place, problems);
     let limit = problems.required(place, "limit", limit);
     let limit = size(limit, 1, &place.key("limit"), problems);
     let per = problems.required(place, "per", per);
@@ -67,7 +99,18 @@ fn rate(raw: raw::Rate, place: &Place, problems: &mut Problems) -> Option<RateRu
         None | Some(raw::Unit::Events) => Counted::Events,
         Some(raw::Unit::Bytes) => Counted::Bytes,
     };
-    Some(RateRule { rate, counted, by })
+    Some(RateRule { rate, counted, by, at_limiter: at_limiter? })
+}
+
+/// What the limiter knows a rate by, where it counts for all proxies.
+fn at_limiter(raw: Option<raw::Scope>, name: Option<String>, place: &Place, problems: &mut Problems) -> Option<Option<Arc<str>>> {
+    match (scope(raw), name) {
+        (Scope::Cluster, name) => required_text(name, place, "name", problems).map(|name| Some(name.into())),
+        (Scope::Proxy, None) => Some(None),
+        (Scope::Proxy, Some(_)) => {
+            problems.wrong(&place.key("name"), Problem::Contradiction("it means something only with `scope: cluster`"))
+        }
+    }
 }
 
 fn keys(raw: &[raw::RateKey], place: &Place, problems: &mut Problems) -> Vec<RateKey> {

@@ -3,7 +3,10 @@
 
 mod audit;
 mod contract;
+mod fetched;
+mod hmac;
 mod identity;
+mod limiter;
 mod memory;
 mod protocol;
 mod route;
@@ -13,18 +16,20 @@ mod shadow;
 mod signature;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{ConfigError, Place, Problem, Problems};
-use super::read::{UnknownKeys, describe, has_null, note_nulls, read};
+use super::read::{Part, UnknownKeys, describe, has_null, note_nulls, read};
 use super::{digest, raw, units};
 use crate::budget::Budget;
 use crate::call::cut;
 use crate::policy::{Hold, Policy, Routes, Unmatched};
 use crate::rules::Mode;
+use crate::signature::Signers;
 
 /// The variables of the environment that secrets may come from.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -43,7 +48,7 @@ pub(super) fn compile(document: &Value, env: Environment<'_>) -> Result<Policy, 
 /// Compiles what stands at `root`.
 fn compile_at(document: &Value, root: &Place, env: Environment<'_>, problems: &mut Problems) -> Option<Policy> {
     if has_null(document) {
-        note_nulls(document, root, problems);
+        note_nulls(document, Part::Policy, root, problems);
     }
     let raw = read(document, UnknownKeys::Note, root, problems)?;
     compile_policy(raw, document, root, env, problems)
@@ -87,6 +92,7 @@ fn compile_policy(
         events,
         rate,
         memory,
+        limiter,
         limits,
         hold,
         audit,
@@ -94,13 +100,18 @@ fn compile_policy(
     } = raw;
     let names = &Names::of(document);
     check_version(version, root, problems);
-    let issuers = each(issuers, &root.key("issuers"), problems, identity::issuer);
+    let mut fetched = Vec::new();
+    let issuers = each(issuers, &root.key("issuers"), problems, |raw, place, problems| {
+        identity::issuer(raw, &mut fetched, place, problems)
+    });
     identity::check_different(&issuers, &root.key("issuers"), problems);
     let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
     let signers =
         each(signers, &root.key("signers"), problems, |raw, place, problems| signature::signer(raw, env, place, problems));
-    let signers = signature::signers(signers, &root.key("signers"), problems);
-    let signatures = signature::settings(signatures, names, &root.key("signatures"), problems);
+    let mut signers = signature::signers(signers, &root.key("signers"), problems);
+    let mut none = Signers::default();
+    let own = signers.as_mut().unwrap_or(&mut none);
+    let signatures = signature::settings(signatures, names, own, &root.key("signatures"), problems);
     let routes = problems.required(root, "routes", routes);
     let routes = each(routes, &root.key("routes"), problems, route::route);
     route::check(&routes, names, &root.key("routes"), problems);
@@ -108,27 +119,35 @@ fn compile_policy(
     let schemas = schemas::Named::read(schemas, &root.key("schemas"), problems);
     let context = rule::Context { names, signatures: &signatures, schemas: &schemas };
     let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
+    let rules = memory::with_leeway(rules, &issuers);
     let rules = rule::rules(rules, &root.key("events"), problems);
     route::check_batches(&routes, &rules, &signatures, &root.key("routes"), problems);
     let rates = memory::rates(rate, &root.key("rate"), problems);
     let memory = memory::settings(memory.unwrap_or_default(), &root.key("memory"), problems);
+    limiter::check(limiter.is_some(), &rules, &rates, &routes, root, problems);
+    let limiter = limiter.map(|raw| limiter::settings(raw, &root.key("limiter"), problems));
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, &root.key("audit"), problems);
-    let shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
+    let mut shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
+    if let Some(Some(shadow)) = &mut shadow {
+        fetched::take_in(shadow, &mut fetched);
+    }
     Some(Policy {
         mode: policy_mode.map_or(Mode::Enforce, mode),
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
         token: token?,
         signers: signers?,
+        fetched,
         signatures,
-        routes: Routes::new(routes.into_iter().map(|(_, route)| route).collect()),
+        routes: Arc::new(Routes::new(routes.into_iter().map(|(_, route)| route).collect())),
         unmatched: match unmatched {
             None | Some(raw::Unmatched::Refuse) => Unmatched::Refuse,
             Some(raw::Unmatched::Pass) => Unmatched::Pass,
         },
-        rules,
+        rules: Arc::new(rules),
         rates,
         memory: memory?,
+        limiter: optional(limiter)?,
         budget: budget?,
         hold: match hold {
             None | Some(raw::Hold::Body) => Hold::Body,

@@ -7,7 +7,7 @@ use crate::policy::route::HostPattern;
 use crate::policy::{Access, Batches, Matcher, Route};
 use crate::protocol::Protocol;
 use crate::rules::{Rule, Rules, SignatureRule};
-use crate::signature::{Scheme, Settings};
+use crate::signature::Settings;
 
 const NO_BATCHES: &str = "calls of this protocol have no events that can be left out: `drop-refused` is for `cloudevents`, \
                           `kafka-rest` and `pubsub`";
@@ -101,8 +101,8 @@ pub(super) fn check_batches(
 fn is_signed_whole(rule: &Rule, signatures: &Settings) -> bool {
     match &rule.signature {
         SignatureRule::Optional => false,
-        SignatureRule::Required { schemes: None } => signatures.dsse.is_none(),
-        SignatureRule::Required { schemes: Some(schemes) } => schemes.iter().all(|scheme| *scheme != Scheme::Dsse),
+        SignatureRule::Required { schemes: None } => signatures.dsse.is_none() && signatures.event_jws.is_none(),
+        SignatureRule::Required { schemes: Some(schemes) } => schemes.iter().all(|scheme| !scheme.is_of_an_event()),
     }
 }
 

@@ -153,7 +153,9 @@ fn schemes(raw: &[raw::Scheme], settings: &Settings, place: &Place, problems: &m
             raw::Scheme::HttpMessage => (Scheme::HttpMessage, settings.http_message.is_some()),
             raw::Scheme::StandardWebhooks => (Scheme::StandardWebhooks, settings.standard_webhooks.is_some()),
             raw::Scheme::Jws => (Scheme::Jws, settings.jws.is_some()),
+            raw::Scheme::Hmac => (Scheme::Hmac, !settings.hmac.is_empty()),
             raw::Scheme::Dsse => (Scheme::Dsse, settings.dsse.is_some()),
+            raw::Scheme::EventJws => (Scheme::EventJws, settings.event_jws.is_some()),
         };
         if !in_use {
             problems.add(&place.index(index), Problem::SchemeNotInUse);

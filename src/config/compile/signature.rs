@@ -9,16 +9,17 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
 use super::identity::jwk;
-use super::{Environment, Names, Place, Problem, Problems, header_name, raw, required_text, span, text, texts};
-use crate::call::cut;
+use super::{Environment, Names, Place, Problem, Problems, header_name, hmac, raw, required_text, span, text, texts};
+use crate::call::{cut, read_hex};
 use crate::key::{PublicKey, Secret};
 use crate::signature::http_message::is_component;
 use crate::signature::{
-    Dsse, DsseMode, DuplicateKeyId, FieldType, HttpMessage, Jws, Settings, Signer, SignerKey, Signers, StandardWebhooks,
+    Dsse, DsseMode, DuplicateKeyId, EventJws, FieldType, HttpMessage, Jws, Settings, Signer, SignerKey, Signers,
+    StandardWebhooks, UnsignedAttributes,
 };
 use crate::time::Timestamp;
 
-const FIVE_MINUTES: Duration = Duration::from_secs(300);
+pub(super) const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
 pub(super) fn signer(raw: raw::Signer, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<Signer> {
     let raw::Signer { key_id, publisher, public_key, secret, not_before, not_after } = raw;
@@ -47,7 +48,7 @@ fn time(text: Option<String>, place: &Place, problems: &mut Problems) -> Option<
 }
 
 fn secret(raw: raw::Secret, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<Secret> {
-    let raw::Secret { value, env: variable } = raw;
+    let raw::Secret { value, env: variable, encoding } = raw;
     let (text, place) = match (value, variable) {
         (Some(value), None) => (value, place.key("value")),
         (None, Some(variable)) => {
@@ -58,17 +59,24 @@ fn secret(raw: raw::Secret, env: Environment<'_>, place: &Place, problems: &mut 
         }
         (Some(_), Some(_)) | (None, None) => return problems.wrong(place, Problem::ExactlyOne("`value` and `env`")),
     };
-    let bytes =
-        secret_bytes(text).or_else(|| problems.wrong(&place, Problem::Value("`whsec_` and then no base64".to_owned())))?;
+    let (bytes, wrong) = match encoding {
+        None => (secret_bytes(text), "`whsec_` and then no base64"),
+        Some(raw::Encoding::Text) => (Some(text.into_bytes()), ""),
+        Some(raw::Encoding::Hex) => (read_hex(text.as_bytes()), "not hexadecimal digits"),
+        Some(raw::Encoding::Base64) => (BASE64.decode(text).ok(), "not base64"),
+    };
+    let bytes = bytes.or_else(|| problems.wrong(&place, Problem::Value(wrong.to_owned())))?;
     problems.ok(&place, Secret::new(bytes))
 }
 
+/// With padding and without.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// Standard Webhooks writes secrets as `whsec_` and base64; any other text is the secret itself.
 fn secret_bytes(text: String) -> Option<Vec<u8>> {
-    const BASE64: GeneralPurpose = GeneralPurpose::new(
-        &alphabet::STANDARD,
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-    );
     match text.strip_prefix("whsec_") {
         Some(encoded) => BASE64.decode(encoded).ok(),
         None => Some(text.into_bytes()),
@@ -89,9 +97,22 @@ pub(super) fn signers(signers: Vec<(usize, Signer)>, place: &Place, problems: &m
 }
 
 /// The schemes in use: those that are named, or without a word all where there are signers and none where there are none.
-pub(super) fn settings(raw: Option<raw::Signatures>, names: &Names<'_>, place: &Place, problems: &mut Problems) -> Settings {
+pub(super) fn settings(
+    raw: Option<raw::Signatures>,
+    names: &Names<'_>,
+    signers: &mut Signers,
+    place: &Place,
+    problems: &mut Problems,
+) -> Settings {
     let raw = match raw {
-        Some(raw::Signatures { http_message: None, standard_webhooks: None, jws: None, dsse: None }) => {
+        Some(raw::Signatures {
+            http_message: None,
+            standard_webhooks: None,
+            jws: None,
+            hmac: None,
+            dsse: None,
+            event_jws: None,
+        }) => {
             problems.add(place, Problem::Empty);
             raw::Signatures::default()
         }
@@ -101,16 +122,20 @@ pub(super) fn settings(raw: Option<raw::Signatures>, names: &Names<'_>, place: &
             http_message: Some(raw::HttpMessage::default()),
             standard_webhooks: Some(raw::StandardWebhooks::default()),
             jws: Some(raw::Jws::default()),
+            hmac: None,
+            event_jws: None,
             dsse: Some(raw::Dsse::default()),
         },
     };
-    let raw::Signatures { http_message, standard_webhooks, jws, dsse } = raw;
+    let raw::Signatures { http_message, standard_webhooks, jws, hmac, dsse, event_jws } = raw;
     Settings {
         http_message: http_message.and_then(|raw| self::http_message(raw, &place.key("httpMessage"), problems)),
         standard_webhooks: standard_webhooks
             .and_then(|raw| self::standard_webhooks(raw, &place.key("standardWebhooks"), problems)),
         jws: jws.and_then(|raw| self::jws(raw, &place.key("jws"), problems)),
+        hmac: hmac::profiles(hmac, signers, &place.key("hmac"), problems),
         dsse: dsse.map(|raw| self::dsse(raw, &place.key("dsse"), problems)),
+        event_jws: event_jws.and_then(|raw| self::event_jws(raw, &place.key("eventJws"), problems)),
     }
 }
 
@@ -173,20 +198,41 @@ fn jws(raw: raw::Jws, place: &Place, problems: &mut Problems) -> Option<Jws> {
 fn dsse(raw: raw::Dsse, place: &Place, problems: &mut Problems) -> Dsse {
     let raw::Dsse { mode, allow_unsigned } = raw;
     let allowed = texts(allow_unsigned, &place.key("allowUnsigned"), problems);
-    if allowed.is_some() && mode == Some(raw::DsseMode::Passthrough) {
-        let problem = Problem::Contradiction("it means something only in `strict` mode: `passthrough` allows all");
+    if allowed.is_some() && matches!(mode, Some(raw::DsseMode::Passthrough | raw::DsseMode::CoreOnly)) {
+        let problem = Problem::Contradiction("it means something only in `strict` mode: the others allow all");
         problems.add(&place.key("allowUnsigned"), problem);
     }
-    let is_attribute = |name: &String| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     for (index, name) in allowed.iter().flatten().enumerate().filter(|(_, name)| !is_attribute(name)) {
-        let problem = format!("`{}` is not the name of an extension attribute: lower-case letters and digits", cut(name, 64));
-        problems.add(&place.key("allowUnsigned").index(index), Problem::Value(problem));
+        problems.add(&place.key("allowUnsigned").index(index), no_attribute(name));
     }
     Dsse {
         mode: match mode {
             None | Some(raw::DsseMode::Strict) => DsseMode::Strict,
             Some(raw::DsseMode::Passthrough) => DsseMode::Passthrough,
+            Some(raw::DsseMode::CoreOnly) => DsseMode::CoreOnly,
         },
         allow_unsigned: allowed.unwrap_or_default(),
     }
+}
+
+fn event_jws(raw: raw::EventJws, place: &Place, problems: &mut Problems) -> Option<EventJws> {
+    let raw::EventJws { attribute, allow_unsigned_attributes } = raw;
+    let attribute = required_text(attribute, place, "attribute", problems)?;
+    if !is_attribute(&attribute) {
+        return problems.wrong(&place.key("attribute"), no_attribute(&attribute));
+    }
+    let unsigned_attributes = match allow_unsigned_attributes {
+        Some(true) => UnsignedAttributes::Pass,
+        Some(false) | None => UnsignedAttributes::Refuse,
+    };
+    Some(EventJws { attribute, unsigned_attributes })
+}
+
+/// The name of an extension attribute (CloudEvents, "Attribute Naming Convention").
+fn is_attribute(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+fn no_attribute(name: &str) -> Problem {
+    Problem::Value(format!("`{}` is not the name of an extension attribute: lower-case letters and digits", cut(name, 64)))
 }

@@ -16,9 +16,10 @@ pub struct Replay {
     pub window: Option<String>,
     /// What makes two events of a publisher the same: `event` (default).
     pub key: Option<ReplayKey>,
-    /// From when on an event counts as published: `accept` (default), so that retries work where the upstream failed.
+    /// From when on an event counts as published: `accept` (default), so that retries work where the upstream failed; with `scope: cluster`
+    /// `forward`, and nothing else.
     pub on: Option<Counts>,
-    /// Who remembers it: `proxy` (default).
+    /// Who remembers it: `proxy` (default) or `cluster`.
     pub scope: Option<Scope>,
 }
 
@@ -44,7 +45,7 @@ pub enum ReplayKey {
 pub enum Counts {
     /// As soon as it goes on to the upstream.
     Forward,
-    /// Unless the upstream answers with an error: any status but 2xx, any gRPC status but 0.
+    /// Unless the upstream answers with an error (any status but 2xx, any gRPC status but 0), or was never sent the call.
     Accept,
 }
 
@@ -53,6 +54,17 @@ pub enum Counts {
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum Scope {
+    /// All workers of one proxy together.
+    Proxy,
+    /// The `limiter`, for all proxies.
+    Cluster,
+}
+
+/// Who remembers the order of events.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum OrderScope {
     /// All workers of one proxy together.
     Proxy,
 }
@@ -72,7 +84,7 @@ pub struct Sequence {
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
     pub window: Option<String>,
     /// Who remembers it: `proxy` (default).
-    pub scope: Option<Scope>,
+    pub scope: Option<OrderScope>,
 }
 
 /// What becomes of an event before which numbers are missing.
@@ -107,8 +119,11 @@ pub struct Rate {
     /// What is counted apart; without this key everything together.
     #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
     pub by: Option<Vec<RateKey>>,
-    /// Who counts: `proxy` (default).
+    /// Who counts: `proxy` (default) or `cluster`.
     pub scope: Option<Scope>,
+    /// The name by which the `limiter` knows the rate, with `scope: cluster`. Rates of one name are one.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub name: Option<String>,
 }
 
 /// What a rate counts.
@@ -158,4 +173,33 @@ pub enum WhenNoRoom {
     Refuse,
     /// It is admitted and not remembered.
     Admit,
+}
+
+/// Who remembers for all proxies: a service of Envoy's rate limit protocol (`envoy.service.ratelimit.v3.RateLimitService`).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Limiter {
+    /// Envoy's name of the cluster of the service.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub cluster: Option<String>,
+    /// The domain of the service's configuration: `eventguard`.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub domain: Option<String>,
+    /// How long a call waits for an answer: `200ms`.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
+    pub timeout: Option<String>,
+    /// What becomes of a call without an answer: `refuse` (default) or `proxy`.
+    pub on_unavailable: Option<OnUnavailable>,
+}
+
+/// What becomes of a call of which the limiter says nothing.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum OnUnavailable {
+    /// It is refused: `limiter.unavailable`.
+    Refuse,
+    /// What the proxy remembers decides alone.
+    Proxy,
 }

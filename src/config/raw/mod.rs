@@ -14,12 +14,18 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use audit::{Audit, Batch, Queue, Sink, WhenFull};
-pub use identity::{Binding, Issuer, Jwks, KeySet, Token};
-pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
+pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Token};
+pub use memory::{
+    Counts, Gap, Limiter, Memory, OnUnavailable, OrderScope, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom,
+};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
-pub use rule::{DataSchema, Deprecated, Encrypted, Event, FieldsUnknown, MessageSchema, Publisher, Scheme, SignatureRule};
-pub use signature::{Dsse, DsseMode, FieldType, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
+pub use rule::{
+    DataSchema, Deprecated, Encrypted, Event, FieldsUnknown, Framing, MessageSchema, Publisher, Scheme, SignatureRule,
+};
+pub use signature::{
+    Dsse, DsseMode, Encoding, EventJws, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
+};
 
 #[cfg(feature = "cli")]
 use super::schema;
@@ -50,7 +56,7 @@ pub struct Policy {
     /// `refuse` (default) or `pass`: what becomes of calls that match no route.
     pub unmatched: Option<Unmatched>,
     /// Schemas by name, for `events[].schema`: JSON Schemas, which may refer to each other, by name or `$id` (nothing is ever fetched); or
-    /// `{protobuf: DESCRIPTORS}`, a `FileDescriptorSet` in base64.
+    /// `{protobuf: DESCRIPTORS}`, a `FileDescriptorSet` in base64; or `{avro: SCHEMA}`.
     #[cfg_attr(feature = "cli", schemars(with = "Option<std::collections::BTreeMap<String, Value>>"))]
     pub schemas: Option<Value>,
     /// What each event type demands; the longest match wins.
@@ -61,6 +67,8 @@ pub struct Policy {
     pub rate: Option<Value>,
     /// How much is remembered of what was published.
     pub memory: Option<Memory>,
+    /// Who remembers for all proxies what has `scope: cluster`.
+    pub limiter: Option<Limiter>,
     /// What one call may cost.
     pub limits: Option<Limits>,
     /// How a call is kept from the upstream until the verdict has fallen: `body` (default; Envoy's `buffer` filter stands behind

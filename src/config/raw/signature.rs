@@ -42,6 +42,21 @@ pub struct Secret {
     pub value: Option<String>,
     /// The environment variable that holds the secret.
     pub env: Option<String>,
+    /// How it is written, instead of what it looks like: `text` takes the text itself also where it starts with `whsec_`, as Stripe's do.
+    pub encoding: Option<Encoding>,
+}
+
+/// How bytes are written.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Encoding {
+    /// As UTF-8.
+    Text,
+    /// In hexadecimal digits.
+    Hex,
+    /// In base64.
+    Base64,
 }
 
 impl std::fmt::Debug for Secret {
@@ -59,10 +74,15 @@ pub struct Signatures {
     pub http_message: Option<HttpMessage>,
     /// Standard Webhooks.
     pub standard_webhooks: Option<StandardWebhooks>,
-    /// JWS with detached content (RFC 7515 appendix F).
+    /// JWS in a header (RFC 7515), its content detached or in it.
     pub jws: Option<Jws>,
+    /// Signatures with a shared secret in forms of producers' own, such as GitHub's or Stripe's.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<Vec<HmacProfile>>", length(min = 1)))]
+    pub hmac: Option<Vec<Value>>,
     /// The CloudEvents extension "Verifiable CloudEvents with DSSE".
     pub dsse: Option<Dsse>,
+    /// JWS in an extension attribute of CloudEvents.
+    pub event_jws: Option<EventJws>,
 }
 
 /// What an HTTP Message Signature must keep.
@@ -107,7 +127,7 @@ pub struct StandardWebhooks {
     pub tolerance: Option<String>,
 }
 
-/// Where a detached JWS is.
+/// Where a JWS over the body is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(expecting = "a map")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -116,13 +136,42 @@ pub struct Jws {
     pub header: Option<String>,
 }
 
+/// Where a producer's HMAC-SHA256 stands, and what it is made of.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct HmacProfile {
+    /// The signers whose secrets sign so. They sign in no other scheme.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub key_ids: Option<Vec<String>>,
+    /// The header with the signature.
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub header: Option<String>,
+    /// The name of the entries that are signatures, where the header is a list of `name=value` parted by commas. Without this key the
+    /// header is the signature.
+    pub parameter: Option<String>,
+    /// What stands before a signature, e.g. `sha256=`.
+    pub prefix: Option<String>,
+    /// How it is written: `hex` (default) or `base64`.
+    pub encoding: Option<Encoding>,
+    /// The header that says when the call was signed: seconds since 1970.
+    pub timestamp_header: Option<String>,
+    /// The name of the entry that says so, where the header is a list.
+    pub timestamp_parameter: Option<String>,
+    /// What is signed: a text with `{body}` and, where the time is said, `{timestamp}`. Without this key the body.
+    pub message: Option<String>,
+    /// How far the time may be from now: 5m.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
+    pub tolerance: Option<String>,
+}
+
 /// What a DSSE signature must keep.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a map")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Dsse {
     /// What becomes of extension attributes that are not covered: `strict` (default) refuses the event, `passthrough` lets them
-    /// pass and names them in the record.
+    /// pass and names them in the record, `core-only` does so with all of them, covered or not.
     pub mode: Option<DsseMode>,
     /// Extension attributes that need not be covered in `strict` mode.
     #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
@@ -131,11 +180,25 @@ pub struct Dsse {
 
 /// What becomes of extension attributes that a DSSE signature does not cover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum DsseMode {
     /// The event is refused.
     Strict,
     /// They pass, and the record names them.
     Passthrough,
+    /// They all pass, also those that are covered: nobody looks whether they are the ones that were signed.
+    CoreOnly,
+}
+
+/// Where an event's own JWS is.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct EventJws {
+    /// The extension attribute.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub attribute: Option<String>,
+    /// What becomes of an event whose JWS is over its data alone: it is refused, or with `true` it passes and the record names its attributes.
+    pub allow_unsigned_attributes: Option<bool>,
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::ledger::{Counts, Gaps, Settings, WhenFull};
-use crate::rules::memory::{Counted, NumberAt, RateKey, ReplayKey};
+use crate::policy::OnUnavailable;
+use crate::rules::memory::{Counted, NumberAt, RateKey, ReplayKey, Scope};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -65,9 +66,16 @@ fn what_could_not_be_kept_is_an_error_with_its_place() {
         ),
         (
             "/events/0/replay",
-            json!({"window": "1m", "scope": "cluster"}),
-            "events[0].replay.scope: `cluster` is not one of `proxy`",
+            json!({"window": "1m", "scope": "fleet"}),
+            "events[0].replay.scope: `fleet` is not one of `proxy` or `cluster`",
         ),
+        ("/events/0/replay", json!({"window": "1m", "scope": "cluster"}), "limiter: something has `scope: cluster`"),
+        ("/events/0/rate", json!({"limit": 1, "per": "1s", "name": "x"}), "events[0].rate.name: it means something only with"),
+        ("/events/0/sequence", json!({"scope": "cluster"}), "events[0].sequence.scope: `cluster` is not one of `proxy`"),
+        ("/limiter", json!({}), "limiter.cluster: is missing"),
+        ("/limiter", json!({"cluster": ""}), "limiter.cluster: is empty"),
+        ("/limiter", json!({"cluster": "l", "domain": ""}), "limiter.domain: is empty"),
+        ("/limiter", json!({"cluster": "l", "timeout": "0s"}), "limiter.timeout: nothing could keep it"),
         ("/events/0/sequence", json!({"attribute": "/~"}), "events[0].sequence.attribute: not a JSON Pointer"),
         ("/events/0/sequence", json!({"attribute": ""}), "events[0].sequence.attribute: is empty"),
         ("/events/0/rate", json!({"per": "1s"}), "events[0].rate.limit: is missing"),
@@ -83,4 +91,61 @@ fn what_could_not_be_kept_is_an_error_with_its_place() {
         let found = errors(with(pointer, value.clone()));
         assert!(found.len() == 1 && found[0].starts_with(expected), "{pointer} {value}: {found:?}");
     }
+}
+
+fn with_limiter(pointer: &str, value: Value) -> Value {
+    put(with(pointer, value), "/limiter", json!({"cluster": "limits"}))
+}
+
+#[test]
+fn what_all_proxies_remember_together_has_a_limiter() {
+    let policy = compiled(with_limiter("/events/0/replay", json!({"window": "1m", "scope": "cluster"})));
+    let limiter = policy.limiter.unwrap();
+    let expected = ("limits", "eventguard", Duration::from_millis(200), OnUnavailable::Refuse);
+    assert_eq!((limiter.cluster.as_str(), limiter.domain.as_str(), limiter.timeout, limiter.on_unavailable), expected);
+    let replay = policy.rules.find("t.A").unwrap().replay.clone().unwrap();
+    assert_eq!((replay.scope, replay.counts), (Scope::Cluster, Counts::Forward), "the limiter takes nothing back");
+
+    let all = json!({"cluster": "l", "domain": "d", "timeout": "1s", "onUnavailable": "proxy"});
+    let limiter = compiled(with("/limiter", all)).limiter.unwrap();
+    assert_eq!((limiter.domain.as_str(), limiter.on_unavailable), ("d", OnUnavailable::Proxy));
+    assert_eq!(compiled(good()).limiter, None);
+
+    let rate = json!({"limit": 1, "per": "1s", "scope": "cluster", "name": "all"});
+    assert_eq!(compiled(with_limiter("/rate", rate)).rates[0].at_limiter.as_deref(), Some("all"));
+}
+
+#[test]
+fn what_the_limiter_cannot_do_is_an_error() {
+    for (pointer, value, expected) in [
+        (
+            "/events/0/replay",
+            json!({"window": "1m", "scope": "cluster", "on": "accept"}),
+            "events[0].replay.on: the limiter takes nothing back",
+        ),
+        ("/rate", json!({"limit": 1, "per": "1s", "scope": "cluster"}), "rate.name: is missing"),
+        ("/rate", json!({"limit": 1, "per": "1s", "scope": "cluster", "name": ""}), "rate.name: is empty"),
+    ] {
+        let found = errors(with_limiter(pointer, value.clone()));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{pointer} {value}: {found:?}");
+    }
+}
+
+#[test]
+fn a_stream_does_not_wait_for_the_limiter() {
+    let stream = json!({"name": "s", "match": {"grpc": "shop.Bus/Stream"}, "protocol": "cloudevents", "grpc": {"stream": true}});
+    let document = with_limiter("/rate", json!({"limit": 1, "per": "1s", "scope": "cluster", "name": "all"}));
+    let found = errors(put(document, "/routes/-", stream.clone()));
+    assert!(found.len() == 1 && found[0].starts_with("routes[2]: the messages of a stream do not wait"), "{found:?}");
+    let alone = with_limiter("/rate", json!({"limit": 1, "per": "1s"}));
+    compiled(put(alone, "/routes/-", stream));
+}
+
+#[test]
+fn a_token_is_remembered_for_as_long_as_its_issuer_would_take_it() {
+    for (window, expected) in [("1s", 30), ("29s", 30), ("31s", 31)] {
+        let replay = rule("replay", json!({"window": window, "key": "jti"})).replay.unwrap();
+        assert_eq!(replay.window, Duration::from_secs(expected), "the leeway is 30s: {window}");
+    }
+    assert_eq!(rule("replay", json!({"window": "1s"})).replay.unwrap().window, Duration::from_secs(1));
 }

@@ -190,7 +190,7 @@ fn judge_with(
     event: &Event<'_>,
     expected: Option<&str>,
 ) -> Result<Option<VerifiedSignature>, SignatureError> {
-    verify_event(settings, signers, event, expected, seconds(NOW), &RustCrypto)
+    verify_event(settings, signers, event, expected, seconds(NOW), &RustCrypto).map(|all| all.into_iter().next())
 }
 
 fn judge(event: &Event<'_>, material: &str) -> Result<Option<VerifiedSignature>, SignatureError> {
@@ -288,6 +288,30 @@ fn dsse_unsigned_extensions_are_refused_or_named() {
     let passthrough =
         judge_with(&settings_in(DsseMode::Passthrough), &signers(), &with_material(&event, &unsigned), Some(SHIPPING));
     assert_eq!(passthrough.unwrap().unwrap().uncovered(), ["exta", "traceparent"]);
+}
+
+#[test]
+fn what_was_looked_at_is_told_and_core_only_looks_at_no_extension() {
+    let event = plain_event(&[("exta", "1")]);
+    let judge = |mode: DsseMode, event: &Event<'_>, material: &str| {
+        judge_with(&settings_in(mode), &signers(), &with_material(event, material), Some(SHIPPING)).map(|found| {
+            let found = found.unwrap();
+            (found.coverage().unwrap(), found.uncovered().to_vec())
+        })
+    };
+    let (with_ext, core) = (signed(&event, &["exta"]), signed(&event, &[]));
+    let exta = names(&["exta"]);
+    assert_eq!(judge(DsseMode::Strict, &event, &with_ext), Ok((Coverage::CoreAndExtensions, vec![])));
+    assert_eq!(judge(DsseMode::Passthrough, &event, &core), Ok((Coverage::Core, exta.clone())));
+    assert_eq!(judge(DsseMode::CoreOnly, &event, &core), Ok((Coverage::Core, exta.clone())));
+    assert_eq!(judge(DsseMode::CoreOnly, &event, &with_ext), Ok((Coverage::ExtensionsSkipped, exta.clone())));
+    let mut changed = event.clone();
+    changed.extensions[0].value = "2".into();
+    let refused = SignatureError::Digest("the extension attributes are not the ones that were signed");
+    assert_eq!(judge(DsseMode::Passthrough, &changed, &with_ext), Err(refused));
+    assert_eq!(judge(DsseMode::CoreOnly, &changed, &with_ext), Ok((Coverage::ExtensionsSkipped, exta)));
+    changed.event_type = "com.shop.order.Cancelled".into();
+    assert!(matches!(judge(DsseMode::CoreOnly, &changed, &with_ext), Err(SignatureError::Digest(_))));
 }
 
 /// Case 8 of the test vectors, and its neighbours.

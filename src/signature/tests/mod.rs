@@ -1,7 +1,9 @@
 //! Shared by the tests of each scheme: the signers and the call of the reference cases, and keys to sign with.
 
 mod dsse;
+mod event_jws;
 mod fields;
+mod hmac;
 mod http_message;
 mod jws;
 mod standard_webhooks;
@@ -24,7 +26,19 @@ const BODY: &str = r#"{"specversion":"1.0","id":"e-1","source":"/shop/shipping",
 impl VerifiedSignature {
     /// For tests of what comes after: evidence of a signature by a key of this publisher.
     pub(crate) fn in_test(scheme: Scheme, publisher: &str) -> Self {
-        Self { scheme, key_id: "key".to_owned(), publisher: publisher.to_owned(), uncovered: Vec::new(), made: Made::default() }
+        Self {
+            scheme,
+            key_id: "key".to_owned(),
+            publisher: publisher.to_owned(),
+            uncovered: Vec::new(),
+            coverage: None,
+            made: Made::default(),
+        }
+    }
+
+    /// For tests of what comes after: evidence of DSSE that covers as much.
+    pub(crate) fn with_coverage(coverage: Coverage) -> Self {
+        Self { coverage: Some(coverage), ..Self::in_test(Scheme::Dsse, "a") }
     }
 
     /// For tests of what comes after: as [`Self::in_test`], made at that time, with a nonce.
@@ -112,6 +126,8 @@ fn settings() -> Settings {
         }),
         standard_webhooks: Some(StandardWebhooks { tolerance: Duration::from_mins(5) }),
         jws: Some(Jws { header: "x-jws-signature".to_owned() }),
+        hmac: Vec::new(),
+        event_jws: None,
         dsse: Some(Dsse { mode: DsseMode::Strict, allow_unsigned: vec!["traceparent".to_owned()] }),
     }
 }
@@ -164,7 +180,7 @@ fn a_call_without_a_signature_gives_no_evidence() {
 
 #[test]
 fn a_scheme_that_is_not_in_use_is_not_read() {
-    let none = Settings { http_message: None, standard_webhooks: None, jws: None, dsse: None };
+    let none = Settings { http_message: None, standard_webhooks: None, jws: None, hmac: Vec::new(), dsse: None, event_jws: None };
     let head = head(&[("signature", "?"), ("webhook-id", "a.b"), ("x-jws-signature", "?")]);
     assert_eq!(verify_with(&none, &signers(), &head, BODY), Ok(Vec::new()));
 }

@@ -1,0 +1,77 @@
+//! What the limiter says of a call that is admitted as far as the proxy knows, and what is given back where the call does not go on.
+
+use super::remember::refuse;
+use super::{CallStage, Means, Opened, shadow};
+use crate::decision::{Outcome, Refusal, Verdict};
+use crate::ledger::Breach;
+use crate::ledger::limiter::Question;
+use crate::policy::{OnUnavailable, Policy};
+use crate::rules::Violation;
+
+/// What the limiter is to be asked before the call goes on; `None` where nothing is.
+#[must_use]
+pub fn question(outcome: &Outcome) -> Option<Question> {
+    if outcome.verdict == Verdict::Refuse {
+        return None;
+    }
+    let mut question = Question::default();
+    for (index, event) in outcome.events.iter().enumerate() {
+        event.counters.iter().for_each(|counter| question.add(index, counter));
+    }
+    Some(question).filter(|question| !question.is_empty())
+}
+
+/// The outcome once the limiter was asked. `breaches` are the events that may not pass; `body` is the one that was judged.
+#[must_use]
+pub fn limit(
+    policy: &Policy,
+    opened: &Opened,
+    mut outcome: Outcome,
+    mut breaches: Vec<(usize, Breach)>,
+    body: &[u8],
+    means: Means<'_>,
+) -> Outcome {
+    let Some(route) = policy.routes.get(opened.route) else {
+        return opened.refuse(policy, Refusal::UnmatchedRoute);
+    };
+    if policy.limiter.as_ref().is_some_and(|limiter| limiter.on_unavailable == OnUnavailable::Proxy) {
+        breaches.retain(|(_, breach)| !matches!(breach, Breach::Unavailable(_)));
+    }
+    if breaches.is_empty() {
+        return outcome;
+    }
+    let call = CallStage { policy, route, opened, means };
+    // The last event first, so that each finds what it was granted.
+    breaches.sort_by_key(|(index, _)| std::cmp::Reverse(*index));
+    for (index, breach) in breaches {
+        if let Some(event) = outcome.events.get_mut(index).filter(|event| event.refusal.is_none()) {
+            refuse(event, Violation::Ledger(breach).into());
+            call.take_back(&std::mem::take(&mut event.grants));
+            // The shadow is not asked about what the limiter knows.
+            event.shadow = None;
+        }
+    }
+    let limited = call.settle_batch(call.sum_up(outcome.events), body);
+    shadow::keep_grants(limited, outcome.shadow_grants, means)
+}
+
+/// The outcome of a message that nobody asks the limiter about: streams do not wait for it, and no policy comes out of `config` under which
+/// one would have to.
+pub(super) fn unasked(policy: &Policy, opened: &Opened, outcome: Outcome, means: Means<'_>) -> Outcome {
+    match question(&outcome) {
+        Some(question) => limit(policy, opened, outcome, question.read(None), &[], means),
+        None => outcome,
+    }
+}
+
+/// The outcome where the call ended before the limiter answered: nothing of it was published.
+#[must_use]
+pub fn unfinished(policy: &Policy, opened: &Opened, mut outcome: Outcome, means: Means<'_>) -> Outcome {
+    (outcome.verdict, outcome.refusal, outcome.rest) = (Verdict::Refuse, Some(Refusal::BrokenOff), None);
+    let shadow_grants = std::mem::take(&mut outcome.shadow_grants);
+    let outcome = match policy.routes.get(opened.route) {
+        Some(route) => CallStage { policy, route, opened, means }.take_back_if_refused(outcome),
+        None => outcome,
+    };
+    shadow::keep_grants(outcome, shadow_grants, means)
+}
