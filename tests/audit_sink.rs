@@ -199,3 +199,70 @@ fn a_table_has_a_line_for_each_record() {
     assert!(lines[1].contains("  admit    -  ") && lines[1].ends_with(r"com.shop.cart\u{a}x"), "{written}");
     assert_eq!(sink.end(), Some(0));
 }
+
+/// A sink with a page: what it prints on stderr says where both are.
+fn start_with_page(arguments: &[&str]) -> (Sink, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_eventguard"))
+        .args(["audit", "sink", "--listen", "127.0.0.1:0", "--web", "127.0.0.1:0"])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = |start: &str| lines.next().unwrap().unwrap().strip_prefix(start).unwrap().to_owned();
+    let (address, page) = (said("listening on "), said("showing them on http://"));
+    (Sink { child, address, output: std::path::PathBuf::new() }, page)
+}
+
+fn get(address: &str, target: &str) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    write!(stream, "GET {target} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+    BufReader::new(stream)
+}
+
+#[test]
+fn a_page_shows_each_record_as_it_comes_and_can_run_nothing_else() {
+    let (sink, page) = start_with_page(&["--live"]);
+    let mut head = String::new();
+    let mut reader = get(&page, "/");
+    while !head.ends_with("\r\n\r\n") {
+        reader.read_line(&mut head).unwrap();
+    }
+    assert!(
+        head.starts_with("HTTP/1.1 200 ") && head.contains("content-security-policy: default-src 'none'; script-src 'sha256-"),
+        "{head}"
+    );
+
+    let mut events = get(&page, "/events").lines();
+    let mut next =
+        || events.by_ref().map(Result::unwrap).find_map(|line| line.strip_prefix("data: ").map(str::to_owned)).unwrap();
+    assert!(next().contains("\"recent\":[]"));
+    let attributes = [
+        ("eventguard.verdict", "refuse"),
+        ("eventguard.code", "rule.topic"),
+        ("cloudevents.event_type", "</script><script>alert(1)\u{1b}"),
+    ];
+    assert_eq!(sink.post(&request(otlp::VERDICT_EVENT, &attributes)).0, 200);
+    let record: Value = serde_json::from_str(&next()).unwrap();
+    assert_eq!((&record["verdict"], &record["code"]), (&json!("refuse"), &json!("rule.topic")));
+    // Cleaned when it came, and again: whoever sends may have written what cleaning makes of a character.
+    assert_eq!(record["type"], r"</script><script>alert(1)\u{5c}u{1b}");
+    assert_eq!(sink.end(), Some(0));
+}
+
+#[test]
+fn the_live_view_counts_and_names_the_last_refusals() {
+    let (mut sink, _) = start_with_page(&["--live"]);
+    let mut output = BufReader::new(sink.child.stdout.take().unwrap()).lines();
+    let attributes =
+        [("eventguard.verdict", "refuse"), ("eventguard.code", "rule.topic"), ("cloudevents.event_type", "com.shop.x")];
+    assert_eq!(sink.post(&request(otlp::VERDICT_EVENT, &attributes)).0, 200);
+    let mut is_told = |words: &str| {
+        output.by_ref().map(Result::unwrap).any(|line| line.split_whitespace().collect::<Vec<_>>().join(" ").contains(words))
+    };
+    assert!(is_told("rule.topic 1"));
+    assert!(is_told("refuse rule.topic - - com.shop.x"));
+    assert_eq!(sink.end(), Some(0));
+}

@@ -2,18 +2,29 @@
 //! would, and prints or writes the records, a line each. What it is sent is outside text: it is cleaned before it is printed.
 
 mod lines;
+mod live;
 mod receiver;
+mod server;
+mod shown;
+mod terminal;
+mod web;
 
+use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use lines::Format;
+use live::Live;
 use receiver::Lines;
+use web::Web;
 
 /// What is recorded of events
 #[derive(Debug, clap::Args)]
@@ -27,7 +38,7 @@ enum Command {
     Sink(Sink),
 }
 
-/// Receive records over OTLP/HTTP (POST /v1/logs) and print them, a line each
+/// Receive records over OTLP/HTTP (POST /v1/logs) and print them, a line each; on a terminal, counts and the last refusals
 #[derive(Debug, clap::Args)]
 struct Sink {
     /// Where to listen; with port 0 any free port, which is then printed on stderr
@@ -36,21 +47,65 @@ struct Sink {
     /// Append the records to this file instead of printing them
     #[arg(long)]
     output: Option<PathBuf>,
-    /// How a record is written
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    /// How a record is written [default: ndjson]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Show counts and the last refusals, drawn over, instead of the records: as on a terminal without --format
+    #[arg(long)]
+    live: bool,
+    /// Serve a page with the records as they come, to be filtered, such as 127.0.0.1:4319. Whoever can reach it reads them
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:4319")]
+    web: Option<SocketAddr>,
+}
+
+impl Sink {
+    fn is_live(&self) -> bool {
+        self.live || self.format.is_none() && io::stdout().is_terminal()
+    }
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Command::Sink(sink) = &arguments.command;
-    let lines = Lines::new(open(sink)?, sink.format);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(receiver::run(sink.listen, lines)).with_context(|| format!("listening on {}", sink.listen))?;
+    runtime.block_on(tokio::task::LocalSet::new().run_until(receive(sink)))?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Receives until the process is asked to end.
+async fn receive(sink: &Sink) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let live = Rc::new(RefCell::new(Live::default()));
+    let looks_on = (sink.is_live() || sink.web.is_some()).then(|| Rc::clone(&live));
+    let lines = Rc::new(Lines::new(open(sink)?, sink.format.unwrap_or_default(), looks_on)?);
+    let listener = listen(sink.listen, "listening on ").await?;
+    let receive = server::accept(listener, async move |request| receiver::answer(request, &lines).await);
+    let show = async {
+        let Some(address) = sink.web else { return std::future::pending().await };
+        let (listener, web) = (listen(address, "showing them on http://").await?, Rc::new(Web::new(Rc::clone(&live))?));
+        match server::accept(listener, async move |request| web.answer(&request)).await {}
+    };
+    let draw =
+        async { if sink.is_live() { terminal::draw(&live, &mut io::stdout()).await } else { std::future::pending().await } };
+    tokio::select! {
+        never = receive => match never {},
+        shown = show => shown,
+        drawn = draw => match drawn? {},
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+async fn listen(address: SocketAddr, told: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))?;
+    eprintln!("{told}{}", listener.local_addr()?);
+    Ok(listener)
+}
+
+/// Where records are written: nowhere, where only the live view is wanted.
 fn open(sink: &Sink) -> anyhow::Result<Box<dyn Write>> {
-    let Some(path) = &sink.output else { return Ok(Box::new(io::stdout())) };
+    let Some(path) = &sink.output else {
+        return Ok(if sink.is_live() { Box::new(io::sink()) } else { Box::new(io::stdout()) });
+    };
     let file = File::options().append(true).create(true).open(path);
     Ok(Box::new(file.with_context(|| format!("{} cannot be written", path.display()))?))
 }

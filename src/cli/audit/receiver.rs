@@ -2,9 +2,7 @@
 //! Answers a request only when its records are written, so that a sender keeps what could not be.
 
 use std::cell::RefCell;
-use std::convert::Infallible;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use eventguard::audit::otlp;
@@ -12,16 +10,13 @@ use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use prost::Message;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::lines::{self, Format};
+use super::live::Live;
+use super::server::complain;
 
 /// Bytes of a body, as sent and decompressed.
 const BODY: usize = 16 << 20;
@@ -30,63 +25,33 @@ const BODY: usize = 16 << 20;
 pub struct Lines {
     output: RefCell<Box<dyn Write>>,
     format: Format,
+    /// Who looks on, where somebody does.
+    live: Option<Rc<RefCell<Live>>>,
 }
 
 impl Lines {
-    pub fn new(output: Box<dyn Write>, format: Format) -> Self {
-        Self { output: RefCell::new(output), format }
+    /// With the table's heading written.
+    pub fn new(output: Box<dyn Write>, format: Format, live: Option<Rc<RefCell<Live>>>) -> io::Result<Self> {
+        let lines = Self { output: RefCell::new(output), format, live };
+        match format {
+            Format::Table => lines.write(&(lines::heading() + "\n"))?,
+            Format::Ndjson => {}
+        }
+        Ok(lines)
+    }
+
+    fn take(&self, request: &ExportLogsServiceRequest) -> io::Result<()> {
+        self.write(&lines::lines(request, self.format))?;
+        if let Some(live) = &self.live {
+            live.borrow_mut().add(&lines::lines(request, Format::Ndjson));
+        }
+        Ok(())
     }
 
     fn write(&self, text: &str) -> io::Result<()> {
         let mut output = self.output.borrow_mut();
         output.write_all(text.as_bytes())?;
         output.flush()
-    }
-}
-
-/// Receives until the process is asked to end.
-pub async fn run(address: SocketAddr, lines: Lines) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let listener = TcpListener::bind(address).await?;
-    if lines.format == Format::Table {
-        lines.write(&(lines::heading() + "\n"))?;
-    }
-    eprintln!("listening on {}", listener.local_addr()?);
-    let connections = tokio::task::LocalSet::new();
-    let accept = connections.run_until(accept(listener, Rc::new(lines)));
-    tokio::select! {
-        never = accept => match never {},
-        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-async fn accept(listener: TcpListener, lines: Rc<Lines>) -> Infallible {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::task::spawn_local(serve(stream, Rc::clone(&lines)))),
-            // Out of file handles, or a caller that is gone already: the next one may fare better, a little later.
-            Err(error) => {
-                complain(&format!("a connection was not accepted: {error}"));
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-/// Tells whoever started this; where nobody listens any more, `eprintln!` would panic.
-fn complain(what: &str) {
-    let _ = writeln!(io::stderr(), "eventguard: {what}");
-}
-
-async fn serve(stream: TcpStream, lines: Rc<Lines>) {
-    let service = service_fn(move |request| {
-        let lines = Rc::clone(&lines);
-        async move { Ok::<_, Infallible>(receive(request, &lines).await.unwrap_or_else(Refused::into_response)) }
-    });
-    let served = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
-    if let Err(error) = served {
-        complain(&format!("a connection ended early: {error}"));
     }
 }
 
@@ -113,6 +78,11 @@ enum Refused {
     Unwritten(io::Error),
 }
 
+/// Answers one request.
+pub async fn answer(request: Request<Incoming>, lines: &Lines) -> Reply {
+    receive(request, lines).await.unwrap_or_else(Refused::into_response)
+}
+
 async fn receive(request: Request<Incoming>, lines: &Lines) -> Result<Reply, Refused> {
     check_head(&request)?;
     let gzip = is_gzip(request.headers())?;
@@ -123,7 +93,7 @@ async fn receive(request: Request<Incoming>, lines: &Lines) -> Result<Reply, Ref
     let body = body.to_bytes();
     let body = if gzip { Bytes::from(inflate(&body)?) } else { body };
     let request = ExportLogsServiceRequest::decode(body).map_err(|error| Refused::Malformed(error.to_string()))?;
-    lines.write(&lines::lines(&request, lines.format)).map_err(Refused::Unwritten)?;
+    lines.take(&request).map_err(Refused::Unwritten)?;
     let taken = ExportLogsServiceResponse { partial_success: None };
     Ok(reply(StatusCode::OK, taken.encode_to_vec()))
 }
