@@ -49,7 +49,7 @@ const PLAN: &[(&str, &[&str])] = &[
         "inspect",
         &["call", "budget", "crypto", "ledger", "time", "protocol", "identity", "signature", "rules", "decision", "policy"],
     ),
-    ("audit", &["call", "time", "json", "protocol", "identity", "signature", "rules", "decision"]),
+    ("audit", &["call", "key", "crypto", "time", "json", "protocol", "identity", "signature", "rules", "decision"]),
     (
         "config",
         &[

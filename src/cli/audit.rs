@@ -1,8 +1,10 @@
-//! `eventguard audit sink`: an embedded log cluster for one machine. It receives what the filter sends as any OTLP/HTTP receiver
-//! would, and prints or writes the records, a line each. What it is sent is outside text: it is cleaned before it is printed.
+//! `eventguard audit`: what is recorded of events. `sink` is an embedded log cluster for one machine, which receives what the filter
+//! sends as any OTLP/HTTP receiver would, and prints or writes the records, a line each; `verify` says whether they are whole. What they
+//! are given is outside text.
 
 mod lines;
 mod receiver;
+mod verify;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -25,6 +27,7 @@ pub struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Sink(Sink),
+    Verify(verify::Verify),
 }
 
 /// Receive records over OTLP/HTTP (POST /v1/logs) and print them, a line each
@@ -42,7 +45,13 @@ struct Sink {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Command::Sink(sink) = &arguments.command;
+    match &arguments.command {
+        Command::Sink(sink) => receive(sink),
+        Command::Verify(verify) => Ok(verify::run(verify)),
+    }
+}
+
+fn receive(sink: &Sink) -> anyhow::Result<ExitCode> {
     let lines = Lines::new(open(sink)?, sink.format);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(receiver::run(sink.listen, lines)).with_context(|| format!("listening on {}", sink.listen))?;

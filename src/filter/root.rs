@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -18,7 +19,7 @@ use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
 use crate::config;
 use crate::decision::Outcome;
 use crate::identity::{CacheUse, TokenCache};
-use crate::policy::{AuditSettings, Hold, Policy, WhenFull};
+use crate::policy::{AuditSettings, Checkpoint, Hold, Integrity, Policy, WhenFull};
 use crate::time::Timestamp;
 
 /// How often the tick comes: what a record waits at most beyond the policy's interval.
@@ -62,7 +63,7 @@ impl Shared {
             waiting: RefCell::default(),
             hold_works: Cell::new(false),
             ask_for_route_name: policy.routes.ask_for_route_name(),
-            queue: RefCell::new(Queue::new(queue_settings(&policy.audit))),
+            queue: RefCell::new(Queue::new(queue_settings(&policy.audit), &policy.digest, host::seed())),
             metrics: RefCell::default(),
             policy: Rc::new(policy),
         }
@@ -82,18 +83,26 @@ impl Shared {
             policy: &self.policy.digest,
             now,
         };
-        let records = Record::of_call(outcome, &circumstances);
-        if let Err(error) = host::set_filter_state("eventguard", Record::filter_state(&records).as_bytes()) {
+        self.keep(&Record::of_call(outcome, &circumstances), now);
+        let micros = u64::try_from((spent + host::now().since(now)).as_micros()).unwrap_or(u64::MAX);
+        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
+    }
+
+    /// Sets the records that are kept as filter state, and has them sent.
+    fn keep(&self, records: &[Record<'_>], now: Timestamp) {
+        let mut queue = self.queue.borrow_mut();
+        let kept = || records.iter().filter(|record| record.is_kept(host::random()));
+        let written: Vec<_> = kept().map(|record| (record, queue.write(record))).collect();
+        if written.is_empty() {
+            return;
+        }
+        let states: Vec<_> = written.iter().map(|(record, (_, written))| (record.is_to_blame(), written)).collect();
+        if let Err(error) = host::set_filter_state("eventguard", Record::filter_state(&states).as_bytes()) {
             host::log(Level::Warn, &format!("eventguard: the record could not be set as filter state: {error}"));
         }
         if self.policy.audit.cluster.is_some() {
-            let mut queue = self.queue.borrow_mut();
-            for record in &records {
-                queue.push(record, now);
-            }
+            written.into_iter().for_each(|(record, written)| queue.push(record, written, now));
         }
-        let micros = u64::try_from((spent + host::now().since(now)).as_micros()).unwrap_or(u64::MAX);
-        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
     }
 
     /// Counts how a token was verified.
@@ -256,6 +265,15 @@ fn queue_settings(audit: &AuditSettings) -> audit::Settings {
             WhenFull::DropOldest => audit::WhenFull::DropOldest,
             WhenFull::DropNewest => audit::WhenFull::DropNewest,
         },
+        integrity: match audit.integrity {
+            Integrity::None => audit::Integrity::None,
+            Integrity::Chain => audit::Integrity::Chain,
+        },
+        checkpoint: audit.checkpoint.as_ref().map(|Checkpoint { records, interval, key }| audit::Checkpoint {
+            records: u64::try_from(*records).unwrap_or(u64::MAX),
+            interval: *interval,
+            key: Arc::clone(key),
+        }),
     }
 }
 

@@ -5,7 +5,7 @@ mod audit;
 pub mod path;
 pub mod route;
 
-pub use audit::{AuditSettings, Batch, Queue, Sink, WhenFull};
+pub use audit::{AuditSettings, Batch, Checkpoint, Integrity, Queue, Sink, WhenFull};
 pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
 
 pub use crate::rules::Mode;

@@ -7,6 +7,7 @@ pub mod contract;
 pub mod memory;
 mod pattern;
 mod publisher;
+mod recording;
 
 use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use pattern::NotAPattern;
 pub use publisher::{Claim, ClaimValue, PublisherRule};
+pub use recording::{Level, Recording};
 
 use pattern::TypePattern;
 
@@ -81,6 +83,8 @@ pub struct Rule {
     pub rates: Vec<memory::RateRule>,
     /// Whether refusals for breaking this rule are carried out, where the rule says so itself.
     pub mode: Option<Mode>,
+    /// How much is recorded of them.
+    pub recording: Recording,
 }
 
 impl Rule {

@@ -20,6 +20,7 @@ fn rule(types: &str) -> Rule {
         sequence: None,
         rates: Vec::new(),
         mode: None,
+        recording: Recording::default(),
     }
 }
 

@@ -99,14 +99,15 @@ fn compile_policy(
     route::check(&routes, names, &root.key("routes"), problems);
     let events = problems.required(&root, "events", events);
     let schemas = contract::Documents::read(schemas, &root.key("schemas"), problems);
-    let context = rule::Context { names, signatures: &signatures, schemas: &schemas };
+    let recording = audit::default_recording(audit.as_ref(), &root.key("audit"), problems);
+    let context = rule::Context { names, signatures: &signatures, schemas: &schemas, recording };
     let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
     let rules = rule::rules(rules, &root.key("events"), problems);
     route::check_batches(&routes, &rules, &signatures, &root.key("routes"), problems);
     let rates = memory::rates(rate, &root.key("rate"), problems);
     let memory = memory::settings(memory.unwrap_or_default(), &root.key("memory"), problems);
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
-    let audit = audit::settings(audit, &root.key("audit"), problems);
+    let audit = audit::settings(audit, env, &root.key("audit"), problems);
     Some(Policy {
         mode: policy_mode.map_or(Mode::Enforce, mode),
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
