@@ -198,28 +198,77 @@ impl fmt::Debug for Head {
     }
 }
 
-/// The peer's certificate as the proxy verified it (mutual TLS): its first URI name, in a mesh the SPIFFE id of the workload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer(String);
+/// The peer's certificate as the proxy verified it (mutual TLS): its first URI name, in a mesh the SPIFFE id of the workload, and its
+/// digest.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    uri: Option<String>,
+    certificate: Certificate,
+}
+
+/// SHA-256 of the peer's certificate in DER.
+#[derive(Debug, Clone, Copy)]
+pub enum Certificate {
+    /// It is known, or known to be absent.
+    Known(Option<[u8; 32]>),
+    /// Whom to ask: it is needed for tokens that are bound to a certificate alone.
+    Ask(fn() -> Option<[u8; 32]>),
+}
 
 impl Peer {
     /// From the URI subject alternative name of the peer's verified certificate; `None` where that is empty.
     #[must_use]
     pub fn from_uri(uri: String) -> Option<Self> {
-        (!uri.is_empty()).then_some(Self(uri))
+        (!uri.is_empty()).then_some(Self::new(Some(uri), Certificate::Known(None)))
+    }
+
+    /// From what the proxy says of the connection; `uri` is not empty.
+    #[must_use]
+    pub fn new(uri: Option<String>, certificate: Certificate) -> Self {
+        Self { uri, certificate }
     }
 
     /// The URI name.
     #[must_use]
-    pub fn uri(&self) -> &str {
-        &self.0
+    pub fn uri(&self) -> Option<&str> {
+        self.uri.as_deref()
     }
+
+    /// SHA-256 of the certificate; `None` where there is none.
+    #[must_use]
+    pub fn certificate(&self) -> Option<[u8; 32]> {
+        match self.certificate {
+            Certificate::Known(digest) => digest,
+            Certificate::Ask(ask) => ask(),
+        }
+    }
+}
+
+/// A SHA-256 from its 64 hexadecimal digits.
+#[must_use]
+pub fn read_sha256(hex: &[u8]) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    let (pairs, []) = hex.as_chunks::<2>() else { return None };
+    if pairs.len() != digest.len() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(pairs) {
+        let digit = |at: u8| char::from(at).to_digit(16);
+        let [high, low] = pair.map(digit);
+        *byte = u8::try_from(high? * 16 + low?).ok()?;
+    }
+    Some(digest)
 }
 
 /// Cuts `text` to at most `limit` bytes at a character's border: what an outside string may take of a message or a record.
 #[must_use]
 pub fn cut(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
+}
+
+/// Outside text as a message may hold it: short, and without anything that moves a terminal's cursor.
+pub(crate) fn shown(text: &str) -> String {
+    cut(text, 64).escape_debug().to_string()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use superboring::pkey::{PKey, Public};
 use superboring::rsa::Padding;
 use superboring::sign::{RsaPssSaltlen, Verifier};
 
-use crate::key::{Algorithm, Material, PublicKey, Secret};
+use crate::key::{Algorithm, Material, P384Key, PublicKey, Secret};
 
 /// The signature is not one of this key over this message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +20,7 @@ pub struct Unverified;
 /// Verifies signatures.
 pub trait Crypto {
     /// Whether `signature` is one by `key` over `message` with `algorithm`. RSA signatures are as long as the modulus, ECDSA
-    /// signatures are r and s of 32 bytes each (RFC 7518 section 3.4), Ed25519 signatures 64 bytes.
+    /// signatures are r and s, as long as the curve's coordinates (RFC 7518 section 3.4), Ed25519 signatures 64 bytes.
     ///
     /// # Errors
     ///
@@ -46,6 +46,7 @@ impl Crypto for RustCrypto {
             }
             Material::Rsa { .. } => Err(Unverified),
             Material::P256(key) => verify_es256(key, message, signature),
+            Material::P384(key) => verify_es384(key, message, signature),
             Material::Ed25519(key) => verify_ed25519(key, message, signature),
         }
     }
@@ -60,7 +61,7 @@ fn verify_rsa(key: &PKey<Public>, algorithm: Algorithm, message: &[u8], signatur
         Algorithm::Ps256 => (MessageDigest::sha256(), Padding::PKCS1_PSS),
         Algorithm::Ps384 => (MessageDigest::sha384(), Padding::PKCS1_PSS),
         Algorithm::Ps512 => (MessageDigest::sha512(), Padding::PKCS1_PSS),
-        Algorithm::Es256 | Algorithm::EdDsa => return Err(Unverified),
+        Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => return Err(Unverified),
     };
     let mut verifier = Verifier::new(hash, key).map_err(|_| Unverified)?;
     verifier.set_rsa_padding(padding).map_err(|_| Unverified)?;
@@ -77,19 +78,31 @@ fn verify_es256(key: &P256Key, message: &[u8], signature: &[u8]) -> Result<(), U
     key.verify_prehash(&sha256(message), &signature).map_err(|_| Unverified)
 }
 
+/// Only the proxy verifies P-384 for the module.
+#[cfg(not(feature = "cli"))]
+fn verify_es384(_key: &P384Key, _message: &[u8], _signature: &[u8]) -> Result<(), Unverified> {
+    Err(Unverified)
+}
+
+#[cfg(feature = "cli")]
+fn verify_es384(key: &P384Key, message: &[u8], signature: &[u8]) -> Result<(), Unverified> {
+    let signature = p384::ecdsa::Signature::from_slice(signature).map_err(|_| Unverified)?;
+    key.verify_prehash(&sha2::Sha384::digest(message), &signature).map_err(|_| Unverified)
+}
+
 fn verify_ed25519(key: &Ed25519Key, message: &[u8], signature: &[u8]) -> Result<(), Unverified> {
     let signature = ed25519_dalek::Signature::from_slice(signature).map_err(|_| Unverified)?;
     key.verify_strict(message, &signature).map_err(|_| Unverified)
 }
 
-/// An ECDSA signature on P-256 from r and s of 32 bytes each (RFC 7518 section 3.4) into DER (`ECDSA-Sig-Value`, RFC 3279 section
-/// 2.2.3), which the proxy's verification takes. `None` where it is of another length, or r or s is zero.
+/// An ECDSA signature from r and s of `coordinate` bytes each (RFC 7518 section 3.4: 32 on P-256, 48 on P-384) into DER
+/// (`ECDSA-Sig-Value`, RFC 3279 section 2.2.3), which the proxy's verification takes. `None` where it is of another length, or r or s
+/// is zero.
 #[must_use]
-pub fn ecdsa_to_der(signature: &[u8]) -> Option<Vec<u8>> {
-    let (r, s) = signature.split_first_chunk::<32>()?;
-    let s: &[u8; 32] = s.try_into().ok()?;
+pub fn ecdsa_to_der(signature: &[u8], coordinate: usize) -> Option<Vec<u8>> {
+    let (r, s) = signature.split_at_checked(coordinate).filter(|(_, s)| s.len() == coordinate)?;
     let (r, s) = (der_integer(r)?, der_integer(s)?);
-    // At most 2 * (2 + 33) bytes: the short form of lengths holds them.
+    // At most 2 * (2 + 49) bytes: the short form of lengths holds them.
     let mut der = vec![0x30, u8::try_from(r.len() + s.len()).ok()?];
     der.extend(r);
     der.extend(s);
@@ -97,7 +110,7 @@ pub fn ecdsa_to_der(signature: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A positive INTEGER: no zeros in front but the one that keeps the sign bit clear.
-fn der_integer(number: &[u8; 32]) -> Option<Vec<u8>> {
+fn der_integer(number: &[u8]) -> Option<Vec<u8>> {
     let significant = number.get(number.iter().position(|byte| *byte != 0)?..)?;
     let sign = if significant.first()? & 0x80 == 0 { [].as_slice() } else { &[0] };
     let mut der = vec![0x02, u8::try_from(sign.len() + significant.len()).ok()?];
@@ -156,18 +169,18 @@ mod tests {
 
     #[test]
     fn der_integers_are_short_and_positive() {
-        assert_eq!(ecdsa_to_der(&raw(&[(31, 1)], &[(31, 0x7f)])).unwrap(), [0x30, 6, 2, 1, 1, 2, 1, 0x7f]);
-        assert_eq!(ecdsa_to_der(&raw(&[(31, 0x80)], &[(30, 1)])).unwrap(), [0x30, 8, 2, 2, 0, 0x80, 2, 2, 1, 0]);
-        let longest = ecdsa_to_der(&[0xff; 64]).unwrap();
+        assert_eq!(ecdsa_to_der(&raw(&[(31, 1)], &[(31, 0x7f)]), 32).unwrap(), [0x30, 6, 2, 1, 1, 2, 1, 0x7f]);
+        assert_eq!(ecdsa_to_der(&raw(&[(31, 0x80)], &[(30, 1)]), 32).unwrap(), [0x30, 8, 2, 2, 0, 0x80, 2, 2, 1, 0]);
+        let longest = ecdsa_to_der(&[0xff; 64], 32).unwrap();
         assert_eq!((longest.len(), &longest[..5]), (72, [0x30, 70, 2, 33, 0].as_slice()));
     }
 
     #[test]
     fn what_is_no_pair_of_numbers_has_no_der_form() {
-        assert_eq!(ecdsa_to_der(&raw(&[], &[(31, 1)])), None);
-        assert_eq!(ecdsa_to_der(&raw(&[(31, 1)], &[])), None);
+        assert_eq!(ecdsa_to_der(&raw(&[], &[(31, 1)]), 32), None);
+        assert_eq!(ecdsa_to_der(&raw(&[(31, 1)], &[]), 32), None);
         for length in [0, 31, 32, 63, 65, 70, 128] {
-            assert_eq!(ecdsa_to_der(&vec![1; length]), None, "{length}");
+            assert_eq!(ecdsa_to_der(&vec![1; length], 32), None, "{length}");
         }
     }
 
@@ -175,7 +188,7 @@ mod tests {
         #[test]
         fn the_der_form_says_the_same_numbers(bytes in proptest::collection::vec(proptest::num::u8::ANY, 64)) {
             if let Ok(signature) = p256::ecdsa::Signature::from_slice(&bytes) {
-                let der = ecdsa_to_der(&bytes).unwrap();
+                let der = ecdsa_to_der(&bytes, 32).unwrap();
                 proptest::prop_assert_eq!(p256::ecdsa::Signature::from_der(&der).unwrap(), signature);
                 proptest::prop_assert_eq!(signature.to_der().as_bytes().to_vec(), der);
             }

@@ -101,11 +101,13 @@ codes! {
     TOKEN_MISSING = "token.missing", 401, 16, "no token where one is needed";
     TOKEN_MALFORMED = "token.malformed", 401, 16, "not a compact JWS, a claim of the wrong type, a duplicate claim, an unknown `crit`";
     TOKEN_CLAIM_MISSING = "token.claim-missing", 401, 16, "`iss`, `sub`, `aud` or `exp` is absent (or `iat`, with `maxAge`)";
+    TOKEN_TYPE = "token.type", 401, 16, "the token is of another type (`typ`) than the issuer's must be";
     TOKEN_ALGORITHM = "token.algorithm", 401, 16, "the algorithm is not allowed, or not the key's";
     TOKEN_UNKNOWN_KEY = "token.unknown-key", 401, 16, "the issuer has no key of that id";
     TOKEN_SIGNATURE = "token.signature", 401, 16, "the token's signature does not verify";
     TOKEN_ISSUER = "token.issuer", 401, 16, "the issuer is not one of the policy's";
     TOKEN_AUDIENCE = "token.audience", 401, 16, "the token is meant for somebody else";
+    TOKEN_BINDING = "token.binding", 401, 16, "the token is bound to another certificate than the peer's, or to none where it must be";
     TOKEN_EXPIRED = "token.expired", 401, 16, "the token has expired";
     TOKEN_NOT_YET_VALID = "token.not-yet-valid", 401, 16, "the token is not valid yet";
     TOKEN_TOO_OLD = "token.too-old", 401, 16, "the token is older than `maxAge`";
@@ -178,7 +180,10 @@ impl Refusal {
                 Violation::Topic { .. } => Code::RULE_TOPIC,
                 Violation::Source { .. } => Code::RULE_SOURCE,
                 Violation::NotJson
+                | Violation::Coding { .. }
                 | Violation::DataSchema { .. }
+                | Violation::Message(_)
+                | Violation::NotEncrypted { .. }
                 | Violation::Schema(_)
                 | Violation::Deprecated { .. }
                 | Violation::Forbidden { .. } => Code::RULE_SCHEMA,
@@ -230,11 +235,13 @@ fn token_code(error: &TokenError) -> Code {
         TokenError::Missing => Code::TOKEN_MISSING,
         TokenError::Malformed(_) => Code::TOKEN_MALFORMED,
         TokenError::ClaimMissing(_) => Code::TOKEN_CLAIM_MISSING,
+        TokenError::Type { .. } => Code::TOKEN_TYPE,
         TokenError::Algorithm { .. } => Code::TOKEN_ALGORITHM,
         TokenError::UnknownKey { .. } => Code::TOKEN_UNKNOWN_KEY,
         TokenError::Signature => Code::TOKEN_SIGNATURE,
         TokenError::Issuer { .. } => Code::TOKEN_ISSUER,
         TokenError::Audience => Code::TOKEN_AUDIENCE,
+        TokenError::Binding(_) => Code::TOKEN_BINDING,
         TokenError::Expired { .. } => Code::TOKEN_EXPIRED,
         TokenError::NotYetValid { .. } => Code::TOKEN_NOT_YET_VALID,
         TokenError::TooOld { .. } => Code::TOKEN_TOO_OLD,
@@ -311,13 +318,38 @@ pub struct Outcome {
     pub events: Vec<JudgedEvent>,
     /// What goes on in the body's stead, where the call goes on without its refused events.
     pub rest: Option<Vec<u8>>,
+    /// What the shadow would have decided of the call, where no event was read; `None` where that is the same, or there is no shadow.
+    pub shadow: Option<Box<Difference>>,
+    /// What the events would have been granted by the shadow.
+    pub shadow_grants: Vec<Grant>,
 }
 
 impl Outcome {
     /// What the events were granted, to be settled when the upstream has answered.
     pub fn take_grants(&mut self) -> Vec<Grant> {
         // The last first, so that each finds what it was granted.
-        self.events.iter_mut().rev().flat_map(|event| std::mem::take(&mut event.grants).into_iter().rev()).collect()
+        let grants = self.events.iter_mut().rev().flat_map(|event| std::mem::take(&mut event.grants).into_iter().rev());
+        grants.chain(std::mem::take(&mut self.shadow_grants)).collect()
+    }
+}
+
+/// What a second policy would have decided, where that is something else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// What would have become of it; `None` where that cannot be told: the body would have been read, and was not.
+    pub verdict: Option<Verdict>,
+    /// Why.
+    pub refusal: Option<Refusal>,
+}
+
+impl Difference {
+    /// What stands for a verdict that cannot be told.
+    pub const UNDECIDED: &'static str = "undecided";
+
+    /// The verdict as text.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        self.verdict.map_or(Self::UNDECIDED, Verdict::as_str)
     }
 }
 
@@ -358,4 +390,6 @@ pub struct JudgedEvent {
     pub recording: Recording,
     /// What it was granted of what may be published; empty where it was refused.
     pub grants: Vec<Grant>,
+    /// What the shadow would have decided of it by itself; `None` where that is the same, or there is no shadow.
+    pub shadow: Option<Box<Difference>>,
 }

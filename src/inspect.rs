@@ -3,6 +3,7 @@
 //! without a valid token reaches a parser.
 
 mod remember;
+mod shadow;
 mod summary;
 
 use crate::call::{Head, Peer};
@@ -13,7 +14,7 @@ use crate::ledger::Store;
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
-use crate::rules::{self, Mode, Rule, Violation, condition};
+use crate::rules::{self, JsonData, Mode, Rule, Violation, condition};
 use crate::signature::{self, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
 use summary::summarize;
@@ -43,6 +44,8 @@ pub struct Opened {
     cache: Option<CacheUse>,
     /// Of a call that may have many messages.
     frames: Option<Frames>,
+    /// What the head led to under the policy's shadow.
+    shadow: Option<Box<Opening>>,
 }
 
 impl Opened {
@@ -69,7 +72,8 @@ impl Opened {
     pub fn refuse(&self, policy: &Policy, refusal: Refusal) -> Outcome {
         let route = policy.routes.get(self.route);
         let refused = Refused { mode: self.mode, route, peer: self.peer.as_ref() }.with(refusal);
-        Outcome { publisher: self.publisher.clone(), ..refused }
+        let outcome = Outcome { publisher: self.publisher.clone(), ..refused };
+        shadow::refused(policy.shadow.as_deref(), self.shadow.as_deref(), outcome)
     }
 
     /// The frames of a gRPC call that may have many messages: each is judged as it comes, with [`message`]. `None` for a call whose
@@ -102,6 +106,20 @@ pub fn head(
     tokens: &mut TokenCache,
     crypto: &dyn Crypto,
 ) -> Opening {
+    let Some(second) = policy.shadow.as_deref() else { return judge_head(policy, head, hints, peer, now, tokens, crypto) };
+    let shadow = judge_head(second, head.clone(), hints, peer.clone(), now, tokens.beside(), crypto);
+    shadow::beside(judge_head(policy, head, hints, peer, now, tokens, crypto), shadow)
+}
+
+fn judge_head(
+    policy: &Policy,
+    head: Head,
+    hints: &Hints<'_>,
+    peer: Option<Peer>,
+    now: Timestamp,
+    tokens: &mut TokenCache,
+    crypto: &dyn Crypto,
+) -> Opening {
     let mode = hints.mode.unwrap_or(policy.mode);
     let Some(matched) = policy.routes.find(&head, hints) else {
         // A route that Envoy's metadata names was meant to be guarded, also where the policy does not have it.
@@ -115,10 +133,20 @@ pub fn head(
     let (index, topic, batch) = (matched.index, matched.topic.map(Into::into), matched.route.batch);
     let route = matched.route;
     let refused = Refused { mode, route: Some(route), peer: peer.as_ref() };
-    match admit_head(policy, route, &head, now, tokens, crypto) {
-        Ok(Admitted { form, frames, publisher, cache }) => {
-            Opening::Judge(Box::new(Opened { head, peer, route: index, topic, form, batch, mode, publisher, cache, frames }))
-        }
+    match admit_head(policy, route, &head, peer.as_ref(), now, tokens, crypto) {
+        Ok(Admitted { form, frames, publisher, cache }) => Opening::Judge(Box::new(Opened {
+            head,
+            peer,
+            route: index,
+            topic,
+            form,
+            batch,
+            mode,
+            publisher,
+            cache,
+            frames,
+            shadow: None,
+        })),
         Err(refusal) => Opening::Decided(Box::new(refused.with(refusal))),
     }
 }
@@ -134,6 +162,7 @@ fn admit_head(
     policy: &Policy,
     route: &Route,
     head: &Head,
+    peer: Option<&Peer>,
     now: Timestamp,
     tokens: &mut TokenCache,
     crypto: &dyn Crypto,
@@ -151,7 +180,9 @@ fn admit_head(
         Access::Token => {
             let token = identity::bearer(head, &policy.token)?;
             let (publisher, cache) = tokens.verify(token, &policy.issuers, now, crypto);
-            (Some(publisher?), Some(cache))
+            let publisher = publisher?;
+            identity::check_binding(&publisher, peer)?;
+            (Some(publisher), Some(cache))
         }
     };
     Ok(Admitted { form, frames, publisher, cache })
@@ -180,9 +211,11 @@ impl Refused<'_> {
             path_template: self.route.and_then(Route::path_template),
             protocol: self.route.map(|route| route.protocol.name()),
             publisher: None,
-            peer: self.peer.map(|peer| peer.uri().to_owned()),
+            peer: self.peer.and_then(Peer::uri).map(str::to_owned),
             events: Vec::new(),
             rest: None,
+            shadow: None,
+            shadow_grants: Vec::new(),
         }
     }
 }
@@ -201,6 +234,14 @@ pub struct Means<'a> {
 /// Judges the complete body of a call, as it was sent. What its events were granted is to be settled: see [`Outcome::take_grants`].
 #[must_use]
 pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
+    let outcome = judge_body(policy, opened, body, means);
+    match policy.shadow.as_deref().zip(opened.shadow.as_deref()) {
+        Some((second, opening)) => shadow::body(second, opening, outcome, body, means),
+        None => outcome,
+    }
+}
+
+fn judge_body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
@@ -220,6 +261,14 @@ pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> 
 /// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it.
 #[must_use]
 pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
+    let outcome = judge_message(policy, opened, message, means);
+    match policy.shadow.as_deref().zip(opened.shadow.as_deref()) {
+        Some((second, opening)) => shadow::message(second, opening, outcome, message, means),
+        None => outcome,
+    }
+}
+
+fn judge_message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
@@ -298,17 +347,18 @@ impl CallStage<'_> {
 
     fn judge_event(&self, event: &Event<'_>, signed: &Result<Vec<VerifiedSignature>, SignatureError>) -> JudgedEvent {
         let rule = self.policy.rules.find(&event.event_type);
+        let data = JsonData::of(event, self.policy.budget.depth);
         let evidence = self.evidence(rule, event, signed);
         let (signatures, publisher, refusal) = match evidence {
             Ok((signatures, publisher)) => {
-                let refusal = self.check(rule, event, publisher.as_ref(), &signatures).err().map(Refusal::from);
+                let refusal = self.check(rule, event, &data, publisher.as_ref(), &signatures).err().map(Refusal::from);
                 (signatures, publisher, refusal)
             }
             Err(error) => (Vec::new(), None, Some(error.into())),
         };
         let mode = rule.and_then(|rule| rule.mode).unwrap_or(self.opened.mode);
         let contract = rule.and_then(|rule| rule.contract.as_ref());
-        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, self.means.now));
+        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, &data, self.means.now));
         JudgedEvent { publisher, deprecated, ..summarize(event, rule, signatures, mode, refusal) }
     }
 
@@ -336,6 +386,7 @@ impl CallStage<'_> {
         &self,
         rule: Option<&Rule>,
         event: &Event<'_>,
+        data: &JsonData<'_>,
         publisher: Option<&Publisher>,
         signatures: &[VerifiedSignature],
     ) -> Result<(), Violation> {
@@ -350,7 +401,7 @@ impl CallStage<'_> {
             route: &self.route.name,
             head,
             now: self.means.now,
-            depth: self.policy.budget.depth,
+            data,
         };
         rules::check_content(rule, &facts)
     }
@@ -364,3 +415,6 @@ fn common_owner(signatures: &[VerifiedSignature]) -> Result<Option<&str>, Signat
         None => Ok(Some(first.publisher())),
     }
 }
+
+#[cfg(test)]
+mod tests;

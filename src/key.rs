@@ -9,10 +9,12 @@ use jwt_simple::algorithms::{Ed25519PublicKey, RS256PublicKey, RSAPublicKeyLike 
 use serde::Deserialize;
 use superboring::pkey::{PKey, Public};
 
+mod p384;
 mod set;
 mod signing;
 mod spki;
 
+pub(crate) use p384::P384Key;
 pub use set::{JwkSet, KeySet, KeySetError};
 pub use signing::{NotASigningKey, SigningKey};
 
@@ -33,6 +35,8 @@ pub enum Algorithm {
     Ps512,
     /// ECDSA on P-256 with SHA-256, signature as r and s of 32 bytes each; `ecdsa-p256-sha256` in RFC 9421.
     Es256,
+    /// ECDSA on P-384 with SHA-384, signature as r and s of 48 bytes each; `ecdsa-p384-sha384` in RFC 9421.
+    Es384,
     /// Ed25519; `ed25519` in RFC 9421.
     EdDsa,
 }
@@ -50,6 +54,7 @@ impl Algorithm {
             "PS384" => Some(Self::Ps384),
             "PS512" => Some(Self::Ps512),
             "ES256" => Some(Self::Es256),
+            "ES384" => Some(Self::Es384),
             "EdDSA" | "Ed25519" => Some(Self::EdDsa),
             _ => None,
         }
@@ -63,6 +68,7 @@ impl Algorithm {
             "rsa-v1_5-sha256" => Some(Self::Rs256),
             "rsa-pss-sha512" => Some(Self::Ps512),
             "ecdsa-p256-sha256" => Some(Self::Es256),
+            "ecdsa-p384-sha384" => Some(Self::Es384),
             "ed25519" => Some(Self::EdDsa),
             _ => None,
         }
@@ -79,6 +85,7 @@ impl Algorithm {
             Self::Ps384 => "PS384",
             Self::Ps512 => "PS512",
             Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
         }
     }
@@ -115,7 +122,7 @@ pub enum KeyError {
     #[error("the key type `{0}` is not read here: `RSA`, `EC` and `OKP` are")]
     Type(String),
     /// A `crv` that is not read here.
-    #[error("the curve `{0}` is not read here: `P-256` with `EC` and `Ed25519` with `OKP` are")]
+    #[error("the curve `{0}` is not read here: `P-256` and `P-384` with `EC` and `Ed25519` with `OKP` are")]
     Curve(String),
     /// A member that this type of key needs.
     #[error("`{0}` is absent")]
@@ -124,7 +131,7 @@ pub enum KeyError {
     #[error("`{0}` is not base64url without padding")]
     Base64(&'static str),
     /// A coordinate that is not as long as the field (RFC 7518 section 6.2.1.2, RFC 8037 section 2).
-    #[error("`{member}` has {found} bytes, expected 32")]
+    #[error("`{member}` has {found} bytes, which is not the length of the curve's coordinates")]
     Length {
         /// The JWK's member.
         member: &'static str,
@@ -171,6 +178,7 @@ pub struct PublicKey {
 pub(crate) enum Material {
     Rsa { key: Box<PKey<Public>>, modulus_bytes: usize },
     P256(p256::ecdsa::VerifyingKey),
+    P384(Box<p384::P384Key>),
     Ed25519(Box<ed25519_dalek::VerifyingKey>),
 }
 
@@ -184,7 +192,8 @@ impl PublicKey {
         check_purpose(jwk)?;
         let (material, spki_der) = match jwk.kty.as_str() {
             "RSA" => rsa(jwk)?,
-            "EC" => p256(jwk)?,
+            "EC" if jwk.crv.as_deref() == Some("P-384") => p_384(jwk)?,
+            "EC" => p_256(jwk)?,
             "OKP" => ed25519(jwk)?,
             other => return Err(KeyError::Type(cut(other))),
         };
@@ -221,6 +230,7 @@ impl PublicKey {
         self.algorithm.or(match self.material {
             Material::Rsa { .. } => None,
             Material::P256(_) => Some(Algorithm::Es256),
+            Material::P384(_) => Some(Algorithm::Es384),
             Material::Ed25519(_) => Some(Algorithm::EdDsa),
         })
     }
@@ -232,10 +242,11 @@ impl PublicKey {
 
 impl Material {
     fn makes(&self, algorithm: Algorithm) -> bool {
-        use Algorithm::{EdDsa, Es256, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+        use Algorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
         match algorithm {
             Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512 => matches!(self, Self::Rsa { .. }),
             Es256 => matches!(self, Self::P256(_)),
+            Es384 => matches!(self, Self::P384(_)),
             EdDsa => matches!(self, Self::Ed25519(_)),
         }
     }
@@ -276,13 +287,24 @@ fn bit_length(number: &[u8]) -> usize {
     (significant.count() + 1) * 8 - unused
 }
 
-fn p256(jwk: &Jwk) -> Result<(Material, Vec<u8>), KeyError> {
+fn p_256(jwk: &Jwk) -> Result<(Material, Vec<u8>), KeyError> {
     check_curve(jwk, "P-256")?;
-    let (x, y) = (coordinate("x", jwk.x.as_deref())?, coordinate("y", jwk.y.as_deref())?);
-    // The uncompressed form of SEC 1 section 2.3.3.
-    let point = [&[4], x.as_slice(), y.as_slice()].concat();
+    let (x, y) = (coordinate::<32>("x", jwk.x.as_deref())?, coordinate::<32>("y", jwk.y.as_deref())?);
+    let point = uncompressed(&x, &y);
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| KeyError::Point("P-256"))?;
     Ok((Material::P256(key), spki::p256(&point)))
+}
+
+fn p_384(jwk: &Jwk) -> Result<(Material, Vec<u8>), KeyError> {
+    let (x, y) = (coordinate::<48>("x", jwk.x.as_deref())?, coordinate::<48>("y", jwk.y.as_deref())?);
+    let point = uncompressed(&x, &y);
+    let key = p384::key(&point).ok_or(KeyError::Point("P-384"))?;
+    Ok((Material::P384(Box::new(key)), spki::p384(&point)))
+}
+
+/// The uncompressed form of a point (SEC 1 section 2.3.3).
+fn uncompressed(x: &[u8], y: &[u8]) -> Vec<u8> {
+    [&[4], x, y].concat()
 }
 
 fn ed25519(jwk: &Jwk) -> Result<(Material, Vec<u8>), KeyError> {
@@ -302,7 +324,7 @@ fn check_curve(jwk: &Jwk, wanted: &str) -> Result<(), KeyError> {
     }
 }
 
-fn coordinate(member: &'static str, text: Option<&str>) -> Result<[u8; 32], KeyError> {
+fn coordinate<const N: usize>(member: &'static str, text: Option<&str>) -> Result<[u8; N], KeyError> {
     let bytes = decode(member, text)?;
     let found = bytes.len();
     bytes.try_into().map_err(|_| KeyError::Length { member, found })

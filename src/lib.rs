@@ -27,15 +27,16 @@
 //! | `cel` | the text of a condition into a checked program, and that into true, false or an error | `json` `time` |
 //! | `crypto` | a key, bytes and a signature into nothing or an error: the one place that verifies | `key` |
 //! | `ledger` | what was published before, into nothing or why an event may not pass | `crypto` `time` |
-//! | `protocol` | a call into events | `call` `budget` `json` `time` |
+//! | `protobuf` | message descriptors and bytes into a message of one reading only | `call` `json` `time` |
+//! | `protocol` | a call into events | `call` `budget` `json` `protobuf` `time` |
 //! | `identity` | a token into a publisher | `call` `key` `crypto` `time` `json` |
 //! | `signature` | covered bytes and a key into evidence | `call` `protocol` `identity` `key` `crypto` `time` `json` |
-//! | `rules` | facts into nothing or a violation | `call` `cel` `schema` `crypto` `ledger` `protocol` `identity` `signature` `time` `json` |
+//! | `rules` | facts into nothing or a violation | `call` `cel` `schema` `crypto` `ledger` `protobuf` `protocol` `identity` `signature` `time` `json` |
 //! | `decision` | errors into refusals with codes; what is known of a judged call | `call` `ledger` `protocol` `identity` `signature` `rules` `time` |
 //! | `policy` | everything that a call is judged by, compiled | `call` `budget` `key` `ledger` `json` `time` `protocol` `identity` `signature` `rules` |
 //! | `inspect` | a call into its outcome: the whole path | `call` `budget` `crypto` `ledger` `time` `protocol` `identity` `signature` `rules` `decision` `policy` |
 //! | `audit` | outcomes into records, records into chains and batches, and chains into what is wrong with them | `call` `key` `crypto` `time` `json` `protocol` `identity` `signature` `rules` `decision` |
-//! | `config` | policy text into a policy, or every error with its place | `call` `budget` `key` `cel` `schema` `crypto` `ledger` `json` `time` `protocol` `identity` `signature` `rules` `policy` |
+//! | `config` | policy text into a policy, or every error with its place | `call` `budget` `key` `cel` `schema` `crypto` `ledger` `json` `time` `protobuf` `protocol` `identity` `signature` `rules` `policy` |
 //! | `filter` | the proxy's events into commands to the proxy | all |
 //! | `cli` | arguments and files into an exit code (the binary `eventguard`) | all but `filter` |
 //!
@@ -97,6 +98,7 @@ pub mod json;
 pub mod key;
 pub mod ledger;
 pub mod policy;
+pub mod protobuf;
 pub mod protocol;
 pub mod rules;
 pub mod schema;

@@ -76,6 +76,20 @@ fn every_error_of_a_policy_is_told_with_its_place() {
 }
 
 #[test]
+fn a_shadow_changes_no_verdict_and_says_what_it_would_have_decided() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(POLICY)).unwrap();
+    let shadow = "\nshadow: {mode: observe, limits: {events: 2}, token: {header: x-token}}\n";
+    let shadowed = Temporary::new("shadowed.yaml", &(text + shadow));
+    let told = |command: &[&str]| eventguard(&[command, &["--policy", shadowed.path()]].concat());
+    let tested = told(&["test", "tests/cases"]);
+    assert!(tested.status.success(), "{}", stdout(&tested));
+    let explained: Value = serde_json::from_slice(&told(&["explain", "--json", ADMITTED]).stdout).unwrap();
+    assert_eq!(explained["events"][0]["shadow"], json!({"verdict": "observe", "code": "token.missing"}));
+    assert!(stdout(&told(&["explain", ADMITTED])).contains("shadow   observe: token.missing: "));
+    assert!(stdout(&eventguard(&["check", shadowed.path()])).contains("shadow in order, mode observe, "));
+}
+
+#[test]
 fn a_command_that_is_not_one_is_told_apart_from_one_that_fails() {
     for arguments in [&["check"][..], &["chek", POLICY], &["explain", ADMITTED], &["test", "--policy", POLICY]] {
         assert_eq!(eventguard(arguments).status.code(), Some(2), "{arguments:?}");
@@ -132,6 +146,18 @@ fn every_case_gets_the_verdict_that_it_must_get() {
 }
 
 #[test]
+fn tokens_of_kubernetes_keycloak_and_rfc_9068_get_the_verdicts_that_they_must_get() {
+    let output = eventguard(&["test", "--policy", "tests/cases/tokens/policy.yaml", "tests/cases/tokens"]);
+    assert!(output.status.success(), "{}", stdout(&output));
+}
+
+#[test]
+fn data_of_every_form_gets_the_verdict_that_it_must_get() {
+    let output = eventguard(&["test", "--policy", "tests/cases/contracts/policy.yaml", "tests/cases/contracts"]);
+    assert!(output.status.success(), "{}", stdout(&output));
+}
+
+#[test]
 fn calls_one_after_the_other_get_the_verdicts_that_they_must_get() {
     let output = eventguard(&["test", "--policy", "tests/sequences/policy.yaml", "tests/sequences"]);
     assert!(output.status.success(), "{}", stdout(&output));
@@ -165,14 +191,19 @@ fn check_warns_of_what_refuses_nothing() {
     let lax = Temporary::new("lax.yaml", &lax);
     let told = stdout(&eventguard(&["check", lax.path()]));
     assert!(
-        told.contains("warning: the policy only observes") && told.contains("warning: calls that match no route pass"),
+        told.contains("warning: mode: the policy only observes")
+            && told.contains("warning: unmatched: calls that match no route pass"),
         "{told}"
     );
     let one = text.replace("- type: com.shop.cart.*\n", "- type: com.shop.cart.*\n  mode: observe\n");
     let one = Temporary::new("one.yaml", &one);
     let told = stdout(&eventguard(&["check", one.path()]));
-    assert!(told.contains("warning: the rule `com.shop.cart.*` only observes"), "{told}");
-    assert!(!stdout(&eventguard(&["check", POLICY])).contains("warning"));
+    assert!(told.contains("warning: events[1].mode: the rule `com.shop.cart.*` only observes"), "{told}");
+    for (shipped, code, count) in [(POLICY, 0, 0), ("examples/policy.yaml", 1, 1), ("tests/sequences/policy.yaml", 1, 2)] {
+        let output = eventguard(&["check", "--strict", shipped]);
+        let warnings = stdout(&output).lines().filter(|line| line.starts_with("warning")).count();
+        assert_eq!((output.status.code(), warnings), (Some(code), count), "{}", stdout(&output));
+    }
 }
 
 #[test]
@@ -214,7 +245,7 @@ const NOT_A_CASE: [(&str, [(&str, &str); 2]); 3] = [
 #[test]
 fn every_refusal_is_reached_by_a_case_or_by_a_test_that_is_named() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["tests/cases", "tests/sequences"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let folders = ["tests/cases", "tests/cases/tokens", "tests/sequences"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
     let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     let documents = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let cases = documents.map(|path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap());

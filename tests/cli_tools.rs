@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const NOW: &str = "2026-11-23T08:00:00Z";
 const SECRET: &str = "whsec_Zm9yIHRyeWluZyBldmVudGd1YXJkLCBub3QgYSBzZWNyZXQ=";
-const KEY_TYPES: [&str; 3] = ["ed25519", "p256", "rsa"];
+const KEY_TYPES: [&str; 4] = ["ed25519", "p256", "p384", "rsa"];
 
 type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -174,7 +174,7 @@ impl Desk {
         desk.write("key.json", &pair)?;
         desk.write("policy.json", &json!({
             "version": 1,
-            "issuers": [{"name": "idp", "issuer": "https://idp", "audiences": ["bus"], "algorithms": ["RS256", "ES256", "EdDSA"],
+            "issuers": [{"name": "idp", "issuer": "https://idp", "audiences": ["bus"], "algorithms": ["RS256", "ES256", "ES384", "EdDSA"],
                          "jwks": {"inline": {"keys": [public]}}}],
             "signers": [{"keyId": "k1", "publisher": "shop", "publicKey": public},
                         {"keyId": "hmac", "publisher": "shop", "secret": {"value": SECRET}},

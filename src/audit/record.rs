@@ -5,7 +5,7 @@
 use super::json::Writer;
 use super::text::Text;
 use super::trace::TraceContext;
-use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict};
+use crate::decision::{Difference, JudgedEvent, Outcome, Refusal, Verdict};
 use crate::identity::{Publisher, VerifiedToken};
 use crate::rules::{Level, Recording};
 use crate::signature::{Scheme, VerifiedSignature};
@@ -136,11 +136,12 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether it is kept: what was refused always is, of what was admitted as much as its rule says. The random number is not one that a
+    /// Whether it is kept: what was refused, or a shadow judges otherwise, always is, of what was admitted as much as its rule says. The random number is not one that a
     /// caller could guess, who else would choose what is not recorded.
     #[must_use]
     pub fn is_kept(&self, random: u64) -> bool {
         match (self.kind(), self.judged().map(|event| event.recording)) {
+            _ if self.difference().is_some() => true,
             (Kind::Admitted, Some(Recording { level, one_in })) => {
                 level != Level::None && random.is_multiple_of(one_in.max(1).into())
             }
@@ -335,11 +336,28 @@ impl<'a> Record<'a> {
             json.number("\"sample\":", one_in.into(), ",");
         }
         json.list("\"schemes\":[", named().map(|signature| scheme(signature.scheme())), TEXT, "],");
+        self.write_shadow(json);
         json.text("\"subject\":", event.and_then(|event| event.subject.as_deref()), TEXT, ",");
         json.text("\"traceparent\":", self.circumstances.traceparent, TEXT, ",");
         let unsigned = signatures.iter().flat_map(VerifiedSignature::uncovered).map(String::as_str).take(UNSIGNED.0);
         json.list("\"unsigned\":[", unsigned, UNSIGNED.1, "],");
         json.text("\"verdict\":", Some(verdict.as_str()), TEXT, "");
+    }
+
+    /// Where the shadow differs.
+    fn write_shadow(&self, json: &mut Writer) {
+        let Some(difference) = self.difference() else { return };
+        let refusal = difference.refusal.as_ref();
+        json.text("\"shadow_code\":", refusal.map(|refusal| refusal.code().as_str()), TEXT, ",");
+        json.text("\"shadow_detail\":", refusal.map(ToString::to_string).as_deref(), TEXT, ",");
+        json.text("\"shadow_verdict\":", Some(difference.verdict()), TEXT, ",");
+    }
+
+    fn difference(&self) -> Option<&'a Difference> {
+        match self.judged() {
+            Some(event) => event.shadow.as_deref(),
+            None => self.outcome.shadow.as_deref(),
+        }
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn event(id: &str) -> JudgedEvent {
         missing: 0,
         recording: crate::rules::Recording::default(),
         grants: Vec::new(),
+        shadow: None,
     }
 }
 
@@ -52,6 +53,8 @@ pub(crate) fn outcome(events: Vec<JudgedEvent>) -> Outcome {
         peer: Some("spiffe://cluster.local/ns/shop/sa/cart".to_owned()),
         events,
         rest: None,
+        shadow: None,
+        shadow_grants: Vec::new(),
     }
 }
 
@@ -105,6 +108,22 @@ fn a_record_tells_who_what_where_and_what_became_of_it() {
     // Canonical form: names in order, no white space; this is how serde_json writes a map.
     assert_eq!(read.to_string(), written);
     assert_eq!(record.kind(), Kind::Admitted);
+}
+
+#[test]
+fn what_a_shadow_says_is_told_where_it_differs_of_the_event_or_of_the_call() {
+    let shadow = |refusal| Some(Box::new(crate::decision::Difference { verdict: Some(Verdict::Refuse), refusal }));
+    let told = |outcome: &Outcome| {
+        let record = json(&Record::of_call(outcome, &circumstances())[0])["unmapped"].clone();
+        ["shadow_verdict", "shadow_code", "shadow_detail"].map(|key| record.get(key).and_then(Json::as_str).map(str::to_owned))
+    };
+    let unlike = JudgedEvent { shadow: shadow(Some(Refusal::Token(TokenError::Missing))), ..event("c-1") };
+    let [verdict, code, detail] = told(&outcome(vec![unlike]));
+    assert_eq!((verdict.as_deref(), code.as_deref(), detail.is_some()), (Some("refuse"), Some("token.missing"), true));
+    let unread =
+        Outcome { shadow: Some(Box::new(crate::decision::Difference { verdict: None, refusal: None })), ..outcome(vec![]) };
+    assert_eq!(told(&unread), [Some("undecided".to_owned()), None, None]);
+    assert_eq!(told(&outcome(vec![event("c-1")])), [None, None, None]);
 }
 
 #[test]
@@ -237,6 +256,8 @@ fn what_is_refused_is_kept_and_of_what_is_admitted_as_much_as_the_rule_says() {
     for one_in in [0, 1, 7] {
         assert!(kept(JudgedEvent { recording: Recording { level: Level::None, one_in }, ..refused("c-2") }, 3));
     }
+    let shadow = Some(Box::new(crate::decision::Difference { verdict: Some(Verdict::Refuse), refusal: None }));
+    assert!(kept(JudgedEvent { shadow, ..recorded(Level::None, 1) }, 3));
     let sampled = outcome(vec![recorded(Level::Digest, 7), JudgedEvent { data_sha256: None, ..event("c-2") }]);
     let records = Record::of_call(&sampled, &circumstances());
     assert_eq!((&json(&records[0])["unmapped"]["sample"], json(&records[1])["unmapped"].get("sample")), (&json!(7), None));

@@ -47,9 +47,9 @@ fn equal_maps(one: &Map<'_>, two: &Map<'_>, meter: &mut Meter) -> Result<bool, F
     if one.len() != length {
         return Ok(false);
     }
-    for (key, value) in one.iter() {
+    for (key, value) in one.entries()? {
         meter.steps(length)?;
-        let Some(other) = two.find(&key) else { return Ok(false) };
+        let Some(other) = two.find(&key)? else { return Ok(false) };
         if !equal(&value, &other, meter)? {
             return Ok(false);
         }

@@ -149,6 +149,9 @@ pub enum Fault {
     /// A map has no such key.
     #[error("no such key `{0}`")]
     NoSuchKey(String),
+    /// A name that does not stand for one text alone.
+    #[error("`{0}` is there more than once, or is not text")]
+    NotOneText(String),
     /// A list has no such item.
     #[error("no such index")]
     NoSuchIndex,

@@ -57,7 +57,7 @@ impl<'a> Evaluation<'a> {
     fn member(&mut self, operand: &Value<'a>, name: &str) -> Result<Option<Value<'a>>, Fault> {
         let Value::Map(map) = operand else { return Err(Fault::NoOverload { operation: "." }) };
         self.meter.steps(map.cost())?;
-        Ok(map.member(name))
+        map.member(name)
     }
 
     /// `&&` and `||`: one operand of the value that decides is enough, whatever the others are; where there is none, an operand
@@ -130,7 +130,7 @@ impl<'a> Evaluation<'a> {
         if !matches!(entry.0, Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::String(_)) {
             return Err(Fault::KeyType);
         }
-        if Map::Borrowed(entries).find(&entry.0).is_some() {
+        if Map::Borrowed(entries).find(&entry.0)?.is_some() {
             return Err(Fault::DuplicateKey);
         }
         entries.push(entry);

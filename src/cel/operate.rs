@@ -133,7 +133,7 @@ fn is_in(item: &Value<'_>, range: &Value<'_>, meter: &mut Meter) -> Result<bool,
 
 fn find<'a>(map: &Map<'a>, key: &Value<'_>, meter: &mut Meter) -> Result<Option<Value<'a>>, Fault> {
     meter.steps(map.cost())?;
-    Ok(map.find(key))
+    map.find(key)
 }
 
 fn index<'a>(operand: &Value<'a>, index: &Value<'_>, meter: &mut Meter) -> Outcome<'a> {

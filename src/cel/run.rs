@@ -22,7 +22,10 @@ impl<'a> Evaluation<'a> {
         let range = self.value(&work.range)?;
         let decided = match &range {
             Value::List(list) => self.items(work, &mut list.iter().enumerate().map(indexed), &mut state)?,
-            Value::Map(map) => self.items(work, &mut map.iter().map(|(key, value)| (key.clone(), key, value)), &mut state)?,
+            Value::Map(map) => {
+                let entries = map.entries().map_err(|fault| fault.at(work.range.place))?;
+                self.items(work, &mut entries.map(|(key, value)| (key.clone(), key, value)), &mut state)?
+            }
             _ => return Err(Fault::NoOverload { operation: "a macro" }.at(work.range.place)),
         };
         decided.map_or_else(|| state.end(work.goal), Ok)
@@ -90,7 +93,7 @@ impl<'a> Evaluation<'a> {
         let Value::Map(map) = self.value(&work.body)? else {
             return Err(Fault::NoOverload { operation: "transformMapEntry" }.at(work.body.place));
         };
-        for entry in map.iter() {
+        for entry in map.entries().map_err(|fault| fault.at(work.body.place))? {
             self.insert(&mut state.entries, entry).map_err(|fault| fault.at(work.body.place))?;
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::compare::same_key;
+use super::error::Fault;
 use super::kind::TypeName;
 use super::moment::{Duration, Moment};
 use crate::json;
@@ -86,9 +87,17 @@ pub trait Table: fmt::Debug + Sync {
     /// How many entries it has.
     fn len(&self) -> usize;
     /// The entry at that place, below [`Table::len`].
-    fn entry(&self, at: usize) -> Option<(&str, Value<'_>)>;
-    /// The value of that name.
-    fn find(&self, name: &str) -> Option<Value<'_>>;
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] where its name has no one value: whoever goes through the entries would miss it.
+    fn entry(&self, at: usize) -> Result<(&str, Value<'_>), Fault>;
+    /// The value of that name, `None` where it is absent.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] where it has no one value: it is not absent then.
+    fn find(&self, name: &str) -> Result<Option<Value<'_>>, Fault>;
     /// Whether there is none.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -171,7 +180,7 @@ impl<'a> Value<'a> {
             Self::Type(name) => Value::Type(*name),
             Self::List(list) => Value::list(list.iter().map(|item| item.kept()).collect::<Option<_>>()?),
             Self::Map(map) => {
-                Value::map(map.iter().map(|(key, value)| Some((key.kept()?, value.kept()?))).collect::<Option<_>>()?)
+                Value::map(map.entries().ok()?.map(|(key, value)| Some((key.kept()?, value.kept()?))).collect::<Option<_>>()?)
             }
         })
     }
@@ -256,33 +265,32 @@ impl<'a> Map<'a> {
     }
 
     /// The value of a key. Numbers of all types are the same key where they are equal.
-    pub(super) fn find(&self, key: &Value<'_>) -> Option<Value<'a>> {
-        match self {
-            Self::Borrowed(entries) => entries.iter().find(|(own, _)| same_key(own, key)).map(|(_, value)| value.borrowed()),
-            Self::Shared(entries) => entries.iter().find(|(own, _)| same_key(own, key)).map(|(_, value)| value.clone()),
-            Self::Json(_) | Self::Table(_) => match key {
-                Value::String(name) => self.member(name.as_str()),
-                _ => None,
-            },
-        }
+    pub(super) fn find(&self, key: &Value<'_>) -> Result<Option<Value<'a>>, Fault> {
+        Ok(match (self, key) {
+            (Self::Borrowed(entries), _) => entries.iter().find(|(own, _)| same_key(own, key)).map(|(_, value)| value.borrowed()),
+            (Self::Shared(entries), _) => entries.iter().find(|(own, _)| same_key(own, key)).map(|(_, value)| value.clone()),
+            (Self::Json(_) | Self::Table(_), Value::String(name)) => return self.member(name.as_str()),
+            (Self::Json(_) | Self::Table(_), _) => None,
+        })
     }
 
     /// The value of a name.
-    pub(super) fn member(&self, name: &str) -> Option<Value<'a>> {
+    pub(super) fn member(&self, name: &str) -> Result<Option<Value<'a>>, Fault> {
         match self {
             Self::Borrowed(_) | Self::Shared(_) => self.find(&Value::String(Text::Borrowed(name))),
-            Self::Json(object) => object.get(name).map(Value::from_json),
+            Self::Json(object) => Ok(object.get(name).map(Value::from_json)),
             Self::Table(table) => table.find(name),
         }
     }
 
-    pub(super) fn iter<'s>(&'s self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> + 's {
-        std::iter::from_fn(match self {
+    /// Its entries; none of them where one has no value.
+    pub(super) fn entries<'s>(&'s self) -> Result<impl Iterator<Item = (Value<'a>, Value<'a>)> + 's, Fault> {
+        Ok(std::iter::from_fn(match self {
             Self::Borrowed(entries) => boxed(entries.iter().map(|(key, value)| (key.borrowed(), value.borrowed()))),
             Self::Shared(entries) => boxed(entries.iter().cloned()),
             Self::Json(object) => boxed(json_entries(*object)),
-            Self::Table(table) => boxed(table_entries(*table)),
-        })
+            Self::Table(table) => boxed(table_entries(*table)?.into_iter()),
+        }))
     }
 }
 
@@ -295,8 +303,8 @@ fn json_entries<'a>(object: json::Value<'a, 'a>) -> impl Iterator<Item = (Value<
     object.members().into_iter().flatten().map(|(key, value)| (Value::from(key), Value::from_json(value)))
 }
 
-fn table_entries<'a>(table: &'a dyn Table) -> impl Iterator<Item = (Value<'a>, Value<'a>)> {
-    (0..table.len()).filter_map(|at| table.entry(at)).map(|(name, value)| (Value::from(name), value))
+fn table_entries<'a>(table: &'a dyn Table) -> Result<Vec<(Value<'a>, Value<'a>)>, Fault> {
+    (0..table.len()).map(|at| table.entry(at).map(|(name, value)| (Value::from(name), value))).collect()
 }
 
 impl<'a> From<&'a str> for Value<'a> {

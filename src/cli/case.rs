@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eventguard::audit::Record;
-use eventguard::call::{Head, HeaderError, Peer};
+use eventguard::call::{Certificate, Head, HeaderError, Peer, read_sha256};
 use eventguard::config;
 use eventguard::crypto::RustCrypto;
-use eventguard::decision::{Outcome, Verdict};
+use eventguard::decision::{Difference, Outcome, Verdict};
 use eventguard::identity::TokenCache;
 use eventguard::inspect::{self, Means, Opening};
 use eventguard::ledger::{self, Ending, Memory};
@@ -64,6 +64,9 @@ pub struct CaseCall {
     pub body_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
+    /// SHA-256 of the peer's certificate, in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_certificate: Option<String>,
 }
 
 impl Case {
@@ -100,6 +103,13 @@ impl CaseCall {
         Head::from_map(pseudo.into_iter().chain(headers).collect())
     }
 
+    /// The peer.
+    fn peer(&self) -> anyhow::Result<Peer> {
+        let read = |hex: &String| read_sha256(hex.as_bytes()).context("`peerCertificate` is not a SHA-256 in hexadecimal digits");
+        let certificate = self.peer_certificate.as_ref().map(read).transpose()?;
+        Ok(Peer::new(self.peer.clone().filter(|uri| !uri.is_empty()), Certificate::Known(certificate)))
+    }
+
     /// The body of the call.
     pub fn body(&self) -> anyhow::Result<Vec<u8>> {
         match (&self.body, &self.body_base64) {
@@ -132,7 +142,7 @@ pub fn read_policy(path: &Path) -> anyhow::Result<Policy> {
 
 /// Judges a call as the filter does, whatever becomes of it then. `None` where no route matches and the policy lets such calls pass.
 fn judge(policy: &Policy, call: &CaseCall, now: Timestamp, memory: &Memory) -> anyhow::Result<Option<Outcome>> {
-    let peer = call.peer.clone().and_then(Peer::from_uri);
+    let peer = Some(call.peer()?);
     let mut tokens = TokenCache::new(0, [0; 16]);
     let head = match call.head() {
         Ok(head) => head,
@@ -155,7 +165,7 @@ pub fn play(policy: &Policy, step: &Step, now: Timestamp, memory: &Memory) -> an
     let ending = if accepted { Ending::Published } else { Ending::Failed };
     let grants = outcome.as_mut().map(Outcome::take_grants).unwrap_or_default();
     for grant in grants.iter().filter(|grant| grant.awaits_an_answer()) {
-        ledger::settle(memory, &policy.memory, now, grant, ending)?;
+        ledger::settle(memory, now, grant, ending)?;
     }
     Ok(outcome)
 }
@@ -170,9 +180,12 @@ pub fn describe(outcome: Option<&Outcome>) -> Value {
     let refused = code.filter(|_| outcome.verdict == Verdict::Refuse);
     let events: Vec<Value> = outcome.events.iter().map(|event| {
         let code = event.refusal.as_ref().map(|refusal| refusal.code().as_str());
-        json!({"type": event.event_type, "id": event.id, "topic": event.topic, "verdict": event.verdict.as_str(), "code": code})
+        let event_type = &event.event_type;
+        let told =
+            json!({"type": event_type, "id": event.id, "topic": event.topic, "verdict": event.verdict.as_str(), "code": code});
+        with_shadow(told, event.shadow.as_deref())
     }).collect();
-    json!({
+    let told = json!({
         "verdict": outcome.verdict.as_str(),
         "code": code.map(eventguard::decision::Code::as_str),
         "httpStatus": refused.map(eventguard::decision::Code::http_status),
@@ -180,7 +193,17 @@ pub fn describe(outcome: Option<&Outcome>) -> Value {
         "route": outcome.route.as_deref(),
         "publisher": outcome.publisher.as_ref().map(eventguard::identity::Publisher::label),
         "events": events,
-    })
+    });
+    with_shadow(told, outcome.shadow.as_deref())
+}
+
+/// What a shadow says, where that is something else.
+fn with_shadow(mut told: Value, shadow: Option<&Difference>) -> Value {
+    if let (Some(shadow), Some(members)) = (shadow, told.as_object_mut()) {
+        let code = shadow.refusal.as_ref().map(|refusal| refusal.code().as_str());
+        members.insert("shadow".to_owned(), json!({"verdict": shadow.verdict(), "code": code}));
+    }
+    told
 }
 
 /// The records of the outcome, as the filter would make them.

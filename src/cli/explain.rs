@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use eventguard::decision::Outcome;
+use eventguard::decision::{Difference, Outcome};
 use eventguard::ledger::Memory;
 
 use super::case::{Case, describe, play, read_policy, records};
@@ -63,6 +63,7 @@ fn explain(outcome: &Outcome) {
             println!("because    {}", refusal.to_string().escape_debug());
         }
     }
+    explain_shadow("shadow    ", outcome.shadow.as_deref());
     println!("route      {}", outcome.route.as_deref().unwrap_or("-"));
     let publisher = outcome.publisher.as_ref().map_or_else(|| "-".to_owned(), eventguard::identity::Publisher::label);
     println!("publisher  {publisher}");
@@ -73,8 +74,20 @@ fn explain(outcome: &Outcome) {
         println!("event {index}    {} {code}", event.verdict.as_str());
         println!("  type     {} (rule {})", event.event_type.escape_debug(), event.rule.as_deref().unwrap_or("-"));
         println!("  id       {}\n  source   {}\n  topic    {}", text(&event.id), text(&event.source), text(&event.topic));
+        explain_shadow("  shadow  ", event.shadow.as_deref());
         for signature in &event.signatures {
             println!("  signed   {} by {}", signature.key_id().escape_debug(), signature.publisher().escape_debug());
+        }
+    }
+}
+
+fn explain_shadow(label: &str, shadow: Option<&Difference>) {
+    match shadow {
+        None => {}
+        Some(Difference { verdict: None, .. }) => println!("{label} undecided: it would read the body first"),
+        Some(shadow @ Difference { refusal: None, .. }) => println!("{label} {}", shadow.verdict()),
+        Some(shadow @ Difference { refusal: Some(refusal), .. }) => {
+            println!("{label} {}: {}: {}", shadow.verdict(), refusal.code().as_str(), refusal.to_string().escape_debug());
         }
     }
 }

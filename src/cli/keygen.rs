@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use jwt_simple::algorithms::{ES256KeyPair, Ed25519KeyPair, RS256KeyPair};
+use jwt_simple::algorithms::{ES256KeyPair, ES384KeyPair, Ed25519KeyPair, RS256KeyPair};
 use serde_json::{Value, json};
 
 /// The least that RSA keys have here; more makes verification slower and nothing safer within their time.
@@ -23,6 +23,7 @@ pub struct Arguments {
 enum Type {
     Ed25519,
     P256,
+    P384,
     Rsa,
 }
 
@@ -41,6 +42,12 @@ fn pair(kind: Type, kid: Option<&str>) -> anyhow::Result<Value> {
         }
         Type::P256 => {
             let key = ES256KeyPair::generate();
+            let thumbprint = key.jwk_thumbprint();
+            let key = key.with_key_id(kid.unwrap_or(&thumbprint));
+            (key.to_jwk(), key.public_key().to_jwk())
+        }
+        Type::P384 => {
+            let key = ES384KeyPair::generate();
             let thumbprint = key.jwk_thumbprint();
             let key = key.with_key_id(kid.unwrap_or(&thumbprint));
             (key.to_jwk(), key.public_key().to_jwk())

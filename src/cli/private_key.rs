@@ -7,7 +7,8 @@ use anyhow::{Context, bail};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine, alphabet};
 use jwt_simple::algorithms::{
-    ECDSAP256KeyPairLike as _, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike as _, RS256KeyPair, RSAKeyPairLike as _,
+    ECDSAP256KeyPairLike as _, ECDSAP384KeyPairLike as _, ES256KeyPair, ES384KeyPair, Ed25519KeyPair, EdDSAKeyPairLike as _,
+    RS256KeyPair, RSAKeyPairLike as _,
 };
 use p256::ecdsa::signature::Signer as _;
 use serde_json::Value;
@@ -28,6 +29,8 @@ pub enum PrivateKey {
     Rsa(Box<RS256KeyPair>),
     /// P-256.
     P256(ES256KeyPair),
+    /// P-384.
+    P384(Box<ES384KeyPair>),
     /// Ed25519.
     Ed25519(Ed25519KeyPair),
     /// A shared secret, for HMAC-SHA256.
@@ -53,8 +56,9 @@ impl PrivateKey {
         Ok(match (kind, curve) {
             (Some("RSA"), _) => Self::Rsa(Box::new(RS256KeyPair::from_jwk(jwk)?)),
             (Some("EC"), Some("P-256")) => Self::P256(ES256KeyPair::from_jwk(jwk)?),
+            (Some("EC"), Some("P-384")) => Self::P384(Box::new(ES384KeyPair::from_jwk(jwk)?)),
             (Some("OKP"), Some("Ed25519")) => Self::Ed25519(Ed25519KeyPair::from_jwk(jwk)?),
-            _ => bail!("not the JWK of an RSA, P-256 or Ed25519 key"),
+            _ => bail!("not the JWK of an RSA, P-256, P-384 or Ed25519 key"),
         })
     }
 
@@ -72,12 +76,13 @@ impl PrivateKey {
         match self {
             Self::Rsa(_) => "RS256",
             Self::P256(_) => "ES256",
+            Self::P384(_) => "ES384",
             Self::Ed25519(_) => "EdDSA",
             Self::Secret(_) => "HS256",
         }
     }
 
-    /// The signature over `message`: for P-256, r and s of 32 bytes each.
+    /// The signature over `message`: of ECDSA, r and s, each as long as the curve's coordinates.
     pub fn sign(&self, message: &[u8]) -> anyhow::Result<Vec<u8>> {
         Ok(match self {
             Self::Rsa(key) => {
@@ -89,6 +94,10 @@ impl PrivateKey {
             }
             Self::P256(key) => {
                 let signature: p256::ecdsa::Signature = key.key_pair().as_ref().try_sign(message)?;
+                signature.to_bytes().to_vec()
+            }
+            Self::P384(key) => {
+                let signature: p384::ecdsa::Signature = key.key_pair().as_ref().try_sign(message)?;
                 signature.to_bytes().to_vec()
             }
             Self::Ed25519(key) => key.key_pair().as_ref().sk.sign(message, None).to_vec(),

@@ -166,7 +166,9 @@ impl<'a> Signing<'a> {
         let version = match self.key {
             PrivateKey::Secret(_) => Version::V1,
             PrivateKey::Ed25519(_) => Version::V1a,
-            PrivateKey::Rsa(_) | PrivateKey::P256(_) => bail!("Standard Webhooks signs with a secret or an Ed25519 key"),
+            PrivateKey::Rsa(_) | PrivateKey::P256(_) | PrivateKey::P384(_) => {
+                bail!("Standard Webhooks signs with a secret or an Ed25519 key")
+            }
         };
         let id = self.arguments.id.clone().unwrap_or_else(|| format!("msg_{}", self.now.unix_nanos()));
         if id.is_empty() || id.contains('.') {

@@ -36,6 +36,11 @@ impl Place {
         Self(format!("{}[{index}]", self.0))
     }
 
+    /// Whether this, put into `outer`, is `other`.
+    fn is_in(&self, outer: &Self, other: &Self) -> bool {
+        other.0.strip_prefix(&outer.0).and_then(|rest| rest.strip_prefix('.')) == Some(&self.0)
+    }
+
     /// Whether this is `other`, or `other` is in it.
     pub(super) fn holds(&self, other: &Self) -> bool {
         let rest = other.0.strip_prefix(&self.0);
@@ -64,6 +69,9 @@ pub enum Problem {
     /// A key set that is to be fetched.
     #[error("remote key sets are not supported yet: give the keys inline")]
     RemoteKeys,
+    /// A key of a policy that a second one beside it may not have.
+    #[error("a shadow has no such key: it may say what a policy judges by")]
+    NotInShadow,
     /// A key without a value.
     #[error("no value: leave the key out, or write `{{}}` for the defaults of a map")]
     Null,
@@ -172,6 +180,18 @@ impl Problems {
             self.add(&place.key(key), Problem::Missing);
         }
         value
+    }
+
+    /// Those of a second document, whose root is `place`, that were not told of the first.
+    pub fn add_news(&mut self, others: Self, place: &Place) {
+        let known = |problem: &ConfigError| {
+            let told = |own: &ConfigError| {
+                own.problem == problem.problem && (own.place == problem.place || own.place.is_in(place, &problem.place))
+            };
+            self.found.iter().any(told)
+        };
+        let news: Vec<ConfigError> = others.found.into_iter().filter(|problem| !known(problem)).collect();
+        self.found.extend(news);
     }
 
     pub fn into_errors(self) -> Vec<ConfigError> {

@@ -85,7 +85,7 @@ pub fn from_value(mut document: Value, env: &dyn Fn(&str) -> Option<String>) -> 
         return Err(no_document(format!("nested deeper than {DEPTH} levels")));
     }
     make_canonical(&mut document);
-    compile::compile(&document, digest(&document), env)
+    compile::compile(&document, env)
 }
 
 fn no_document(problem: String) -> Vec<ConfigError> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::raw;
 
@@ -73,6 +73,26 @@ macro_rules! form {
     };
 }
 
+/// The keys of a policy that a second one may have too.
+#[derive(Debug)]
+pub(super) struct Shadow;
+
+impl JsonSchema for Shadow {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("Shadow")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let own = |key: &str| (key.to_owned(), json!({"$ref": format!("#/properties/{key}")}));
+        let properties: Map<String, Value> = raw::SHADOW_KEYS.iter().map(|key| own(key)).collect();
+        json_schema!({"type": "object", "minProperties": 1, "properties": properties, "additionalProperties": false})
+    }
+}
+
 form!(Duration, { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$", "examples": ["250ms", "30s", "5m", "1h"] });
 form!(Time, { "type": "string", "format": "date-time" });
 form!(Pointer, { "type": "string", "pattern": "^(/([^~]|~[01])*)?$", "examples": ["/realm_access/roles"] });
@@ -82,7 +102,7 @@ form!(Size, {
         { "type": "string", "pattern": "^[0-9]+(KiB|MiB)$", "examples": ["64KiB", "1MiB"] },
     ]
 });
-form!(Algorithm, { "enum": ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "EdDSA", "Ed25519"] });
+form!(Algorithm, { "enum": ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519"] });
 form!(Claims, {
     "type": "object",
     "minProperties": 1,

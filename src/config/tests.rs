@@ -1,6 +1,7 @@
 mod contract;
 mod memory;
 mod protocols;
+mod shadow;
 
 use prost::Message as _;
 use serde_json::{Value, json};
@@ -182,12 +183,14 @@ fn every_error_names_its_place() {
         ("/issuers/0/audiences", json!(["a", "b", "a"]), "issuers[0].audiences[2]: `a` is there already, at issuers[0].audiences[0]"),
         ("/issuers/0/audiences", json!([""]), "issuers[0].audiences[0]: is empty"),
         ("/issuers/0/audiences", json!(["a", 5]), "issuers[0].audiences[1]: found a number, expected a text"),
-        ("/issuers/0/algorithms", json!(["none"]), "issuers[0].algorithms[0]: `none` is not one of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `EdDSA`"),
-        ("/issuers/0/algorithms", json!(["HS256"]), "issuers[0].algorithms[0]: `HS256` is not one of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `EdDSA`"),
+        ("/issuers/0/algorithms", json!(["none"]), "issuers[0].algorithms[0]: `none` is not one of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`"),
+        ("/issuers/0/algorithms", json!(["HS256"]), "issuers[0].algorithms[0]: `HS256` is not one of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`"),
         ("/issuers/0/leeway", json!("30"), "issuers[0].leeway: not a duration: a whole number and `ms`, `s`, `m`, `h` or `d`, as in `30s`"),
         ("/issuers/0/leeway", json!(30), "issuers[0].leeway: found a number, expected a text"),
         ("/issuers/0/maxAge", json!("0s"), "issuers[0].maxAge: nothing could keep it: it must be longer than 0"),
         ("/issuers/0/maxage", json!("1s"), "issuers[0].maxage: there is no such key"),
+        ("/issuers/0/typ", json!(""), "issuers[0].typ: is empty"),
+        ("/issuers/0/binding", json!("dpop"), "issuers[0].binding: `dpop` is not one of `verify`, `require`, `ignore`"),
         ("/issuers/0/jwks", Value::Null, "issuers[0].jwks: is missing"),
         ("/issuers/0/jwks", json!({}), "issuers[0].jwks.inline: is missing"),
         ("/issuers/0/jwks/remote", json!({"cluster": "idp", "uri": "/jwks"}), "issuers[0].jwks.remote: remote key sets are not supported yet: give the keys inline"),
@@ -227,6 +230,9 @@ fn every_error_names_its_place() {
         ("/signatures", json!({"httpMessage": {"components": ["@status", "content-digest"]}}), "signatures.httpMessage.components[0]: `@status` is neither the name of a header in lower case nor a component of a request"),
         ("/signatures", json!({"httpMessage": {"components": ["Date", "content-digest"]}}), "signatures.httpMessage.components[0]: `Date` is neither the name of a header in lower case nor a component of a request"),
         ("/signatures", json!({"httpMessage": {"tag": ""}}), "signatures.httpMessage.tag: is empty"),
+        ("/signatures", json!({"httpMessage": {"structuredFields": {}}}), "signatures.httpMessage.structuredFields: is empty"),
+        ("/signatures", json!({"httpMessage": {"structuredFields": {"a b": "list"}}}), "signatures.httpMessage.structuredFields[\"a b\"]: `a b` is not the name of a header"),
+        ("/signatures", json!({"httpMessage": {"structuredFields": {"a": "date"}}}), "signatures.httpMessage.structuredFields.a: `date` is not one of `dictionary`, `list`, `item`"),
         ("/signatures", json!({"standardWebhooks": {"tolerance": "5 m"}}), "signatures.standardWebhooks.tolerance: not a duration: a whole number and `ms`, `s`, `m`, `h` or `d`, as in `30s`"),
         ("/signatures", json!({"jws": {"header": ""}}), "signatures.jws.header: `` is not the name of a header"),
         ("/signatures", json!({"dsse": {"mode": "lax"}}), "signatures.dsse.mode: `lax` is not one of `strict` or `passthrough`"),
@@ -280,6 +286,10 @@ fn every_error_names_its_place() {
         ("/events/0/publishers/0/claims", json!({"/role": []}), "events[0].publishers[0].claims[\"/role\"]: is empty"),
         ("/events/0/publishers/0/claims", json!({"/role": ["a", {}]}), "events[0].publishers[0].claims[\"/role\"][1]: found a map, expected a text, a whole number, `true` or `false`"),
         ("/events/0/publishers/0/claims", json!({"/role": 1.5}), "events[0].publishers[0].claims[\"/role\"]: found a number with a fraction, expected a text, a whole number, `true` or `false`"),
+        ("/events/0/publishers/0/client", json!(""), "events[0].publishers[0].client: is empty"),
+        ("/events/0/publishers/0/actor", json!(["a"]), "events[0].publishers[0].actor: found a list, expected a text"),
+        ("/events/0/publishers/0/scopes", json!([]), "events[0].publishers[0].scopes: is empty"),
+        ("/events/0/publishers/0/scopes", json!(["a b"]), "events[0].publishers[0].scopes[0]: `a b` has a space: name each word by itself"),
         ("/events/0/signature", json!({}), "events[0].signature.required: is missing"),
         ("/events/0/signature", json!({"required": "yes"}), "events[0].signature.required: found a text, expected `true` or `false`"),
         ("/events/0/signature", json!({"required": true, "schemes": []}), "events[0].signature.schemes: is empty"),

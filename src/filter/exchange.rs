@@ -326,7 +326,7 @@ impl Exchange {
         self.grants.extend(outcome.take_grants().into_iter().filter(Grant::awaits_an_answer));
         if refused {
             commands.clear();
-            commands.extend(Reply::to(&self.caller, &outcome, &self.policy.token).map(Command::Reply));
+            commands.extend(Reply::to(&self.caller, &outcome, &self.policy).map(Command::Reply));
         }
         self.state = if refused { State::Refused } else { State::Passed };
         let flow = if refused { Flow::Pause } else { Flow::Continue };

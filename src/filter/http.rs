@@ -14,7 +14,7 @@ use super::reply::Reply;
 use super::root::{Shared, Waiting};
 use super::step::{Command, Flow, Step};
 use super::stream::{Part, START, Stream};
-use crate::call::Peer;
+use crate::call::{Certificate, Peer, read_sha256};
 use crate::decision::Refusal;
 use crate::ledger::{self, Ending};
 use crate::policy::{Hints, Hold};
@@ -89,10 +89,9 @@ impl Call {
 
     /// Says what became of the events that went on.
     fn settle(&self, ending: Ending) {
-        let memory = self.shared.policy.memory;
         let grants = self.exchange.borrow_mut().answered();
         for grant in grants {
-            if let Err(error) = ledger::settle(&self.shared.table, &memory, host::now(), &grant, ending) {
+            if let Err(error) = ledger::settle(&self.shared.table, host::now(), &grant, ending) {
                 host::log(Level::Warn, &format!("eventguard: {error}: an event counts as published for a while"));
             }
         }
@@ -169,7 +168,7 @@ impl HttpContext for Call {
         };
         let settings = settings.unwrap_or_default();
         let hints = Hints { route_name: route_name.as_deref(), route: settings.route.as_deref(), mode: settings.mode };
-        let arrival = Arrival { map, hints, peer: peer(), end_of_stream };
+        let arrival = Arrival { map, hints, peer: Some(peer()), end_of_stream };
         let mut tokens = self.shared.tokens.borrow_mut();
         let mut with =
             Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto, store: &self.shared.table };
@@ -313,8 +312,12 @@ fn text_property(path: &str) -> Option<String> {
     String::from_utf8(host::property(path).ok().flatten()?).ok().filter(|text| !text.is_empty())
 }
 
-fn peer() -> Option<Peer> {
-    Peer::from_uri(text_property("connection\0uri_san_peer_certificate")?)
+fn peer() -> Peer {
+    Peer::new(text_property("connection\0uri_san_peer_certificate"), Certificate::Ask(certificate))
+}
+
+fn certificate() -> Option<[u8; 32]> {
+    read_sha256(&host::property("connection\0sha256_peer_certificate_digest").ok().flatten()?)
 }
 
 /// What Envoy's route says to the filter. Metadata that cannot be had is not the same as none: it may have been meant to be stricter.

@@ -3,39 +3,75 @@
 
 use std::collections::HashMap;
 
-use crate::decision::{Outcome, Refusal, Verdict};
+use crate::decision::{Difference, Outcome, Refusal, Verdict};
 
 /// What is counted of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventCount<'o> {
-    verdict: Verdict,
+    /// What became of it.
+    pub counted: Counted,
     code: &'static str,
     route: &'o str,
     event_type: &'o str,
 }
 
+/// What became of an event, or what a shadow says would have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counted {
+    /// Every event.
+    Event(Verdict),
+    /// One of which the shadow says something else; `None` where it cannot tell.
+    Shadow(Option<Verdict>),
+}
+
+impl Counted {
+    /// The counter without its tags.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Event(_) => "eventguard_events_total",
+            Self::Shadow(_) => "eventguard_shadow_differences_total",
+        }
+    }
+
+    fn verdict(self) -> &'static str {
+        match self {
+            Self::Event(verdict) | Self::Shadow(Some(verdict)) => verdict.as_str(),
+            Self::Shadow(None) => Difference::UNDECIDED,
+        }
+    }
+}
+
 impl<'o> EventCount<'o> {
-    /// One count for each event of a call; one of type `none` where the call was refused before its events were read.
-    pub fn of(outcome: &'o Outcome) -> impl Iterator<Item = Self> {
+    /// One count for each event of a call; one of type `none` where the call was refused before its events were read. Another one
+    /// where the shadow differs, with the code that it adds or takes away.
+    pub fn of(outcome: &'o Outcome, mut count: impl FnMut(Self)) {
         let route = outcome.route.as_deref().unwrap_or("none");
         let code = |refusal: Option<&Refusal>| refusal.map_or("none", |refusal| refusal.code().as_str());
-        let unread = || Self { verdict: outcome.verdict, code: code(outcome.refusal.as_ref()), route, event_type: "none" };
-        let events = outcome.events.iter().map(move |event| Self {
-            verdict: event.verdict,
-            code: code(event.refusal.as_ref()),
-            route,
+        let mut both = |verdict, refusal: Option<&'o Refusal>, shadow: Option<&'o Difference>, event_type| {
+            count(Self { counted: Counted::Event(verdict), code: code(refusal), route, event_type });
+            if let Some(shadow) = shadow {
+                let refusal = shadow.refusal.as_ref().or(refusal);
+                count(Self { counted: Counted::Shadow(shadow.verdict), code: code(refusal), route, event_type });
+            }
+        };
+        if outcome.events.is_empty() {
+            both(outcome.verdict, outcome.refusal.as_ref(), outcome.shadow.as_deref(), "none");
+        }
+        for event in &outcome.events {
             // The rule's own pattern, so that callers cannot make names: types outside the policy are all one.
-            event_type: event.rule.as_deref().unwrap_or("other"),
-        });
-        outcome.events.is_empty().then(unread).into_iter().chain(events)
+            let event_type = event.rule.as_deref().unwrap_or("other");
+            both(event.verdict, event.refusal.as_ref(), event.shadow.as_deref(), event_type);
+        }
     }
 
     /// The name of the counter.
     #[must_use]
     pub fn name(&self) -> String {
-        let Self { verdict, code, .. } = self;
-        let (verdict, route, event_type) = (verdict.as_str(), tag_value(self.route), tag_value(self.event_type));
-        format!("verdict=.={verdict};.;code=.={code};.;route=.={route};.;type=.={event_type};.;eventguard_events_total")
+        let Self { counted, code, .. } = self;
+        let (verdict, name) = (counted.verdict(), counted.name());
+        let (route, event_type) = (tag_value(self.route), tag_value(self.event_type));
+        format!("verdict=.={verdict};.;code=.={code};.;route=.={route};.;type=.={event_type};.;{name}")
     }
 }
 
@@ -64,8 +100,8 @@ type Names<T> = HashMap<Box<str>, T>;
 #[derive(Debug, Default)]
 pub struct Defined {
     plain: HashMap<&'static str, Id>,
-    /// By verdict and code, then route, then event type: found without putting a name together for each event.
-    events: HashMap<(Verdict, &'static str), Names<Names<Id>>>,
+    /// By what became of it and code, then route, then event type: found without putting a name together for each event.
+    events: HashMap<(Counted, &'static str), Names<Names<Id>>>,
 }
 
 impl Defined {
@@ -76,8 +112,8 @@ impl Defined {
 
     /// The id of an event's counter; `define` is asked once for each.
     pub fn event_id(&mut self, count: &EventCount<'_>, define: impl FnOnce(&str) -> Id) -> Id {
-        let EventCount { verdict, code, route, event_type } = *count;
-        let routes = self.events.entry((verdict, code)).or_default();
+        let EventCount { counted, code, route, event_type } = *count;
+        let routes = self.events.entry((counted, code)).or_default();
         if let Some(id) = routes.get(route).and_then(|types| types.get(event_type)) {
             return *id;
         }
@@ -98,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_counter_is_defined_once_and_tags_cannot_be_broken_out_of() {
-        let count = EventCount { verdict: Verdict::Admit, code: "none", route: "a;.;b=c", event_type: "com.shop.*" };
+        let count =
+            EventCount { counted: Counted::Event(Verdict::Admit), code: "none", route: "a;.;b=c", event_type: "com.shop.*" };
         let mut names = Vec::new();
         let mut defined = Defined::default();
         for _ in 0..2 {
@@ -114,6 +151,9 @@ mod tests {
         let other = |_: &str| Some(8);
         assert_eq!(defined.event_id(&EventCount { event_type: "other", ..count }, other), Some(8));
         assert_eq!(defined.event_id(&EventCount { route: "b", ..count }, other), Some(8));
-        assert_eq!(defined.event_id(&EventCount { verdict: Verdict::Observe, ..count }, other), Some(8));
+        assert_eq!(defined.event_id(&EventCount { counted: Counted::Event(Verdict::Observe), ..count }, other), Some(8));
+        let shadow = EventCount { counted: Counted::Shadow(Some(Verdict::Admit)), ..count };
+        assert_eq!(defined.event_id(&shadow, other), Some(8));
+        assert!(shadow.name().ends_with(";.;eventguard_shadow_differences_total"), "{}", shadow.name());
     }
 }

@@ -11,7 +11,9 @@ use crate::call::{Head, cut};
 use crate::decision::{Code, JudgedEvent, Outcome, Refusal, Verdict};
 use crate::identity::TokenSettings;
 use crate::ledger::Breach;
+use crate::policy::Policy;
 use crate::rules::Violation;
+use crate::signature::http_message::accept_signature;
 
 /// Who says it, in a gRPC refusal's `ErrorInfo`.
 const DOMAIN: &str = "eventguard";
@@ -152,7 +154,7 @@ struct ProblemEvent {
 impl Reply {
     /// The answer to a refused call; `None` where there is nothing to refuse.
     #[must_use]
-    pub fn to(caller: &Caller, outcome: &Outcome, token: &TokenSettings) -> Option<Self> {
+    pub fn to(caller: &Caller, outcome: &Outcome, policy: &Policy) -> Option<Self> {
         let code = outcome.refusal.as_ref()?.code();
         if caller.language != Language::Http {
             return Some(Self::to_grpc(caller.language, code));
@@ -167,7 +169,9 @@ impl Reply {
         };
         let mut headers = vec![("content-type", "application/problem+json".to_owned())];
         if code.http_status() == 401 {
-            headers.push(("www-authenticate", challenge(code, token)));
+            headers.push(("www-authenticate", challenge(code, &policy.token)));
+            let asked = policy.signatures.http_message.as_ref().filter(|_| code.as_str().starts_with("signature."));
+            headers.extend(asked.map(|settings| ("accept-signature", accept_signature(settings))));
         }
         headers.extend(retry_after(outcome.refusal.as_ref()).map(|seconds| ("retry-after", seconds.to_string())));
         let body = serde_json::to_vec(&problem).unwrap_or_default();

@@ -19,6 +19,7 @@ use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
 use crate::config;
 use crate::decision::Outcome;
 use crate::identity::{CacheUse, TokenCache};
+use crate::key::Algorithm;
 use crate::policy::{AuditSettings, Checkpoint, Hold, Integrity, Policy, WhenFull};
 use crate::time::Timestamp;
 
@@ -62,7 +63,7 @@ impl Shared {
             tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY, host::seed())),
             waiting: RefCell::default(),
             hold_works: Cell::new(false),
-            ask_for_route_name: policy.routes.ask_for_route_name(),
+            ask_for_route_name: policy.ask_for_route_name(),
             queue: RefCell::new(Queue::new(queue_settings(&policy.audit), &policy.digest, host::seed())),
             metrics: RefCell::default(),
             policy: Rc::new(policy),
@@ -71,10 +72,10 @@ impl Shared {
 
     /// Counts and records what was decided of a call.
     pub fn record(&self, outcome: &Outcome, exchange: &Exchange, Timing { began: now, spent }: Timing) {
-        for count in EventCount::of(outcome) {
+        EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
-            told("eventguard_events_total", id.map(|id| host::increment_metric(id, 1)));
-        }
+            told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
+        });
         let caller = exchange.caller();
         let circumstances = Circumstances {
             authority: &caller.authority,
@@ -152,6 +153,11 @@ impl RootContext for Root {
         match config::from_plugin_configuration(&configuration, &|name| std::env::var(name).ok()) {
             Ok(policy) => {
                 let shared = Shared::new(policy);
+                if shared.policy.uses(Algorithm::Es384) && !shared.crypto.verifies_p384() {
+                    let reason = "it uses ES384, which this proxy does not verify: take other keys, or Envoy 1.30 or later";
+                    host::log(Level::Error, &format!("eventguard: the policy is refused: {reason}"));
+                    return false;
+                }
                 describe(&shared);
                 self.shared = Some(Rc::new(shared));
                 host::set_tick_period(TICK).is_ok()

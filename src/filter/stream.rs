@@ -112,7 +112,7 @@ impl Stream {
             }
         }
         blame(&mut outcomes);
-        settle(policy, &mut outcomes, with);
+        settle(&mut outcomes, with);
         // What cannot be read and is only observed goes on as it is.
         let passes = if lost { whole.len() } else { at };
         let bytes = match (passes, self.rest.is_empty() && passes == whole.len()) {
@@ -139,12 +139,12 @@ impl Stream {
 }
 
 /// A message that goes on counts as published: nobody answers it alone.
-fn settle(policy: &Policy, outcomes: &mut [Outcome], with: &Surroundings<'_>) {
+fn settle(outcomes: &mut [Outcome], with: &Surroundings<'_>) {
     for outcome in outcomes.iter_mut().rev() {
         let ending = if outcome.verdict == Verdict::Refuse { Ending::Failed } else { Ending::Published };
         for grant in outcome.take_grants() {
             // As where a message is refused: what was granted stays for a while.
-            let _ = ledger::settle(with.store, &policy.memory, with.now, &grant, ending);
+            let _ = ledger::settle(with.store, with.now, &grant, ending);
         }
     }
 }

@@ -21,6 +21,7 @@ pub struct TokenCache {
     /// What `tokens` holds, in the order of its coming.
     order: VecDeque<u64>,
     bytes: usize,
+    beside: Option<Box<TokenCache>>,
 }
 
 /// A number that callers do not know: without it nobody can choose tokens that hash alike, nor learn from the time that a
@@ -54,7 +55,7 @@ impl TokenCache {
     /// An empty cache for up to `capacity` tokens; with 0 every token is verified anew.
     #[must_use]
     pub fn new(capacity: usize, seed: Seed) -> Self {
-        Self { capacity, seed, tokens: HashMap::default(), order: VecDeque::new(), bytes: 0 }
+        Self { capacity, seed, tokens: HashMap::default(), order: VecDeque::new(), bytes: 0, beside: None }
     }
 
     /// As [`super::verify`], but for the signature of a token that was verified before. Audience and subject are settled with
@@ -93,6 +94,12 @@ impl TokenCache {
     fn find<'s>(&'s self, hash: u64, token: &str, issuers: &'s [Issuer]) -> Option<(&'s VerifiedToken, &'s Issuer)> {
         let known = self.tokens.get(&hash).filter(|known| *known.text == *token)?;
         Some((&known.token, find(issuers, known.token.issuer())?))
+    }
+
+    /// The cache for a policy that is judged beside this one's: a token verified under other issuers proves nothing there.
+    pub fn beside(&mut self) -> &mut Self {
+        let (capacity, seed) = (self.capacity, self.seed);
+        self.beside.get_or_insert_with(|| Box::new(Self::new(capacity, seed)))
     }
 
     /// Forgets everything.

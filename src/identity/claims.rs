@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::parties::{Confirmation, check_actors};
 use super::token::{malformed, text};
 use super::{Issuer, TokenError};
 use crate::call::cut;
@@ -30,6 +31,7 @@ struct Registered {
     not_before: Option<Timestamp>,
     issued: Option<Timestamp>,
     id: Option<String>,
+    confirmation: Option<Confirmation>,
 }
 
 impl Claims {
@@ -52,7 +54,7 @@ impl Claims {
     /// What the claims say, where they are meant for one of the issuer's audiences and name whom they are about. The signature
     /// was verified before; the times are checked after.
     pub(super) fn for_us(self, issuer: &Issuer) -> Result<VerifiedToken, TokenError> {
-        let Registered { issuer: _, subject, audience, expires, not_before, issued, id } = self.registered;
+        let Registered { issuer: _, subject, audience, expires, not_before, issued, id, confirmation } = self.registered;
         let audience = audience.ok_or(TokenError::ClaimMissing("aud"))?;
         if !audience.iter().any(|named| issuer.audiences.contains(named)) {
             return Err(TokenError::Audience);
@@ -66,6 +68,7 @@ impl Claims {
             expires: expires.ok_or(TokenError::ClaimMissing("exp"))?,
             not_before,
             issued,
+            bound_to: Confirmation::settle(confirmation, issuer.binding)?,
             claims: self.document,
         })))
     }
@@ -86,6 +89,10 @@ impl Registered {
             "nbf" => self.not_before = Some(date("nbf", value)?),
             "iat" => self.issued = Some(date("iat", value)?),
             "jti" => self.id = Some(text("jti", value)?),
+            "cnf" => self.confirmation = Some(Confirmation::read(value)?),
+            "act" => check_actors(value)?,
+            "azp" => drop(text("azp", value)?),
+            "client_id" => drop(text("client_id", value)?),
             _ => {}
         }
         Ok(())
@@ -125,6 +132,7 @@ struct Verified {
     expires: Timestamp,
     not_before: Option<Timestamp>,
     issued: Option<Timestamp>,
+    bound_to: Option<[u8; 32]>,
     claims: Owned,
 }
 
@@ -161,6 +169,11 @@ impl VerifiedToken {
     #[must_use]
     pub fn expires(&self) -> Timestamp {
         self.0.expires
+    }
+
+    /// The SHA-256 of the certificate that the token is bound to.
+    pub(super) fn bound_to(&self) -> Option<[u8; 32]> {
+        self.0.bound_to
     }
 
     /// All claims: an object, as the issuer wrote it.

@@ -3,6 +3,7 @@
 
 mod cache;
 mod claims;
+mod parties;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -19,7 +20,9 @@ use crate::time::Timestamp;
 pub use cache::{CacheUse, Seed, TokenCache};
 use claims::Claims;
 pub use claims::VerifiedToken;
+pub use parties::{Binding, check_binding};
 use token::Jws;
+pub use token::media_type;
 
 /// Someone whose tokens are believed.
 #[derive(Debug, Clone)]
@@ -36,6 +39,10 @@ pub struct Issuer {
     pub leeway: Duration,
     /// How old a token may be (now - `iat`).
     pub max_age: Option<Duration>,
+    /// The type (`typ`) that a token must say it is, in lower case and without `application/`; `None` for any JWT.
+    pub typ: Option<String>,
+    /// What becomes of tokens that are bound to a certificate.
+    pub binding: Binding,
     /// The keys that the issuer signs with.
     pub keys: KeySet,
 }
@@ -87,7 +94,7 @@ pub fn bearer<'h>(head: &'h Head, settings: &TokenSettings) -> Result<&'h str, T
 ///
 /// # Errors
 ///
-/// [`TokenError`]; the first thing that fails, in the order form, issuer, algorithm, key, signature, audience, times.
+/// [`TokenError`]; the first thing that fails, in the order form, issuer, type, algorithm, key, signature, audience, times.
 pub fn verify(token: &str, issuers: &[Issuer], now: Timestamp, crypto: &dyn Crypto) -> Result<Publisher, TokenError> {
     verify_token(token, issuers, now, crypto).map(Publisher::from_token)
 }
@@ -96,6 +103,7 @@ fn verify_token(token: &str, issuers: &[Issuer], now: Timestamp, crypto: &dyn Cr
     let token = Jws::parse(token)?;
     let claims = Claims::parse(token.payload)?;
     let issuer = claims.issuer(issuers)?;
+    token.header.check_type(issuer)?;
     let key = token.header.key(issuer)?;
     crypto
         .verify(key, token.header.algorithm(issuer, key)?, token.signed, &token.signature)
@@ -210,6 +218,14 @@ pub enum TokenError {
     /// `token.claim-missing`.
     #[error("the claim `{0}` is absent")]
     ClaimMissing(&'static str),
+    /// `token.type`.
+    #[error("the type of the token is {}, expected `{expected}`", .found.as_ref().map_or("absent".to_owned(), |found| format!("`{found}`")))]
+    Type {
+        /// What the token says, cut.
+        found: Option<String>,
+        /// The issuer's `typ`.
+        expected: String,
+    },
     /// `token.algorithm`: not one that the issuer may use, or not one of the key.
     #[error("the algorithm `{found}` is not allowed, or not the key's")]
     Algorithm {
@@ -234,6 +250,9 @@ pub enum TokenError {
     /// `token.audience`.
     #[error("the token is meant for somebody else")]
     Audience,
+    /// `token.binding`.
+    #[error("{0}")]
+    Binding(&'static str),
     /// `token.expired`.
     #[error("the token expired at {at}")]
     Expired {

@@ -54,6 +54,8 @@ fn shop() -> Issuer {
         algorithms: vec![Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa],
         leeway: Duration::from_secs(30),
         max_age: Some(Duration::from_secs(3600)),
+        typ: None,
+        binding: Binding::Verify,
         keys: keys(vec![jwk("ed-1", &key_pair(1)), json!({"kty": "RSA", "n": RSA_N, "e": "AQAB", "kid": "rsa-1"})]),
     }
 }
@@ -166,6 +168,8 @@ fn the_publisher_is_told_to_the_upstream_in_visible_ascii() {
     assert_eq!(Publisher::from_signature("a b".to_owned()).label(), "signer/a%20b");
     assert_eq!(Publisher::from_signature("a".to_owned()).issuer(), None);
 }
+
+mod parties;
 
 mod the_header_of_the_call {
     use super::*;
@@ -478,7 +482,7 @@ mod signatures {
         };
         let raw = signature.to_bytes().to_vec();
         assert_eq!(judge(&raw), None);
-        assert_eq!(judge(&crate::crypto::ecdsa_to_der(&raw).unwrap()), Some(TokenError::Signature));
+        assert_eq!(judge(&crate::crypto::ecdsa_to_der(&raw, 32).unwrap()), Some(TokenError::Signature));
         let (zeros, over) = ([0; 32], [0xff; 32]);
         for (r, s) in [(&zeros[..], &raw[32..]), (&raw[..32], &zeros), (&over, &raw[32..]), (&raw[..32], &over), (&zeros, &zeros)]
         {

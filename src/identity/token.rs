@@ -29,6 +29,8 @@ pub(super) struct Jws<'t> {
 pub(super) struct Header {
     algorithm: String,
     key_id: Option<String>,
+    /// In lower case and without `application/`.
+    kind: Option<String>,
 }
 
 impl<'t> Jws<'t> {
@@ -54,20 +56,31 @@ impl<'t> Jws<'t> {
 impl Header {
     fn parse(bytes: &[u8]) -> Result<Self, TokenError> {
         let document = Document::parse(bytes, HEADER_DEPTH).map_err(|error| malformed(format!("the header: {error}")))?;
-        let (mut algorithm, mut key_id) = (None, None);
+        let (mut algorithm, mut key_id, mut kind) = (None, None, None);
         let members = document.root().members().ok_or_else(|| malformed("the header is not an object".to_owned()))?;
         for (name, value) in members {
             match name.as_ref() {
                 "alg" => algorithm = Some(text("alg", value)?),
                 "kid" => key_id = Some(text("kid", value)?),
-                "typ" => check_type(&text("typ", value)?)?,
+                "typ" => kind = Some(read_type(&text("typ", value)?)?),
                 // No extension is understood here, and whatever `crit` names must be (RFC 7515 section 4.1.11). `b64` changes
                 // what is signed (RFC 7797) and is not to be used in a JWT (section 7 there).
                 "crit" | "b64" => return Err(malformed(format!("the header has `{name}`, which is not understood here"))),
                 _ => {}
             }
         }
-        Ok(Self { algorithm: algorithm.ok_or_else(|| malformed("the header has no `alg`".to_owned()))?, key_id })
+        Ok(Self { algorithm: algorithm.ok_or_else(|| malformed("the header has no `alg`".to_owned()))?, key_id, kind })
+    }
+
+    /// Whether the token is of the type that the issuer's must be: an ID token is no access token (RFC 9068 section 4).
+    pub(super) fn check_type(&self, issuer: &Issuer) -> Result<(), TokenError> {
+        match &issuer.typ {
+            Some(expected) if self.kind.as_ref() != Some(expected) => Err(TokenError::Type {
+                found: self.kind.as_deref().map(|kind| cut(kind, 64).to_owned()),
+                expected: expected.clone(),
+            }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The issuer's key that the token names. The issuer's own algorithms come first: what it never uses is not worth a key.
@@ -96,11 +109,17 @@ impl Header {
 
 /// A JWT says what it is, if it does, with `JWT` or a type that ends in it (RFC 7519 section 5.1, RFC 8725 section 3.11, RFC 9068
 /// section 2.1); media types compare without case, and `application/` may be left out (RFC 7515 section 4.1.9).
-fn check_type(written: &str) -> Result<(), TokenError> {
-    let lower = written.to_ascii_lowercase();
-    let name = lower.strip_prefix("application/").unwrap_or(&lower);
+fn read_type(written: &str) -> Result<String, TokenError> {
+    let name = media_type(written);
     let is_jwt = name == "jwt" || name.strip_suffix("+jwt").is_some_and(|kind| !kind.is_empty());
-    if is_jwt { Ok(()) } else { Err(malformed(format!("the type `{}`, expected `JWT`", cut(written, 64)))) }
+    if is_jwt { Ok(name) } else { Err(malformed(format!("the type `{}`, expected `JWT`", cut(written, 64)))) }
+}
+
+/// A type in lower case and without `application/`: how types are compared.
+#[must_use]
+pub fn media_type(written: &str) -> String {
+    let lower = written.to_ascii_lowercase();
+    lower.strip_prefix("application/").map_or_else(|| lower.clone(), str::to_owned)
 }
 
 /// The string that a member is.

@@ -1,6 +1,7 @@
 //! What was found of each event into what becomes of the call: all of it, or what is left where refused events may be left out.
 
 use super::{CallStage, Opened};
+use crate::call::Peer;
 use crate::call::cut;
 use crate::crypto::sha256;
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
@@ -28,9 +29,11 @@ impl CallStage<'_> {
             path_template: self.route.path_template(),
             protocol: Some(self.route.protocol.name()),
             publisher,
-            peer: self.opened.peer.as_ref().map(|peer| peer.uri().to_owned()),
+            peer: self.opened.peer.as_ref().and_then(Peer::uri).map(str::to_owned),
             events,
             rest: None,
+            shadow: None,
+            shadow_grants: Vec::new(),
         }
     }
 
@@ -96,5 +99,6 @@ pub(super) fn summarize(
         missing: 0,
         recording,
         grants: Vec::new(),
+        shadow: None,
     }
 }

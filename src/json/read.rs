@@ -332,8 +332,15 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A text that is there twice.
+pub(crate) fn repeated<'t>(all: &mut dyn Iterator<Item = &'t str>) -> Option<&'t str> {
+    let texts: Vec<&str> = all.collect();
+    let mut keys: Vec<_> = texts.iter().enumerate().map(|(index, text)| (Cow::Borrowed(*text), index)).collect();
+    texts.get(second_of_two(&mut keys)?).copied()
+}
+
 /// The number that comes with the second one of two equal keys. Sorting keeps thousands of keys from costing their square.
-pub(crate) fn second_of_two(keys: &mut [(Cow<'_, str>, usize)]) -> Option<usize> {
+fn second_of_two(keys: &mut [(Cow<'_, str>, usize)]) -> Option<usize> {
     if keys.len() > COMPARED_PAIRWISE {
         keys.sort_unstable();
         let pairs = keys.iter().zip(keys.iter().skip(1));

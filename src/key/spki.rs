@@ -1,4 +1,4 @@
-//! A public key's numbers as SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7), DER: three fixed forms. The general encoders of the crates
+//! A public key's numbers as SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7), DER: four fixed forms. The general encoders of the crates
 //! below cost 43 KB of the module; tests compare with them.
 
 /// `rsaEncryption` with its NULL (RFC 3279 section 2.3.1).
@@ -7,6 +7,11 @@ const RSA_ALGORITHM: [u8; 15] = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
 const P256_PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03,
     0x01, 0x07, 0x03, 0x42, 0x00,
+];
+/// The same with `secp384r1`.
+const P384_PREFIX: [u8; 23] = [
+    0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x03,
+    0x62, 0x00,
 ];
 
 const INTEGER: u8 = 0x02;
@@ -23,6 +28,11 @@ pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
 /// Of a P-256 key: its point, uncompressed (65 bytes).
 pub(super) fn p256(point: &[u8]) -> Vec<u8> {
     [P256_PREFIX.as_slice(), point].concat()
+}
+
+/// Of a P-384 key: its point, uncompressed (97 bytes).
+pub(super) fn p384(point: &[u8]) -> Vec<u8> {
+    [P384_PREFIX.as_slice(), point].concat()
 }
 
 /// A number that is not negative: no zero in front but the one that keeps the sign.
@@ -65,6 +75,8 @@ mod tests {
         }
         let key = ES256KeyPair::generate().public_key();
         assert_eq!(p256(&key.public_key().to_bytes_uncompressed()), key.to_der().unwrap());
+        let key = ES384KeyPair::generate().public_key();
+        assert_eq!(p384(&key.public_key().to_bytes_uncompressed()), key.to_der().unwrap());
     }
 
     #[test]

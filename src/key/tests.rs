@@ -1,4 +1,4 @@
-use jwt_simple::algorithms::ES256PublicKey;
+use jwt_simple::algorithms::{ES256PublicKey, ES384KeyPair, ES384PublicKey};
 
 use super::*;
 
@@ -20,6 +20,10 @@ fn ec_jwk() -> Jwk {
     jwk(serde_json::json!({"kty": "EC", "crv": "P-256", "x": EC_X, "y": EC_Y, "kid": "ec-1"}))
 }
 
+fn p384_jwk() -> Jwk {
+    serde_json::from_str(&ES384KeyPair::generate().public_key().to_jwk()).unwrap()
+}
+
 fn ed_jwk() -> Jwk {
     jwk(serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": ED_X, "kid": "ed-1"}))
 }
@@ -36,14 +40,15 @@ fn text(bytes: &[u8]) -> Option<String> {
 
 #[test]
 fn a_key_makes_the_algorithms_of_its_type_or_the_one_that_it_names() {
-    use Algorithm::{EdDsa, Es256, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
-    let all = [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, EdDsa];
+    use Algorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+    let all = [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, Es384, EdDsa];
     let made = |jwk: &Jwk| {
         let key = PublicKey::from_jwk(jwk).unwrap();
         all.into_iter().filter(|algorithm| key.makes(*algorithm)).collect::<Vec<_>>()
     };
     assert_eq!(made(&rsa_jwk()), [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512]);
     assert_eq!(made(&ec_jwk()), [Es256]);
+    assert_eq!(made(&p384_jwk()), [Es384]);
     assert_eq!(made(&ed_jwk()), [EdDsa]);
     assert_eq!(made(&Jwk { alg: Some("PS384".to_owned()), ..rsa_jwk() }), [Ps384]);
     assert_eq!(made(&Jwk { alg: Some("Ed25519".to_owned()), ..ed_jwk() }), [EdDsa]);
@@ -51,15 +56,15 @@ fn a_key_makes_the_algorithms_of_its_type_or_the_one_that_it_names() {
 
 #[test]
 fn names_are_read_back_and_nothing_else_is_a_name() {
-    for name in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "EdDSA"] {
+    for name in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"] {
         assert_eq!(Algorithm::parse(name).map(Algorithm::name), Some(name));
     }
     assert_eq!(Algorithm::parse("Ed25519"), Some(Algorithm::EdDsa));
-    for name in ["", "none", "None", "HS256", "rs256", "ES384", "ES256K", "EDDSA", "Ed448", "RS256 ", "ed25519"] {
+    for name in ["", "none", "None", "HS256", "rs256", "ES512", "ES256K", "EDDSA", "Ed448", "RS256 ", "ed25519"] {
         assert_eq!(Algorithm::parse(name), None, "{name}");
     }
     assert_eq!(Algorithm::parse_http_message("rsa-pss-sha512"), Some(Algorithm::Ps512));
-    for name in ["RS256", "hmac-sha256", "ecdsa-p384-sha384", "Ed25519"] {
+    for name in ["RS256", "hmac-sha256", "ecdsa-p521-sha512", "Ed25519"] {
         assert_eq!(Algorithm::parse_http_message(name), None, "{name}");
     }
 }
@@ -69,8 +74,11 @@ fn the_der_form_is_what_the_key_crates_read() {
     let der = |jwk: &Jwk| PublicKey::from_jwk(jwk).unwrap().spki_der().to_vec();
     assert_eq!(RS256PublicKey::from_der(&der(&rsa_jwk())).unwrap().to_components().e, [1, 0, 1]);
     assert_eq!(der(&ec_jwk()).len(), 26 + 65);
-    assert_eq!(ES256PublicKey::from_der(&der(&ec_jwk())).unwrap().to_bytes()[1..], coordinate("x", Some(EC_X)).unwrap());
-    assert_eq!(Ed25519PublicKey::from_der(&der(&ed_jwk())).unwrap().to_bytes(), coordinate("x", Some(ED_X)).unwrap());
+    assert_eq!(ES256PublicKey::from_der(&der(&ec_jwk())).unwrap().to_bytes()[1..], coordinate::<32>("x", Some(EC_X)).unwrap());
+    let p384 = p384_jwk();
+    let x = coordinate::<48>("x", p384.x.as_deref()).unwrap();
+    assert_eq!(ES384PublicKey::from_der(&der(&p384)).unwrap().to_bytes()[1..], x);
+    assert_eq!(Ed25519PublicKey::from_der(&der(&ed_jwk())).unwrap().to_bytes(), coordinate::<32>("x", Some(ED_X)).unwrap());
 }
 
 #[test]
@@ -94,7 +102,7 @@ fn a_type_or_curve_that_is_not_read_is_refused() {
         assert_eq!(changed(rsa_jwk(), |jwk| jwk.kty = kty.to_owned()), Some(KeyError::Type(kty.to_owned())));
     }
     for (jwk, curve) in
-        [(ec_jwk(), "P-384"), (ec_jwk(), "secp256k1"), (ec_jwk(), "Ed25519"), (ed_jwk(), "Ed448"), (ed_jwk(), "X25519")]
+        [(ec_jwk(), "P-521"), (ec_jwk(), "secp256k1"), (ec_jwk(), "Ed25519"), (ed_jwk(), "Ed448"), (ed_jwk(), "X25519")]
     {
         assert_eq!(changed(jwk, |jwk| jwk.crv = Some(curve.to_owned())), Some(KeyError::Curve(curve.to_owned())));
     }
@@ -110,6 +118,7 @@ fn base64url_is_read_strictly() {
     }
     assert_eq!(changed(ed_jwk(), |jwk| jwk.x = text(&[1; 31])), Some(KeyError::Length { member: "x", found: 31 }));
     assert_eq!(changed(ec_jwk(), |jwk| jwk.y = text(&[0; 33])), Some(KeyError::Length { member: "y", found: 33 }));
+    assert_eq!(changed(p384_jwk(), |jwk| jwk.y = text(&[0; 32])), Some(KeyError::Length { member: "y", found: 32 }));
 }
 
 #[test]
@@ -148,10 +157,11 @@ fn zeros_in_front_of_a_modulus_are_no_part_of_it() {
 
 #[test]
 fn points_that_are_not_on_the_curve_are_refused() {
-    let mut off = coordinate("y", Some(EC_Y)).unwrap();
+    let mut off = coordinate::<32>("y", Some(EC_Y)).unwrap();
     off[31] ^= 1;
     assert_eq!(changed(ec_jwk(), |jwk| jwk.y = text(&off)), Some(KeyError::Point("P-256")));
     assert_eq!(changed(ec_jwk(), |jwk| (jwk.x, jwk.y) = (text(&[0; 32]), text(&[0; 32]))), Some(KeyError::Point("P-256")));
+    assert_eq!(changed(p384_jwk(), |jwk| jwk.y = text(&[1; 48])), Some(KeyError::Point("P-384")));
     assert_eq!(changed(ec_jwk(), |jwk| jwk.x = text(&[0xff; 32])), Some(KeyError::Point("P-256")));
     // y = 2 is no point of edwards25519.
     let mut none = [0; 32];

@@ -45,6 +45,8 @@ pub struct Unavailable;
 pub struct Settings {
     /// How many slots it has.
     pub slots: u32,
+    /// The slots of the store before its first: those of another table.
+    pub before: u32,
     /// What becomes of an event for which there is no room.
     pub when_full: WhenFull,
 }
@@ -66,7 +68,12 @@ impl Settings {
     /// Room for about so many entries, of 32 bytes each.
     #[must_use]
     pub fn for_entries(entries: usize, when_full: WhenFull) -> Self {
-        Self { slots: u32::try_from(entries.div_ceil(Self::FILL)).unwrap_or(u32::MAX).max(1), when_full }
+        Self { slots: u32::try_from(entries.div_ceil(Self::FILL)).unwrap_or(u32::MAX).max(1), before: 0, when_full }
+    }
+
+    /// Where in the store the entry is.
+    fn slot(&self, tag: Tag) -> u32 {
+        self.before.saturating_add(tag.slot(self.slots))
     }
 }
 
@@ -135,6 +142,8 @@ pub enum What {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     tag: Tag,
+    /// Where in the store.
+    slot: u32,
     undo: Undo,
     /// Numbers of the sequence that did not come.
     missing: u64,
@@ -203,18 +212,18 @@ pub enum Breach {
 ///
 /// [`Breach`].
 pub fn grant(store: &dyn Store, settings: &Settings, now: Timestamp, demand: &Demand) -> Result<Grant, Breach> {
+    let (tag, at) = (demand.tag, settings.slot(demand.tag));
     let mut answer = Err(Breach::Unavailable(Unavailable));
-    store.change(demand.tag.slot(settings.slots), &mut |bytes| {
+    store.change(at, &mut |bytes| {
         let mut slot = Slot::parse(bytes, now);
-        answer = demand.what.ask(demand.tag, &mut slot, now);
+        answer = demand.what.ask(tag, &mut slot, now);
         answer.is_ok().then(|| slot.to_bytes())
     })?;
-    match answer {
-        Err(Breach::Full) if settings.when_full == WhenFull::Admit => {
-            Ok(Grant { tag: demand.tag, undo: Undo::Nothing, missing: 0 })
-        }
-        answer => answer,
-    }
+    let (undo, missing) = match answer {
+        Err(Breach::Full) if settings.when_full == WhenFull::Admit => (Undo::Nothing, 0),
+        answer => answer?,
+    };
+    Ok(Grant { tag, slot: at, undo, missing })
 }
 
 /// Says what became of an event.
@@ -222,13 +231,13 @@ pub fn grant(store: &dyn Store, settings: &Settings, now: Timestamp, demand: &De
 /// # Errors
 ///
 /// [`Unavailable`] where that could not be noted: an event that failed counts as published for a while.
-pub fn settle(store: &dyn Store, settings: &Settings, now: Timestamp, grant: &Grant, ending: Ending) -> Result<(), Unavailable> {
-    let Grant { tag, undo, .. } = grant;
+pub fn settle(store: &dyn Store, now: Timestamp, grant: &Grant, ending: Ending) -> Result<(), Unavailable> {
+    let Grant { tag, slot, undo, missing: _ } = grant;
     match (undo, ending) {
         (Undo::Nothing, _) | (Undo::Next { .. } | Undo::Spend { .. }, Ending::Published) => return Ok(()),
         (Undo::Once { .. }, _) | (Undo::Next { .. } | Undo::Spend { .. }, Ending::Failed) => {}
     }
-    store.change(tag.slot(settings.slots), &mut |bytes| {
+    store.change(*slot, &mut |bytes| {
         let mut slot = Slot::parse(bytes, now);
         match undo {
             Undo::Once { until, ends, .. } => replay::settle(&mut slot, *tag, *until, *ends, ending),
@@ -241,13 +250,13 @@ pub fn settle(store: &dyn Store, settings: &Settings, now: Timestamp, grant: &Gr
 }
 
 impl What {
-    fn ask(&self, tag: Tag, slot: &mut Slot, now: Timestamp) -> Result<Grant, Breach> {
-        let (undo, missing) = match self {
-            Self::Once { until, counts } => (replay::ask(slot, tag, *until, *counts, now)?, 0),
-            Self::Next { number, gaps, keep } => order::ask(slot, tag, *number, *gaps, now.after(*keep))?,
-            Self::Spend { rate, cost } => (rate.ask(slot, tag, *cost, now)?, 0),
-        };
-        Ok(Grant { tag, undo, missing })
+    /// How to undo it, and how many numbers of a sequence did not come.
+    fn ask(&self, tag: Tag, slot: &mut Slot, now: Timestamp) -> Result<(Undo, u64), Breach> {
+        match self {
+            Self::Once { until, counts } => Ok((replay::ask(slot, tag, *until, *counts, now)?, 0)),
+            Self::Next { number, gaps, keep } => order::ask(slot, tag, *number, *gaps, now.after(*keep)),
+            Self::Spend { rate, cost } => Ok((rate.ask(slot, tag, *cost, now)?, 0)),
+        }
     }
 }
 

@@ -48,7 +48,7 @@ fn ask(store: &Memory, millis: i64, demand: &Demand) -> Result<Grant, Breach> {
 }
 
 fn end(store: &Memory, millis: i64, grant: &Grant, ending: Ending) {
-    settle(store, &settings(), at(millis), grant, ending).unwrap();
+    settle(store, at(millis), grant, ending).unwrap();
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_rate_that_is_nothing_or_takes_for_ever_is_none() {
 #[test]
 fn a_full_slot_is_a_decision_of_the_policy() {
     let store = Memory::default();
-    let tiny = |when_full| Settings { slots: 1, when_full };
+    let tiny = |when_full| Settings { slots: 1, before: 0, when_full };
     let ask = |name: usize, when_full| grant(&store, &tiny(when_full), at(0), &once(&name.to_string(), Counts::Forward));
     assert!((0..Slot::ROOM).all(|name| ask(name, WhenFull::Refuse).is_ok()));
     assert_eq!(ask(99, WhenFull::Refuse), Err(Breach::Full));
@@ -203,7 +203,7 @@ fn a_full_slot_is_a_decision_of_the_policy() {
 #[test]
 fn a_store_that_is_away_grants_nothing() {
     for when_full in [WhenFull::Refuse, WhenFull::Admit] {
-        let settings = Settings { slots: 1, when_full };
+        let settings = Settings { slots: 1, before: 0, when_full };
         assert_eq!(grant(&Away, &settings, at(0), &once("a", Counts::Forward)), Err(Breach::Unavailable(Unavailable)));
     }
 }

@@ -12,10 +12,11 @@ pub use crate::rules::Mode;
 
 use crate::budget::Budget;
 use crate::identity::{Issuer, TokenSettings};
+use crate::key::Algorithm;
 use crate::ledger;
 use crate::rules::Rules;
 use crate::rules::memory::RateRule;
-use crate::signature::{Settings, Signers};
+use crate::signature::{Settings, Signer, SignerKey, Signers};
 
 /// What calls are judged by. It is built once, from a document without errors, and never changes.
 #[derive(Debug)]
@@ -49,6 +50,26 @@ pub struct Policy {
     /// SHA-256 of the policy document, as 64 hexadecimal digits in lower case: the same for YAML, JSON and a
     /// `google.protobuf.Struct` that say the same. It names the policy in records.
     pub digest: String,
+    /// A second policy, judged beside this one: only where it decides otherwise is told. It has none itself.
+    pub shadow: Option<Box<Policy>>,
+}
+
+impl Policy {
+    /// Whether a route asks for the name of Envoy's own route.
+    #[must_use]
+    pub fn ask_for_route_name(&self) -> bool {
+        self.routes.ask_for_route_name() || self.shadow.as_ref().is_some_and(|shadow| shadow.routes.ask_for_route_name())
+    }
+}
+
+impl Policy {
+    /// Whether somebody may sign with that algorithm.
+    #[must_use]
+    pub fn uses(&self, algorithm: Algorithm) -> bool {
+        let makes = |signer: &Signer| matches!(&signer.key, SignerKey::Public(key) if key.makes(algorithm));
+        let here = self.issuers.iter().any(|issuer| issuer.algorithms.contains(&algorithm)) || self.signers.iter().any(makes);
+        here || self.shadow.as_ref().is_some_and(|shadow| shadow.uses(algorithm))
+    }
 }
 
 /// What becomes of a call that matches no route.

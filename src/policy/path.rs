@@ -208,6 +208,18 @@ pub enum TopicError {
     NoVariable(String),
 }
 
+/// Whether the parts can become this text, each variable something.
+fn may_expand(parts: &[Part], text: &str) -> bool {
+    match parts {
+        [] => text.is_empty(),
+        [Part::Text(start), rest @ ..] => text.strip_prefix(start.as_str()).is_some_and(|text| may_expand(rest, text)),
+        [Part::Variable(_), rest @ ..] => {
+            let mut ends = text.char_indices().map(|(start, character)| start + character.len_utf8());
+            ends.any(|end| text.get(end..).is_some_and(|text| may_expand(rest, text)))
+        }
+    }
+}
+
 impl TopicTemplate {
     /// Reads a template, `{name}` being a variable of `path`.
     ///
@@ -241,6 +253,12 @@ impl TopicTemplate {
             [Part::Text(text)] => Some(text),
             _ => None,
         }
+    }
+
+    /// Whether there is a path that names this topic.
+    #[must_use]
+    pub fn may_be(&self, topic: &str) -> bool {
+        may_expand(&self.0, topic)
     }
 
     /// The topic that a path names; `template` is the one that this template was read for. `None` where a variable of the path

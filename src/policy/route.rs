@@ -140,6 +140,12 @@ impl Route {
         self.matcher.path.as_ref().map(PathTemplate::shared_text)
     }
 
+    /// Whether an event of a call that takes this route can have that topic.
+    #[must_use]
+    pub fn may_give(&self, topic: &str) -> bool {
+        self.protocol.names_topics() || self.topic.as_ref().is_some_and(|template| template.may_be(topic))
+    }
+
     fn topic<'a>(&'a self, path: &CallPath<'a>) -> Option<Cow<'a, str>> {
         let template = self.matcher.path.as_ref();
         let topic = self.topic.as_ref()?;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::media::MediaType;
-use super::{Data, Event, EventTime, Extension, ProtocolError, malformed, shown};
+use super::{Data, Declared, Event, EventTime, Extension, ProtocolError, malformed, shown};
 
 /// The attributes of one event, while they are gathered. Whoever gathers them says each once only.
 #[derive(Debug)]
@@ -83,6 +83,7 @@ impl<'a> Attributes<'a> {
             data_schema: self.data_schema,
             spec_version: Some(spec_version),
             extensions: self.extensions,
+            declared: Declared::Nothing,
             data,
         })
     }
@@ -132,6 +133,7 @@ impl<'a> Found<'a> {
             data_schema: None,
             spec_version: None,
             extensions: Vec::new(),
+            declared: Declared::Nothing,
             data,
         })
     }

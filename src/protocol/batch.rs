@@ -7,8 +7,8 @@ use crate::budget::Budget;
 use crate::call::Head;
 use crate::json::{Document, Sequence, Value};
 
-use super::protobuf::raw_fields;
 use super::{Codec, Form, Protocol, cloudevents_proto, content, grpc, pubsub};
+use crate::protobuf::raw_fields;
 
 /// Headers that speak of the body as a whole, whoever reads them: digests (RFC 9530, RFC 3230, RFC 1864) and signatures.
 const VOUCHERS: [&str; 6] = ["content-digest", "repr-digest", "digest", "content-md5", "signature-input", "webhook-signature"];

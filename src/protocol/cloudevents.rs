@@ -14,8 +14,8 @@ use super::attributes::{Attributes, is_core};
 use super::binding::Binding;
 use super::grpc::{self, Codec};
 use super::media::{MediaType, unsupported};
-use super::protobuf::known;
 use super::{Data, Event, Form, ProtocolError, cloudevents_proto, collect, malformed, shown};
+use crate::protobuf::known;
 
 const PREFIX: &str = "ce-";
 

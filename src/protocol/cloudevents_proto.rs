@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use crate::budget::Budget;
 
 use super::attributes::{Attributes, is_core};
-use super::protobuf::{Message, Value};
-use super::{Data, Event, ProtocolError, collect, malformed, shown};
+use super::{Data, Declared, Event, ProtocolError, collect, malformed, shown};
+use crate::protobuf::{Message, Source, Value};
 
 /// `io.cloudevents.v1.CloudEvent`: attributes that have a field of their own.
 const REQUIRED: [(u32, &str); 4] = [(1, "id"), (2, "source"), (3, "specversion"), (4, "type")];
@@ -32,6 +32,7 @@ const TIMESTAMP: u32 = 7;
 pub(super) const EVENTS: u32 = 1;
 
 /// `google.protobuf.Any`
+const ANY_TYPE: u32 = 1;
 const ANY_VALUE: u32 = 2;
 
 /// The events of a batch.
@@ -56,14 +57,15 @@ pub(super) fn event<'a>(message: &Message<'a>, topic: Option<&'a str>, budget: &
         let value = value.ok_or_else(|| malformed(format!("the attribute `{}` has no value that it can have", shown(&name))))?;
         attributes.add(name, Some(value))?;
     }
-    attributes.event(data(message), topic)
+    let (data, declared) = data(message);
+    Ok(Event { declared, ..attributes.event(data, topic)? })
 }
 
 /// The canonical string encoding of a value (CloudEvents section "Type System"); `None` where there is none, or none that an
 /// attribute of this name has.
 fn attribute<'a>(name: &str, value: &Message<'a>) -> Result<Option<Cow<'a, str>>, ProtocolError> {
     if let Some(time) = value.messages(TIMESTAMP).next() {
-        return if name == "time" || !is_core(name) { time.time_text().map(Some) } else { Ok(None) };
+        return if name == "time" || !is_core(name) { Ok(Some(time.time_text()?)) } else { Ok(None) };
     }
     // A `oneof`: one of these is there, or none.
     let text = [STRING, URI, URI_REFERENCE].into_iter().find_map(|number| value.get(number));
@@ -75,12 +77,20 @@ fn attribute<'a>(name: &str, value: &Message<'a>) -> Result<Option<Cow<'a, str>>
     Ok(number.and_then(Value::text).or_else(bytes))
 }
 
-fn data<'a>(message: &Message<'a>) -> Data<'a> {
-    if let Some(Value::Text(text)) = message.get(TEXT_DATA) {
-        return Data::Text(text.clone());
-    }
+/// The data, and of what message it is where that is said.
+fn data<'a>(message: &Message<'a>) -> (Data<'a>, Declared<'a>) {
     if let Some(any) = message.messages(PROTO_DATA).next() {
-        return any.any_data(ANY_VALUE);
+        // Where the JSON mapping was read it is that, since the bytes are not known.
+        let data = match any.source() {
+            Source::Wire(_) => Data::Binary(any.bytes(ANY_VALUE)),
+            Source::Json(text) => Data::Json(Cow::Borrowed(text)),
+        };
+        return (data, Declared::Message(any.text(ANY_TYPE).unwrap_or_default()));
     }
-    if message.get(BINARY_DATA).is_some() { Data::Binary(message.bytes(BINARY_DATA)) } else { Data::Absent }
+    let data = match message.get(TEXT_DATA) {
+        Some(Value::Text(text)) => Data::Text(text.clone()),
+        _ if message.get(BINARY_DATA).is_some() => Data::Binary(message.bytes(BINARY_DATA)),
+        _ => Data::Absent,
+    };
+    (data, Declared::Nothing)
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::media::MediaType;
 use super::{ProtocolError, malformed, shown};
 use crate::time::Timestamp;
 
@@ -28,11 +29,55 @@ pub struct Event<'a> {
     pub spec_version: Option<Cow<'a, str>>,
     /// CloudEvents extension attributes, in their order; names are unique, in lower case.
     pub extensions: Vec<Extension<'a>>,
+    /// What the call says of the data's schema besides.
+    pub declared: Declared<'a>,
     /// What the event carries.
     pub data: Data<'a>,
 }
 
+/// What a call says of the schema of an event's data, beside the event's attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Declared<'a> {
+    /// Nothing.
+    Nothing,
+    /// The type URL of the `google.protobuf.Any` that the data stands in.
+    Message(Cow<'a, str>),
+}
+
+impl Declared<'_> {
+    fn into_owned(self) -> Declared<'static> {
+        match self {
+            Self::Nothing => Declared::Nothing,
+            Self::Message(url) => Declared::Message(owned(url)),
+        }
+    }
+}
+
+/// How data is written, as the event says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// As JSON.
+    Json,
+    /// As a message of Protocol Buffers.
+    Protobuf,
+    /// Nothing is said.
+    Unsaid,
+    /// In another way.
+    Other,
+}
+
 impl Event<'_> {
+    /// How the data is written, as the event says.
+    #[must_use]
+    pub fn coding(&self) -> Coding {
+        match (&self.data, &self.declared, self.data_content_type.as_deref()) {
+            (Data::Json(_), _, _) | (Data::Text(_), _, None) => Coding::Json,
+            (_, Declared::Message(_), _) => Coding::Protobuf,
+            (_, Declared::Nothing, Some(text)) => MediaType::parse(text).map_or(Coding::Other, MediaType::coding),
+            (_, Declared::Nothing, None) => Coding::Unsaid,
+        }
+    }
+
     /// The context attribute or extension of that name, as a CloudEvent has it in its canonical string encoding.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
@@ -63,6 +108,7 @@ impl Event<'_> {
             data_schema: self.data_schema.map(owned),
             spec_version: self.spec_version.map(owned),
             extensions: self.extensions.into_iter().map(Extension::into_owned).collect(),
+            declared: self.declared.into_owned(),
             data: self.data.into_owned(),
         }
     }

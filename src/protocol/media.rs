@@ -2,7 +2,7 @@
 
 use crate::call::Head;
 
-use super::{ProtocolError, shown};
+use super::{Coding, ProtocolError, shown};
 
 /// A media type. Names are compared without case, parameters other than `charset` say nothing here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,20 @@ impl<'a> MediaType<'a> {
     /// Whether this is `application/json` or `application/*+json`.
     pub(super) fn is_application_json(self) -> bool {
         self.kind.eq_ignore_ascii_case("application") && self.is_json()
+    }
+
+    /// How data of this type is written.
+    pub(super) fn coding(self) -> Coding {
+        const PROTOBUF: [&str; 3] = ["protobuf", "x-protobuf", "vnd.google.protobuf"];
+        if self.is_json() {
+            Coding::Json
+        } else if PROTOBUF.iter().any(|subtype| self.is_application(subtype)) {
+            Coding::Protobuf
+        } else if self.is_application("octet-stream") {
+            Coding::Unsaid
+        } else {
+            Coding::Other
+        }
     }
 
     /// Whether the bytes are UTF-8, as JSON between systems is (RFC 8259 section 8.1).

@@ -13,7 +13,6 @@ pub mod grpc;
 pub mod json;
 mod kafka_rest;
 mod media;
-mod protobuf;
 pub mod pubsub;
 pub mod service;
 #[cfg(test)]
@@ -22,13 +21,13 @@ mod tests;
 use std::borrow::Cow;
 
 use crate::budget::Budget;
-use crate::call::{Head, cut};
-use crate::json::{JsonError, Value, second_of_two};
+use crate::call::{Head, shown};
+use crate::json::{JsonError, Value, repeated};
+use crate::protobuf::MessageError;
 
 pub use content::{content, declared};
-pub use event::{Data, Event, EventTime, Extension};
+pub use event::{Coding, Data, Declared, Event, EventTime, Extension};
 pub use grpc::Codec;
-pub use protobuf::{DescriptorError, Descriptors, UnknownFields};
 use service::{Reading, Service};
 
 /// How a call carries events.
@@ -62,6 +61,16 @@ impl Protocol {
                 Reading::CloudEvent => "cloudevents",
                 Reading::Fields(_) => "grpc",
             },
+        }
+    }
+
+    /// Whether its events can name their topic themselves, whatever the route says.
+    #[must_use]
+    pub fn names_topics(&self) -> bool {
+        match self {
+            Self::PubSub(_) | Self::Dapr(_) => true,
+            Self::Grpc(service) => service.names_topics(),
+            Self::CloudEvents | Self::Json(_) | Self::KafkaRest => false,
         }
     }
 
@@ -219,17 +228,16 @@ pub enum ProtocolError {
     HeaderMismatch(String),
 }
 
-impl From<JsonError> for ProtocolError {
-    fn from(error: JsonError) -> Self {
+impl From<MessageError> for ProtocolError {
+    fn from(error: MessageError) -> Self {
         Self::Malformed(error.to_string())
     }
 }
 
-/// A text that is there twice.
-fn repeated<'t>(all: &mut dyn Iterator<Item = &'t str>) -> Option<&'t str> {
-    let texts: Vec<&str> = all.collect();
-    let mut keys: Vec<_> = texts.iter().enumerate().map(|(index, text)| (Cow::Borrowed(*text), index)).collect();
-    texts.get(second_of_two(&mut keys)?).copied()
+impl From<JsonError> for ProtocolError {
+    fn from(error: JsonError) -> Self {
+        Self::Malformed(error.to_string())
+    }
 }
 
 /// A text without its first bytes, whole characters.
@@ -242,11 +250,6 @@ fn without_start(text: Cow<'_, str>, start: usize) -> Cow<'_, str> {
 
 fn malformed(message: impl Into<String>) -> ProtocolError {
     ProtocolError::Malformed(message.into())
-}
-
-/// Outside text as a message may hold it: short, and without anything that moves a terminal's cursor.
-fn shown(text: &str) -> String {
-    cut(text, 64).escape_debug().to_string()
 }
 
 /// Collects events, as many as a call may have, at least one. One event more is read, and no further.

@@ -12,8 +12,8 @@ use super::binding::{Binding, Mode, Pair};
 use super::cloudevents::event_of_bytes;
 use super::grpc::{self, Codec};
 use super::media::{MediaType, unsupported};
-use super::protobuf::{Message, Value, known};
 use super::{Data, Event, Form, ProtocolError, collect, malformed, shown, without_start};
+use crate::protobuf::{Message, Value, known};
 
 const PREFIX: &str = "ce-";
 

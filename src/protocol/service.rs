@@ -7,8 +7,8 @@ use crate::budget::Budget;
 
 use super::attributes::Found;
 use super::grpc::{self, Codec};
-use super::protobuf::{DescriptorError, Descriptors, Field, Kind, Label, Message, Numbers, Schema, UnknownFields, Value};
 use super::{Data, Event, ProtocolError, cloudevents_proto, collect, malformed};
+use crate::protobuf::{DescriptorError, Descriptors, Field, Kind, Label, Message, Numbers, Source, UnknownFields, Value};
 
 /// How the messages of a service carry events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +174,11 @@ impl Service {
         &self.reading
     }
 
+    /// Whether its events can name their topic themselves.
+    pub(super) fn names_topics(&self) -> bool {
+        matches!(&self.reading, Reading::Fields(fields) if fields.topic.is_some())
+    }
+
     /// The events of one message of a call.
     pub(super) fn events<'a>(
         &self,
@@ -182,8 +187,7 @@ impl Service {
         topic: Option<&'a str>,
         budget: &Budget,
     ) -> Result<Vec<Event<'a>>, ProtocolError> {
-        let schema = Schema { types: self.descriptors.types(), unknown: self.unknown };
-        let message = grpc::decode(codec, message, schema, self.message, budget)?;
+        let message = grpc::decode(codec, message, self.descriptors.schema(self.unknown), self.message, budget)?;
         let Some((last, parents)) = self.event.split_last() else {
             return Ok(vec![self.event(&message, &message, topic, budget)?]);
         };
@@ -222,8 +226,8 @@ impl Fields {
             topic: text(self.topic.as_ref()).or(topic.map(Cow::Borrowed)),
         };
         found.event(match &self.data {
-            None => event.data(),
-            Some(path) => value(Some(path)).map_or(Data::Absent, Value::data),
+            None => data_of_message(event),
+            Some(path) => value(Some(path)).map_or(Data::Absent, data_of_value),
         })
     }
 }
@@ -236,6 +240,22 @@ impl FieldPath {
         };
         let (last, parents) = self.numbers.split_last()?;
         inside(start, parents)?.get(*last)
+    }
+}
+
+fn data_of_message<'a>(message: &Message<'a>) -> Data<'a> {
+    match message.source() {
+        Source::Wire(bytes) => Data::Binary(Cow::Borrowed(bytes)),
+        Source::Json(text) => Data::Json(Cow::Borrowed(text)),
+    }
+}
+
+fn data_of_value<'a>(value: &Value<'a>) -> Data<'a> {
+    match value {
+        Value::Text(text) => Data::Text(text.clone()),
+        Value::Bytes(bytes) => Data::Binary(bytes.clone()),
+        Value::Message(message) => data_of_message(message),
+        Value::Bool(_) | Value::Signed(_) | Value::Unsigned(_) | Value::Fraction => Data::Absent,
     }
 }
 

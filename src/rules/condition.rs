@@ -1,9 +1,9 @@
 //! The conditions of an event type: what is known of an event as the variables of CEL. Nothing is copied: a value is looked up when a
 //! condition names it.
 
-use super::{JsonData, Violation};
+use super::{JsonData, Violation, shorten};
 use crate::call::{Head, Peer};
-use crate::cel::{Activation, Condition, Environment, Map, Moment, Table, Type, Value};
+use crate::cel::{Activation, Condition, Environment, Fault, Map, Moment, Table, Type, Value};
 use crate::identity::{Publisher, VerifiedToken};
 use crate::protocol::{Event, Extension};
 use crate::signature::VerifiedSignature;
@@ -14,7 +14,7 @@ const STEPS: u64 = 100_000;
 
 /// Everything that conditions may name.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub struct Facts<'a, 'd> {
     /// The event.
     pub event: &'a Event<'a>,
     /// Who publishes it.
@@ -29,8 +29,8 @@ pub struct Facts<'a> {
     pub head: &'a Head,
     /// What time it is.
     pub now: Timestamp,
-    /// How deep JSON may be.
-    pub depth: usize,
+    /// Its data.
+    pub data: &'a JsonData<'d>,
 }
 
 /// A variable: how a condition names it, what it is, and where its value is.
@@ -62,7 +62,7 @@ static VARIABLES: [Variable; 23] = variables! {
     "claims": Type::map(Type::String, Type::Dyn), |known| Some(Value::from_json(known.token()?.claims()));
     "publisher.issuer": Type::String, |known| text(known.facts.publisher?.issuer());
     "publisher.subject": Type::String, |known| text(Some(known.facts.publisher?.subject()));
-    "peer.uri": Type::String, |known| text(Some(known.facts.peer?.uri()));
+    "peer.uri": Type::String, |known| text(known.facts.peer?.uri());
     "signer.keyId": Type::String, |known| text(Some(known.facts.signatures.first()?.key_id()));
     "signer.publisher": Type::String, |known| text(Some(known.facts.signatures.first()?.publisher()));
     "route.name": Type::String, |known| text(Some(known.facts.route));
@@ -80,8 +80,8 @@ pub fn environment() -> Environment {
 }
 
 /// Whether all conditions hold.
-pub(super) fn check(conditions: &[Condition], facts: &Facts<'_>, data: &JsonData<'_>) -> Result<(), Violation> {
-    let known = Known { facts, data, extensions: Extensions(&facts.event.extensions), headers: Headers(facts.head) };
+pub(super) fn check(conditions: &[Condition], facts: &Facts<'_, '_>) -> Result<(), Violation> {
+    let known = Known { facts, extensions: Extensions(&facts.event.extensions), headers: Headers(facts.head) };
     for (index, condition) in conditions.iter().enumerate() {
         match condition.holds(&known, STEPS) {
             Ok(true) => {}
@@ -94,8 +94,7 @@ pub(super) fn check(conditions: &[Condition], facts: &Facts<'_>, data: &JsonData
 
 /// The facts, as variables see them.
 struct Known<'f, 'd> {
-    facts: &'f Facts<'f>,
-    data: &'f JsonData<'d>,
+    facts: &'f Facts<'f, 'd>,
     extensions: Extensions<'f>,
     headers: Headers<'f>,
 }
@@ -103,7 +102,7 @@ struct Known<'f, 'd> {
 impl Known<'_, '_> {
     /// The data, where it is JSON.
     fn data(&self) -> Option<Value<'_>> {
-        Some(Value::from_json(self.data.document()?.root()))
+        Some(Value::from_json(self.facts.data.document()?.root()))
     }
 
     fn token(&self) -> Option<&VerifiedToken> {
@@ -134,16 +133,17 @@ impl Table for Extensions<'_> {
         self.0.len()
     }
 
-    fn entry(&self, at: usize) -> Option<(&str, Value<'_>)> {
-        self.0.get(at).map(|extension| (&*extension.name, Value::from(&*extension.value)))
+    fn entry(&self, at: usize) -> Result<(&str, Value<'_>), Fault> {
+        self.0.get(at).map(|extension| (&*extension.name, Value::from(&*extension.value))).ok_or(Fault::NoSuchIndex)
     }
 
-    fn find(&self, name: &str) -> Option<Value<'_>> {
-        self.0.iter().find(|extension| extension.name == name).map(|extension| Value::from(&*extension.value))
+    fn find(&self, name: &str) -> Result<Option<Value<'_>>, Fault> {
+        Ok(self.0.iter().find(|extension| extension.name == name).map(|extension| Value::from(&*extension.value)))
     }
 }
 
-/// The headers of a call, by name in lower case. One that is there twice or is not text has no value.
+/// The headers of a call, by name without regard to case (RFC 9110 section 5.1). One that is there twice, or is not text, is neither
+/// absent nor one value.
 #[derive(Debug)]
 struct Headers<'f>(&'f Head);
 
@@ -152,12 +152,14 @@ impl Table for Headers<'_> {
         self.0.headers().count()
     }
 
-    fn entry(&self, at: usize) -> Option<(&str, Value<'_>)> {
-        let (name, _) = self.0.headers().nth(at)?;
-        Some((name, self.find(name)?))
+    fn entry(&self, at: usize) -> Result<(&str, Value<'_>), Fault> {
+        let (name, _) = self.0.headers().nth(at).ok_or(Fault::NoSuchIndex)?;
+        Ok((name, self.find(name)?.ok_or(Fault::NoSuchIndex)?))
     }
 
-    fn find(&self, name: &str) -> Option<Value<'_>> {
-        self.0.text(name).ok().flatten().map(Value::from)
+    fn find(&self, name: &str) -> Result<Option<Value<'_>>, Fault> {
+        let lower = || self.0.text(&name.to_ascii_lowercase());
+        let found = if name.bytes().any(|byte| byte.is_ascii_uppercase()) { lower() } else { self.0.text(name) };
+        found.map(|value| value.map(Value::from)).map_err(|_| Fault::NotOneText(shorten(name)))
     }
 }

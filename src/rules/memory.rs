@@ -154,7 +154,7 @@ impl Facts<'_> {
         let publisher = publisher.as_bytes();
         let (tag, until, once_a_call) = match replay.key {
             ReplayKey::Event => {
-                let id = self.event.id.as_deref().ok_or(Violation::Absent("id"))?;
+                let id = self.event.id.as_deref().ok_or_else(|| absent("id"))?;
                 (self.tag("event", &[publisher, self.source(), id.as_bytes()]), self.window(replay)?, false)
             }
             ReplayKey::Data => {
@@ -185,7 +185,7 @@ impl Facts<'_> {
     /// Until when an event is young enough to come again.
     fn window(&self, replay: &Replay) -> Result<Timestamp, Violation> {
         let signed = || self.signatures.iter().find_map(VerifiedSignature::created);
-        let at = self.event.time.as_ref().map(|time| time.at).or_else(signed).ok_or(Violation::Absent("time"))?;
+        let at = self.event.time.as_ref().map(|time| time.at).or_else(signed).ok_or_else(|| absent("time"))?;
         if at > self.now.after(LEEWAY) || self.now.since(at) >= replay.window {
             return Err(Violation::Stale { at });
         }
@@ -200,7 +200,7 @@ impl Facts<'_> {
 
     fn sequence(&self, sequence: &Sequence) -> Result<Asked, Violation> {
         let number = match &sequence.number {
-            NumberAt::Attribute(name) => self.event.attribute(name).map(str::to_owned).ok_or(Violation::Absent("sequence"))?,
+            NumberAt::Attribute(name) => self.event.attribute(name).map(str::to_owned).ok_or_else(|| absent(name))?,
             NumberAt::Data(pointer) => self.number_in_data(pointer)?,
         };
         let number = parse_number(&number).ok_or_else(|| Violation::NotANumber { found: shorten(&number) })?;
@@ -210,11 +210,11 @@ impl Facts<'_> {
     }
 
     fn number_in_data(&self, pointer: &Pointer) -> Result<String, Violation> {
-        let document = Document::parse(self.event.data.bytes(), self.depth).map_err(|_| Violation::Absent("sequence"))?;
+        let document = Document::parse(self.event.data.bytes(), self.depth).map_err(|_| absent(&pointer.to_string()))?;
         match document.root().at(pointer).map(|value| value.kind()) {
             Some(Kind::Number(number)) => Ok(number.to_owned()),
             Some(Kind::String(text)) => Ok(text.into_owned()),
-            Some(Kind::Null | Kind::Bool(_) | Kind::Array | Kind::Object) | None => Err(Violation::Absent("sequence")),
+            Some(Kind::Null | Kind::Bool(_) | Kind::Array | Kind::Object) | None => Err(absent(&pointer.to_string())),
         }
     }
 
@@ -238,6 +238,10 @@ impl Facts<'_> {
             once_a_call: false,
         }
     }
+}
+
+fn absent(what: &str) -> Violation {
+    Violation::Absent(shorten(what))
 }
 
 /// A whole number, of digits alone: what CloudEvents' extension `sequence` has with the type `Integer`, leading zeros included.

@@ -4,6 +4,7 @@
 
 pub mod condition;
 pub mod contract;
+pub mod encrypted;
 pub mod memory;
 mod pattern;
 mod publisher;
@@ -20,6 +21,7 @@ pub use pattern::NotAPattern;
 pub use publisher::{Claim, ClaimValue, PublisherRule};
 pub use recording::{Level, Recording};
 
+use encrypted::NotEncrypted;
 use pattern::TypePattern;
 
 use crate::call::{Peer, cut};
@@ -27,6 +29,7 @@ use crate::cel::{Condition, EvalError};
 use crate::identity::Publisher;
 use crate::json::Document;
 use crate::ledger::Breach;
+use crate::protobuf::MessageError;
 use crate::protocol::Event;
 use crate::schema::Broken;
 use crate::signature::{Scheme, SignatureError, VerifiedSignature};
@@ -173,15 +176,24 @@ pub enum Violation {
     /// `rule.schema`: the data is not JSON, or there is none.
     #[error("the data is not JSON that its schema could be held against")]
     NotJson,
+    /// `rule.schema`: the data is not written as its schema has it.
+    #[error("the data is not said to be {expected}")]
+    Coding {
+        /// What it must be.
+        expected: &'static str,
+    },
     /// `rule.schema`: which schema the data keeps is not said, or it is none of the rule's.
-    #[error("the attribute `dataschema` is {}, and not one of the rule's", named(found.as_deref(), "absent"))]
+    #[error("the schema of the data is {}, and none of the rule's", named(found.as_deref(), "not said"))]
     DataSchema {
-        /// What it is, cut.
+        /// What the event says of it, cut.
         found: Option<String>,
     },
     /// `rule.schema`.
     #[error(transparent)]
     Schema(#[from] Broken),
+    /// `rule.schema`: the data is no message of its type.
+    #[error("`{}`: {}", .0.place, .0.problem)]
+    Message(#[from] MessageError),
     /// `rule.schema`: the version of the contract has ended.
     #[error("this version of the contract has ended at {since}")]
     Deprecated {
@@ -193,6 +205,14 @@ pub enum Violation {
     Forbidden {
         /// Where: a JSON Pointer of the policy.
         instance: String,
+    },
+    /// `rule.schema`: something is not encrypted as it must be.
+    #[error("`{instance}` is not encrypted: {problem}")]
+    NotEncrypted {
+        /// Where: a JSON Pointer of the policy.
+        instance: String,
+        /// Why.
+        problem: NotEncrypted,
     },
     /// `rule.condition`: it is false.
     #[error("the condition {index} is false")]
@@ -210,7 +230,7 @@ pub enum Violation {
     },
     /// `event.missing-attribute`: what the event would be remembered by is not there.
     #[error("the event has no `{0}`, by which it would be remembered")]
-    Absent(&'static str),
+    Absent(String),
     /// `event.malformed`.
     #[error("the number of the sequence is `{found}`, expected digits")]
     NotANumber {
@@ -345,23 +365,25 @@ pub fn check(rule: &Rule, event: &Event<'_>, publisher: Option<&Publisher>, peer
 /// # Errors
 ///
 /// The first [`Violation`].
-pub fn check_content(rule: &Rule, facts: &condition::Facts<'_>) -> Result<(), Violation> {
-    let data = JsonData::of(facts.event, facts.depth);
+pub fn check_content(rule: &Rule, facts: &condition::Facts<'_, '_>) -> Result<(), Violation> {
     if let Some(contract) = &rule.contract {
-        contract.check(facts.event, &data, facts.now)?;
+        contract.check(facts.event, facts.data, facts.now)?;
     }
-    condition::check(&rule.conditions, facts, &data)
+    condition::check(&rule.conditions, facts)
 }
 
 /// The data of an event as JSON, parsed when somebody asks for it, and once.
-struct JsonData<'a> {
+#[derive(Debug)]
+pub struct JsonData<'a> {
     bytes: &'a [u8],
     depth: usize,
     document: OnceCell<Option<Document<'a>>>,
 }
 
 impl<'a> JsonData<'a> {
-    fn of(event: &'a Event<'_>, depth: usize) -> Self {
+    /// The data of an event, nested so deep at most.
+    #[must_use]
+    pub fn of(event: &'a Event<'_>, depth: usize) -> Self {
         Self { bytes: event.data.bytes(), depth, document: OnceCell::new() }
     }
 

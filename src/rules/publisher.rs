@@ -14,6 +14,12 @@ pub struct PublisherRule {
     pub subject: Option<String>,
     /// The peer's URI name (a SPIFFE id).
     pub peer: Option<String>,
+    /// The client that the token was issued to (`azp` of OpenID Connect, `client_id` of RFC 9068).
+    pub client: Option<String>,
+    /// Who acts with the token (RFC 8693 section 4.1): the `sub` of its outermost `act`.
+    pub actor: Option<String>,
+    /// Words that the token's scope must hold, all of them.
+    pub scopes: Vec<String>,
     /// What the token must say.
     pub claims: Vec<Claim>,
 }
@@ -44,7 +50,7 @@ pub(super) fn check(rules: &[PublisherRule], publisher: Option<&Publisher>, peer
     if named.peek().is_none() {
         return Err(Violation::Publisher { subject: publisher.map(|publisher| shorten(publisher.subject())) });
     }
-    let peer = peer.map(Peer::uri);
+    let peer = peer.and_then(Peer::uri);
     if named.any(|rule| rule.peer.as_deref().is_none_or(|wanted| peer == Some(wanted))) {
         return Ok(());
     }
@@ -64,24 +70,54 @@ impl PublisherRule {
             return false;
         }
         let Some(publisher) = publisher else {
-            return self.issuer.is_none() && self.subject.is_none() && self.claims.is_empty();
+            return self.subject.is_none() && !self.asks_the_token();
         };
         self.subject.as_deref().is_none_or(|wanted| wanted == publisher.subject()) && self.token_says(publisher)
     }
 
     fn token_says(&self, publisher: &Publisher) -> bool {
-        if self.issuer.is_none() && self.claims.is_empty() {
+        if !self.asks_the_token() {
             return true;
         }
         publisher.token().is_some_and(|token| {
+            let claims = token.claims();
             self.issuer.as_deref().is_none_or(|wanted| wanted == token.issuer_name())
-                && self.claims.iter().all(|claim| claim.holds(token.claims()))
+                && self.client.as_deref().is_none_or(|wanted| is_client(wanted, claims))
+                && self.actor.as_deref().is_none_or(|wanted| is_actor(wanted, claims))
+                && self.scopes.iter().all(|word| has_scope(word, claims))
+                && self.claims.iter().all(|claim| claim.holds(claims))
         })
+    }
+
+    fn asks_the_token(&self) -> bool {
+        let Self { issuer, subject: _, peer: _, client, actor, scopes, claims } = self;
+        issuer.is_some() || client.is_some() || actor.is_some() || !scopes.is_empty() || !claims.is_empty()
+    }
+}
+
+/// Where a token names its client twice, both must be the one.
+fn is_client(wanted: &str, claims: Value<'_, '_>) -> bool {
+    let mut named = ["azp", "client_id"].into_iter().filter_map(|name| claims.get(name)?.as_str()).peekable();
+    named.peek().is_some() && named.all(|client| client == wanted)
+}
+
+/// Only the current actor counts: who acted before is told for information (RFC 8693 section 4.1).
+fn is_actor(wanted: &str, claims: Value<'_, '_>) -> bool {
+    claims.get("act").and_then(|actor| actor.get("sub")?.as_str()).is_some_and(|actor| actor == wanted)
+}
+
+/// Words parted by spaces (RFC 8693 section 4.2, RFC 6749 section 3.3), or a list of them as some issuers write it, who also call it
+/// `scp`.
+fn has_scope(word: &str, claims: Value<'_, '_>) -> bool {
+    let Some(scope) = claims.get("scope").or_else(|| claims.get("scp")) else { return false };
+    match scope.items() {
+        Some(mut words) => words.any(|found| found.as_str().is_some_and(|found| found == word)),
+        None => scope.as_str().is_some_and(|words| words.split(' ').any(|found| found == word)),
     }
 }
 
 impl Claim {
-    fn holds(&self, claims: Value<'_, '_>) -> bool {
+    pub(super) fn holds(&self, claims: Value<'_, '_>) -> bool {
         let Some(found) = claims.at(&self.at) else { return false };
         match found.items() {
             Some(mut items) => items.any(|item| self.names(item)),

@@ -1,3 +1,5 @@
+mod condition;
+
 use std::borrow::Cow;
 
 use super::*;
@@ -5,7 +7,7 @@ use std::time::Duration;
 
 use crate::json::Pointer;
 use crate::ledger::{Counts, Tag};
-use crate::protocol::Data;
+use crate::protocol::{Data, Declared};
 
 fn rule(types: &str) -> Rule {
     Rule {
@@ -46,6 +48,7 @@ fn event<'a>(topic: Option<&'a str>, source: Option<&'a str>) -> Event<'a> {
         topic: topic.map(Cow::Borrowed),
         data_content_type: None,
         data_schema: None,
+        declared: Declared::Nothing,
         spec_version: None,
         extensions: Vec::new(),
         data: Data::Absent,
@@ -227,6 +230,52 @@ fn a_claim_is_compared_whole_and_with_its_type() {
 }
 
 #[test]
+fn client_actor_and_scope_are_those_of_the_token() {
+    let client = |name: &str| PublisherRule { client: Some(name.to_owned()), ..PublisherRule::default() };
+    let actor = |name: &str| PublisherRule { actor: Some(name.to_owned()), ..PublisherRule::default() };
+    let scopes = |words: &[&str]| PublisherRule {
+        scopes: words.iter().map(|word| (*word).to_owned()).collect(),
+        ..PublisherRule::default()
+    };
+    for (claims, asked, expected) in [
+        (r#"{"azp":"app"}"#, client("app"), true),
+        (r#"{"client_id":"app"}"#, client("app"), true),
+        (r#"{"azp":"app","client_id":"app"}"#, client("app"), true),
+        (r#"{"azp":"app","client_id":"other"}"#, client("app"), false),
+        (r#"{"azp":"other","client_id":"app"}"#, client("app"), false),
+        (r#"{"azp":"App"}"#, client("app"), false),
+        (r#"{}"#, client("app"), false),
+        (r#"{"act":{"sub":"gateway"}}"#, actor("gateway"), true),
+        (r#"{"act":{"sub":"gateway","act":{"sub":"first"}}}"#, actor("gateway"), true),
+        (r#"{"act":{"sub":"gateway","act":{"sub":"first"}}}"#, actor("first"), false),
+        (r#"{"act":{"act":{"sub":"first"}}}"#, actor("first"), false),
+        (r#"{"sub":"gateway"}"#, actor("gateway"), false),
+        (r#"{"scope":"a b c"}"#, scopes(&["b"]), true),
+        (r#"{"scope":"a b c"}"#, scopes(&["c", "a"]), true),
+        (r#"{"scope":"a b c"}"#, scopes(&["a", "d"]), false),
+        (r#"{"scope":"ab"}"#, scopes(&["a"]), false),
+        (r#"{"scope":"A"}"#, scopes(&["a"]), false),
+        (r#"{"scope":"a\tb"}"#, scopes(&["a"]), false),
+        (r#"{"scope":["a","b"]}"#, scopes(&["b"]), true),
+        (r#"{"scope":["a b"]}"#, scopes(&["b"]), false),
+        (r#"{"scope":{"a":"a"}}"#, scopes(&["a"]), false),
+        (r#"{"scope":7}"#, scopes(&["7"]), false),
+        (r#"{"scp":"a b"}"#, scopes(&["b"]), true),
+        (r#"{"scp":["a","b"]}"#, scopes(&["b"]), true),
+        (r#"{"scope":"a","scp":"b"}"#, scopes(&["b"]), false),
+        (r#"{}"#, scopes(&["a"]), false),
+    ] {
+        let publisher = Publisher::in_test("shop", "a", &serde_json::from_str(claims).unwrap());
+        let rule = Rule { publishers: vec![asked], ..rule("t") };
+        let by_token = check(&rule, &event(None, None), Some(&publisher), None);
+        assert_eq!(by_token.is_ok(), expected, "{claims} {:?}", rule.publishers);
+        let signed = Publisher::from_signature("a".to_owned());
+        assert!(check(&rule, &event(None, None), Some(&signed), None).is_err(), "without a token");
+        assert!(check(&rule, &event(None, None), None, None).is_err(), "nobody");
+    }
+}
+
+#[test]
 fn the_issuer_is_the_one_that_the_policy_names() {
     let issued = PublisherRule { issuer: Some("shop".to_owned()), ..subject("a") };
     let rule = Rule { publishers: vec![issued], ..rule("t") };
@@ -279,4 +328,20 @@ fn every_nonce_of_a_call_is_remembered_whichever_of_its_signatures_come_again() 
     assert_eq!(both.len(), 2);
     assert_eq!(tags(&[signed("b")]), both[1..]);
     assert_eq!(tags(&[signed("a"), signed("a")]), both[..1], "two signatures over one id");
+}
+
+#[test]
+fn what_an_event_would_be_numbered_by_is_named_where_it_is_absent() {
+    let event = event(None, None);
+    let absent = |number| {
+        let sequence = memory::Sequence { number, gaps: crate::ledger::Gaps::Allow, keep: Duration::from_secs(60) };
+        let rule = Rule { sequence: Some(sequence), ..rule("com.shop.*") };
+        let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
+        let facts = memory::Facts { event: &event, publisher: None, signatures: &[], depth: 8, now, seed: [0; 16] };
+        memory::demands(&rule, &[], &facts).unwrap_err().to_string()
+    };
+    let attribute = absent(memory::NumberAt::Attribute("shopseq".to_owned()));
+    assert_eq!(attribute, "the event has no `shopseq`, by which it would be remembered");
+    let pointer = absent(memory::NumberAt::Data(Pointer::parse("/meta/seq").unwrap()));
+    assert_eq!(pointer, "the event has no `/meta/seq`, by which it would be remembered");
 }

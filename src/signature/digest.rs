@@ -4,10 +4,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sfv::visitor::{DictionaryVisitor, EntryVisitor, InnerListVisitor, ItemVisitor, Never, ParameterVisitor};
-use sfv::{BareItemFromInput, KeyRef, Parser, Version};
 
 use super::SignatureError;
+use super::fields::byte_sequences;
 use crate::call::Head;
 use crate::crypto::{sha256, sha512};
 
@@ -46,70 +45,4 @@ fn matches(algorithm: &str, digest: &[u8], content: &[u8]) -> Option<bool> {
 #[must_use]
 pub fn content_digest(content: &[u8]) -> String {
     format!("sha-256=:{}:", STANDARD.encode(sha256(content)))
-}
-
-/// Why a dictionary is not one of ours.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Unfit(pub &'static str);
-
-/// Reads a dictionary of byte sequences (RFC 8941 section 3.2), at most `limit` of them. A doubled key is an error: the RFC lets
-/// the last one win, but not everybody reads it so.
-pub(super) fn byte_sequences(text: &[u8], limit: usize) -> Result<Vec<(&KeyRef, Vec<u8>)>, sfv::Error> {
-    Parser::new(text).with_version(Version::Rfc8941).parse_dictionary_with_visitor(ByteSequences { limit, read: Vec::new() })
-}
-
-struct ByteSequences<'h> {
-    limit: usize,
-    read: Vec<(&'h KeyRef, Vec<u8>)>,
-}
-
-impl<'h> DictionaryVisitor<'h> for ByteSequences<'h> {
-    type Out = Vec<(&'h KeyRef, Vec<u8>)>;
-    type Error = Unfit;
-
-    fn entry(&mut self, key: &'h KeyRef) -> Result<impl EntryVisitor<'h>, Unfit> {
-        if self.read.len() >= self.limit {
-            return Err(Unfit("too many members"));
-        }
-        if self.read.iter().any(|(earlier, _)| *earlier == key) {
-            return Err(Unfit("a key is there twice"));
-        }
-        Ok(ByteSequence { key, read: &mut self.read })
-    }
-
-    fn finish(self) -> Result<Self::Out, Unfit> {
-        Ok(self.read)
-    }
-}
-
-struct ByteSequence<'v, 'h> {
-    key: &'h KeyRef,
-    read: &'v mut Vec<(&'h KeyRef, Vec<u8>)>,
-}
-
-impl<'h> EntryVisitor<'h> for ByteSequence<'_, 'h> {
-    type Error = Unfit;
-
-    fn item(self) -> Result<impl ItemVisitor<'h>, Unfit> {
-        Ok(self)
-    }
-
-    fn inner_list(self) -> Result<impl InnerListVisitor<'h>, Unfit> {
-        Err::<Never, _>(Unfit("a member is not a byte sequence"))
-    }
-}
-
-impl<'h> ItemVisitor<'h> for ByteSequence<'_, 'h> {
-    type Out = ();
-    type Error = Unfit;
-
-    fn bare_item(self, item: BareItemFromInput<'h>) -> Result<impl ParameterVisitor<'h, Out = ()>, Unfit> {
-        let BareItemFromInput::ByteSequence(bytes) = item else {
-            return Err(Unfit("a member is not a byte sequence"));
-        };
-        self.read.push((self.key, bytes));
-        // Neither RFC 9421 nor RFC 9530 gives such members parameters, and nothing signs them.
-        Ok(sfv::visitor::Ignored)
-    }
 }

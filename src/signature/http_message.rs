@@ -1,8 +1,8 @@
 //! HTTP Message Signatures (RFC 9421) into evidence. Trusts the head of the call to be what the proxy received: `@authority` and
 //! `@path` are read from nowhere else. Does not know which rules ask for a signature.
 //!
-//! Every label that is looked at must verify. Only requests are judged, so that `@status` and the parameters `req`, `tr`, `sf`,
-//! `bs` and `key` have no meaning here and are refused.
+//! Every label that is looked at must verify. Only requests are judged, so that `@status` and the parameters `req` and
+//! `tr` have no meaning here and are refused.
 
 mod base;
 mod input;
@@ -12,7 +12,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::digest::{self, byte_sequences};
+use super::digest;
+use super::fields::byte_sequences;
 use super::signers::{MessageAlgorithm, Verifier};
 use super::{HttpMessage, Scheme, SignatureError, SignerKey, VerifiedSignature, attribute_headers};
 use crate::call::{Head, cut};
@@ -58,13 +59,13 @@ fn verify_label(
     verifier: &Verifier<'_>,
 ) -> Result<VerifiedSignature, SignatureError> {
     let claims = Claims::read(label)?;
-    let components = base::components(label)?;
+    let components = base::components(label, &settings.structured_fields)?;
     let signer = verifier.signer(claims.key_id)?;
     let algorithm = algorithm(&signer.key, claims.algorithm)?;
     check_coverage(&settings.components, &components, head)?;
     claims.check_time(settings.max_age, verifier.now)?;
     verifier.check_key_time(signer)?;
-    let covers_content = components.iter().any(|component| component.is_plain("content-digest"));
+    let covers_content = components.iter().any(|component| component.covers("content-digest"));
     let digests = covers_content.then(|| digest::header(head)).transpose()?;
     verifier.verify(signer, algorithm, base(label, &components, head)?.as_bytes(), signature)?;
     digests.map_or(Ok(()), |digests| digest::verify(digests, content))?;
@@ -146,7 +147,9 @@ fn algorithm(key: &SignerKey, named: Option<&str>) -> Result<MessageAlgorithm, S
 fn is_registered(algorithm: MessageAlgorithm) -> bool {
     match algorithm {
         MessageAlgorithm::HmacSha256 => true,
-        MessageAlgorithm::Public(Algorithm::Rs256 | Algorithm::Ps512 | Algorithm::Es256 | Algorithm::EdDsa) => true,
+        MessageAlgorithm::Public(
+            Algorithm::Rs256 | Algorithm::Ps512 | Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa,
+        ) => true,
         MessageAlgorithm::Public(Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256 | Algorithm::Ps384) => false,
     }
 }
@@ -157,7 +160,7 @@ fn check_coverage(required: &[String], components: &[Component<'_>], head: &Head
         return Err(SignatureError::Uncovered("any component".to_owned()));
     }
     let mut required = required.iter().map(String::as_str).chain(attribute_headers(head));
-    match required.find(|name| !components.iter().any(|component| component.is_plain(name))) {
+    match required.find(|name| !components.iter().any(|component| component.covers(name))) {
         Some(name) => Err(SignatureError::Uncovered(cut(name, 64).to_owned())),
         None => Ok(()),
     }
@@ -168,7 +171,7 @@ fn check_coverage(required: &[String], components: &[Component<'_>], head: &Head
 pub struct Input<'a> {
     /// The label, e.g. `sig1`: lower-case letters, digits, `_`, `-`, `.`, `*`.
     pub label: &'a str,
-    /// The covered components, e.g. `@method`, `content-digest`.
+    /// The covered components, e.g. `@method`, `content-digest`, `@query-param;name="id"`.
     pub components: Vec<&'a str>,
     /// When the signature is made.
     pub created: Timestamp,
@@ -188,6 +191,19 @@ impl Input<'_> {
     }
 }
 
+/// The value of the header `accept-signature` (RFC 9421 section 5.1): what a caller should sign. A tag that no header can carry asks for
+/// nothing.
+#[must_use]
+pub fn accept_signature(settings: &HttpMessage) -> String {
+    let mut text = format!("sig1=(\"{}\");created;keyid", settings.components.join("\" \""));
+    if let Some(tag) = settings.tag.as_deref().and_then(|tag| sfv::StringRef::from_str(tag).ok()) {
+        let tag = sfv::ItemSerializer::new().bare_item(tag).finish();
+        text.push_str(";tag=");
+        text.push_str(&tag);
+    }
+    text
+}
+
 /// The value of the header `signature` for a call whose `signature-input` will be `input`: each label signed by `sign`, which
 /// turns the signature base into the signature's bytes. The base is made by what verification makes it with.
 ///
@@ -198,7 +214,7 @@ pub fn sign(head: &Head, input: &str, sign: &dyn Fn(&[u8]) -> Vec<u8>) -> Result
     let signed: Result<Vec<String>, SignatureError> = read_input(input.as_bytes())?
         .iter()
         .map(|label| {
-            let base = base(label, &base::components(label)?, head)?;
+            let base = base(label, &base::components(label, &[])?, head)?;
             Ok(format!("{}=:{}:", label.name, STANDARD.encode(sign(base.as_bytes()))))
         })
         .collect();

@@ -6,6 +6,7 @@
 
 mod digest;
 pub mod dsse;
+mod fields;
 pub mod http_message;
 mod jws;
 mod signers;
@@ -16,6 +17,7 @@ mod tests;
 use std::time::Duration;
 
 pub use digest::content_digest;
+pub use fields::FieldType;
 pub use signers::{DuplicateKeyId, Signers};
 
 use crate::call::{Head, cut};
@@ -162,6 +164,8 @@ pub struct HttpMessage {
     pub max_age: Duration,
     /// The `tag` that a signature must have to be looked at.
     pub tag: Option<String>,
+    /// Headers that are structured fields, beside those of RFC 9421 and RFC 9530: what `sf` may be said of.
+    pub structured_fields: Vec<(String, FieldType)>,
 }
 
 /// What a Standard Webhooks signature must keep.

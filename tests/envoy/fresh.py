@@ -67,7 +67,7 @@ class Fresh:
         jwk = self.token_keys.get(kid)
         good = jwk and keys.verifies(keys.public_key(jwk), signature, compact.rpartition(".")[0].encode())
         name = kid if good else "a rogue"
-        extra = {key: value for key, value in header.items() if key not in ("alg", "kid", "typ")}
+        extra = {key: value for key, value in header.items() if key not in ("alg", "kid")}
         return keys.token(claims, kid, algorithm, keys.private_for(keys.KINDS[algorithm], name), extra)
 
     def _private(self, key_id):

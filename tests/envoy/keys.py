@@ -24,6 +24,11 @@ def unb64url(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+CURVES = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1}
+# What JOSE hashes with on each curve.
+HASHES = {256: hashes.SHA256, 384: hashes.SHA384}
+
+
 def _number(text):
     return int.from_bytes(unb64url(text), "big")
 
@@ -33,7 +38,7 @@ def public_key(jwk):
     if jwk["kty"] == "RSA":
         return rsa.RSAPublicNumbers(_number(jwk["e"]), _number(jwk["n"])).public_key()
     if jwk["kty"] == "EC":
-        return ec.EllipticCurvePublicNumbers(_number(jwk["x"]), _number(jwk["y"]), ec.SECP256R1()).public_key()
+        return ec.EllipticCurvePublicNumbers(_number(jwk["x"]), _number(jwk["y"]), CURVES[jwk["crv"]]()).public_key()
     return ed25519.Ed25519PublicKey.from_public_bytes(unb64url(jwk["x"]))
 
 
@@ -45,8 +50,9 @@ def jwk_of(private):
         size = (public.key_size + 7) // 8
         return {"kty": "RSA", "n": b64url(numbers.n.to_bytes(size, "big")), "e": "AQAB"}
     if isinstance(public, ec.EllipticCurvePublicKey):
-        numbers = public.public_numbers()
-        return {"kty": "EC", "crv": "P-256", "x": b64url(numbers.x.to_bytes(32, "big")), "y": b64url(numbers.y.to_bytes(32, "big"))}
+        numbers, size = public.public_numbers(), public.key_size // 8
+        curve = next(name for name, curve in CURVES.items() if curve.key_size == public.key_size)
+        return {"kty": "EC", "crv": curve, "x": b64url(numbers.x.to_bytes(size, "big")), "y": b64url(numbers.y.to_bytes(size, "big"))}
     return {"kty": "OKP", "crv": "Ed25519", "x": b64url(public.public_bytes_raw())}
 
 
@@ -61,14 +67,14 @@ def private_for(kind, name):
 
 
 def sign(private, message):
-    """RSASSA-PKCS1-v1_5 with SHA-256, ECDSA P-256 as r||s, Ed25519, or HMAC-SHA256 for a secret: what the key makes."""
+    """RSASSA-PKCS1-v1_5 with SHA-256, ECDSA as r||s, Ed25519, or HMAC-SHA256 for a secret: what the key makes."""
     if isinstance(private, bytes):
         return hmac.digest(private, message, "sha256")
     if isinstance(private, rsa.RSAPrivateKey):
         return private.sign(message, padding.PKCS1v15(), hashes.SHA256())
     if isinstance(private, ec.EllipticCurvePrivateKey):
-        r, s = utils.decode_dss_signature(private.sign(message, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        r, s = utils.decode_dss_signature(private.sign(message, ec.ECDSA(HASHES[private.key_size]())))
+        return r.to_bytes(private.key_size // 8, "big") + s.to_bytes(private.key_size // 8, "big")
     return private.sign(message)
 
 
@@ -79,7 +85,7 @@ def verifies(public, signature, message):
         elif isinstance(public, ec.EllipticCurvePublicKey):
             half = len(signature) // 2
             r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
-            public.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+            public.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(HASHES[public.key_size]()))
         else:
             public.verify(signature, message)
     except (InvalidSignature, ValueError):

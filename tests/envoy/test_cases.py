@@ -69,7 +69,7 @@ def test_the_verdict_in_the_proxy_is_the_one_expected(path, case, run, upstream)
 
 
 # What a status of HTTP is in gRPC; what is not to be decompressed is UNIMPLEMENTED (12).
-GRPC_STATUS = {400: "3", 401: "16", 403: "7", 413: "8", 415: "3"}
+GRPC_STATUS = {400: "3", 401: "16", 403: "7", 413: "8", 415: "3", 422: "3"}
 
 
 def assert_refused_in_grpc(call, upstream, code, status):

@@ -71,18 +71,20 @@ fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<PublicKey, KeyError> {
 /// JOSE signs ECDSA in the form of IEEE P1363.
 pub const ES256: &str = "ecdsa_secp256r1_sha256_p1363";
 
-fn check_es256(crypto: &impl Crypto) {
+pub const ES384: &str = "ecdsa_secp384r1_sha384_p1363";
+
+fn check_ecdsa(crypto: &impl Crypto, set: &'static str, curve: &str, algorithm: Algorithm, vectors: usize) {
     let mut outcome = Outcome::default();
-    for group in ecdsa::TestSet::load(ES256.parse().unwrap()).unwrap().test_groups {
-        let (x, y) = group.key.key[1..].split_at(32);
-        let jwk = json!({"kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)});
+    for group in ecdsa::TestSet::load(set.parse().unwrap()).unwrap().test_groups {
+        let (x, y) = group.key.key[1..].split_at((group.key.key.len() - 1) / 2);
+        let jwk = json!({"kty": "EC", "crv": curve, "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)});
         let key = key_of(jwk).unwrap();
         for test in group.tests {
-            let verified = crypto.verify(&key, Algorithm::Es256, &test.msg, &test.sig).is_ok();
-            outcome.note(ES256, test.tc_id, test.result, verified);
+            let verified = crypto.verify(&key, algorithm, &test.msg, &test.sig).is_ok();
+            outcome.note(set, test.tc_id, test.result, verified);
         }
     }
-    outcome.compare(262);
+    outcome.compare(vectors);
 }
 
 pub const ED25519: &str = "ed25519";
@@ -178,7 +180,8 @@ fn check_that_other_pss_parameters_do_not_verify(crypto: &impl Crypto) {
 ///
 /// Where a vector is judged otherwise than the exceptions say.
 pub fn check(crypto: &impl Crypto) {
-    check_es256(crypto);
+    check_ecdsa(crypto, ES256, "P-256", Algorithm::Es256, 262);
+    check_ecdsa(crypto, ES384, "P-384", Algorithm::Es384, 280);
     check_ed25519(crypto);
     check_rsa_pkcs1(crypto);
     check_rsa_pss(crypto, &RSA_PSS[..1], 108);

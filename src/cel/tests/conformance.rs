@@ -113,7 +113,8 @@ fn same(one: &Value<'_>, two: &Value<'_>) -> bool {
             one.len() == two.len() && one.iter().zip(two.iter()).all(|(one, two)| same(&one, &two))
         }
         (Value::Map(one), Value::Map(two)) => {
-            one.len() == two.len() && one.iter().all(|(key, value)| two.find(&key).is_some_and(|other| same(&value, &other)))
+            one.len() == two.len()
+                && one.entries().unwrap().all(|(key, value)| two.find(&key).unwrap().is_some_and(|other| same(&value, &other)))
         }
         (Value::Type(one), Value::Type(two)) => one == two,
         (one, two) => one.type_name() == two.type_name() && format!("{:?}", one.kept()) == format!("{:?}", two.kept()),

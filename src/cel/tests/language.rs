@@ -18,12 +18,12 @@ impl Table for Headers {
         self.0.len()
     }
 
-    fn entry(&self, at: usize) -> Option<(&str, Value<'_>)> {
-        self.0.get(at).map(|(name, value)| (*name, Value::from(*value)))
+    fn entry(&self, at: usize) -> Result<(&str, Value<'_>), Fault> {
+        self.0.get(at).map(|(name, value)| (*name, Value::from(*value))).ok_or(Fault::NoSuchIndex)
     }
 
-    fn find(&self, name: &str) -> Option<Value<'_>> {
-        self.0.iter().find(|(own, _)| *own == name).map(|(_, value)| Value::from(*value))
+    fn find(&self, name: &str) -> Result<Option<Value<'_>>, Fault> {
+        Ok(self.0.iter().find(|(own, _)| *own == name).map(|(_, value)| Value::from(*value)))
     }
 }
 

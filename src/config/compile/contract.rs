@@ -1,149 +1,141 @@
 //! What the data of an event type must keep, and what must be true of its events: schemas and conditions.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::{Place, Problem, Problems, one_or_each, optional, raw, text, texts};
+use super::protocol::read_descriptors;
+use super::schemas::{Compiled, Named, document, id_of};
+use super::{Place, Problem, Problems, one_or_each, optional, raw, rule, text, texts};
 use crate::call::cut;
 use crate::cel::Condition;
-use crate::json::{Owned, Pointer};
+use crate::json::Pointer;
+use crate::protobuf;
 use crate::rules::condition::environment;
-use crate::rules::contract::{Deprecated, Version, Versions};
-use crate::schema::{Compiler, Contract, DocumentId, Limits, Schemas, UnknownFields};
+use crate::rules::contract::{Deprecated, Form, MessageForm, Names, Version, Versions};
+use crate::rules::encrypted::{ALGORITHMS, ENCRYPTIONS, Encrypted};
+use crate::schema::UnknownFields;
 use crate::time::Timestamp;
 
-/// The schemas that a policy names, as documents that others may refer to.
-#[derive(Default)]
-pub(super) struct Documents {
-    documents: Vec<(String, Owned)>,
-    compiled: Option<Compiled>,
-}
-
-/// Schemas that were compiled together, and which document is which.
-struct Compiled {
-    schemas: Schemas,
-    ids: Vec<DocumentId>,
-}
-
-impl Documents {
-    pub(super) fn read(raw: Option<Value>, place: &Place, problems: &mut Problems) -> Self {
-        let members = match raw {
-            None => return Self::default(),
-            Some(Value::Object(members)) => members,
-            Some(other) => {
-                problems.add(place, Problem::Type { found: super::describe(&other), expected: "a map".to_owned() });
-                return Self::default();
-            }
-        };
-        if members.is_empty() {
-            problems.add(place, Problem::Empty);
-        }
-        let documents = members.into_iter().filter_map(|(name, schema)| {
-            let place = place.key(&name);
-            Some((name, document(&schema, &place, problems)?))
-        });
-        let mut documents = Self { documents: documents.collect(), compiled: None };
-        documents.compiled = documents.compile(None, place, problems);
-        documents
-    }
-
-    /// The contract of a name, and the schema's `$id`.
-    fn named(&self, name: &str, unknown: UnknownFields) -> Option<(Contract, Option<String>)> {
-        let (at, (_, document)) = self.documents.iter().enumerate().find(|(_, (known, _))| known == name)?;
-        let Compiled { schemas, ids } = self.compiled.as_ref()?;
-        Some((schemas.contract(*ids.get(at)?, unknown)?, id_of(document)))
-    }
-
-    /// Compiles all documents, and one more without a name, whose place this is.
-    fn compile(&self, other: Option<&Owned>, place: &Place, problems: &mut Problems) -> Option<Compiled> {
-        let mut compiler = Compiler::new(Limits::DEFAULT);
-        let mut ids: Vec<DocumentId> =
-            self.documents.iter().map(|(name, document)| compiler.add(name, document.root())).collect();
-        ids.extend(other.map(|document| compiler.add("", document.root())));
-        match compiler.compile() {
-            Ok(schemas) => Some(Compiled { schemas, ids }),
-            Err(errors) => {
-                for error in errors {
-                    let at = ids.iter().position(|id| *id == error.document()).and_then(|index| self.documents.get(index));
-                    // What is wrong with a named schema is told once, at its own place.
-                    match (at, other) {
-                        (Some((name, _)), None) => problems.add(&place.key(name), Problem::Value(error.to_string())),
-                        (None, _) => problems.add(place, Problem::Value(error.to_string())),
-                        (Some(_), Some(_)) => {}
-                    }
-                }
-                None
-            }
-        }
-    }
-}
-
-fn id_of(document: &Owned) -> Option<String> {
-    document.root().get("$id").and_then(|id| id.as_str()).map(Into::into)
-}
-
-fn document(schema: &Value, place: &Place, problems: &mut Problems) -> Option<Owned> {
-    match schema {
-        Value::Object(_) | Value::Bool(_) => {
-            problems.ok(place, Owned::parse(schema.to_string().into_bytes(), Limits::DEFAULT.depth))
-        }
-        other @ (Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-            problems.wrong(place, Problem::Type { found: super::describe(other), expected: "a JSON Schema".to_owned() })
-        }
-    }
-}
-
 /// One schema, or a list of versions.
-pub(super) fn versions(raw: Value, documents: &Documents, place: &Place, problems: &mut Problems) -> Option<Versions> {
-    let versions = one_or_each(raw, place, problems, |raw, place, problems| version(raw, documents, place, problems));
+pub(super) fn versions(raw: Value, named: &Named, place: &Place, problems: &mut Problems) -> Option<Versions> {
+    let versions = one_or_each(raw, place, problems, |raw, place, problems| version(raw, named, place, problems));
     check_names(&versions, place, problems);
     Some(Versions::new(versions.into_iter().map(|(_, version)| version).collect()))
 }
 
-/// Events of several versions are told apart by name.
+/// Events of several versions are told apart.
 fn check_names(versions: &[(Option<usize>, Version)], place: &Place, problems: &mut Problems) {
     for (at, (index, version)) in versions.iter().enumerate() {
         let place = index.map_or_else(|| place.clone(), |index| place.index(index));
-        match &version.data_schema {
-            None if versions.len() > 1 => {
-                problems.add(&place, Problem::Contradiction("of several versions each has a `dataschema`, or an `$id`"));
-            }
-            Some(name) if versions.iter().take(at).any(|(_, former)| former.data_schema.as_ref() == Some(name)) => {
-                problems.add(&place, Problem::Value(format!("a version is named `{}` already", cut(name, 64))));
-            }
-            Some(_) | None => {}
+        let Names { data_schema, when } = &version.names;
+        if data_schema.is_none() && when.is_empty() && versions.len() > 1 {
+            problems.add(&place, Problem::Contradiction("of several versions each has a `dataschema`, an `$id`, or a `when`"));
+        }
+        if versions.iter().take(at).any(|(_, former)| former.names == version.names) {
+            let problem = match data_schema {
+                Some(name) if when.is_empty() => format!("a version is named `{}` already", cut(name, 64)),
+                Some(_) | None => "a version before it is named by the same".to_owned(),
+            };
+            problems.add(&place, Problem::Value(problem));
         }
     }
 }
 
-fn version(raw: raw::DataSchema, documents: &Documents, place: &Place, problems: &mut Problems) -> Option<Version> {
-    let raw::DataSchema { json, unknown_fields, dataschema, forbidden, deprecated } = raw;
+fn version(raw: raw::DataSchema, named: &Named, place: &Place, problems: &mut Problems) -> Option<Version> {
+    let raw::DataSchema { json, protobuf, unknown_fields, dataschema, when, forbidden, encrypted, deprecated } = raw;
     let data_schema = text(dataschema, &place.key("dataschema"), problems);
-    let unknown = match unknown_fields {
+    let when = when.map(|when| rule::claims(&when, &place.key("when"), problems)).unwrap_or_default();
+    for (key, is_there) in [("forbidden", forbidden.is_some()), ("encrypted", encrypted.is_some())] {
+        if is_there && json.is_none() {
+            problems.add(&place.key(key), Problem::Contradiction("it means something only with `json`"));
+        }
+    }
+    let encrypted = encrypted.map(|raw| self::encrypted(raw, &place.key("encrypted"), problems));
+    let forbidden = pointers(forbidden, &place.key("forbidden"), problems);
+    let deprecated = deprecated.map(|raw| end(raw, &place.key("deprecated"), problems));
+    let (form, id) = match (json, protobuf) {
+        (Some(json), None) => json_form(&json, unknown_fields, named, &place.key("json"), problems)?,
+        (None, Some(raw)) => (message_form(raw, unknown_fields, named, &place.key("protobuf"), problems)?, None),
+        (None, None) => return problems.wrong(place, Problem::Contradiction("it has neither `json` nor `protobuf`")),
+        (Some(_), Some(_)) => return problems.wrong(place, Problem::Contradiction("it has more than one of `json`, `protobuf`")),
+    };
+    let names = Names { data_schema: data_schema.or(id), when };
+    Some(Version { form, names, forbidden: forbidden?, encrypted: optional(encrypted)?, deprecated: optional(deprecated)? })
+}
+
+/// A JSON Schema, named or as it stands there, and its `$id`.
+fn json_form(
+    json: &Value,
+    unknown: Option<raw::FieldsUnknown>,
+    named: &Named,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<(Form, Option<String>)> {
+    let unknown = match unknown {
         None | Some(raw::FieldsUnknown::Allow) => UnknownFields::Allow,
         Some(raw::FieldsUnknown::Refuse) => UnknownFields::Refuse,
     };
-    let forbidden = pointers(forbidden, &place.key("forbidden"), problems);
-    let deprecated = deprecated.map(|raw| end(raw, &place.key("deprecated"), problems));
-    let json = problems.required(place, "json", json)?;
-    let place = place.key("json");
-    let (contract, id) = match &json {
-        Value::String(name) if documents.documents.iter().any(|(known, _)| known == name) => documents.named(name, unknown)?,
+    let (contract, id) = match json {
+        Value::String(name) if named.has_document(name) => named.contract(name, unknown)?,
         Value::String(name) => {
-            return problems.wrong(&place, Problem::NoSuch { what: "schema", name: cut(name, 64).to_owned() });
+            return problems.wrong(place, Problem::NoSuch { what: "schema", name: cut(name, 64).to_owned() });
         }
-        inline @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            let document = document(inline, &place, problems)?;
-            let Compiled { schemas, ids } = documents.compile(Some(&document), &place, problems)?;
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            let document = document(json, place, problems)?;
+            let Compiled { schemas, ids } = named.compile(Some(&document), place, problems)?;
             (schemas.contract(*ids.last()?, unknown)?, id_of(&document))
         }
     };
-    Some(Version { contract, data_schema: data_schema.or(id), forbidden: forbidden?, deprecated: optional(deprecated)? })
+    Some((Form::Json(contract), id))
+}
+
+/// A message type of descriptors that are named or stand there.
+fn message_form(
+    raw: raw::MessageSchema,
+    unknown: Option<raw::FieldsUnknown>,
+    named: &Named,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Form> {
+    let raw::MessageSchema { descriptors, message } = raw;
+    let descriptors = problems.required(place, "descriptors", descriptors);
+    let message = problems.required(place, "message", message);
+    let descriptors = descriptors.and_then(|text| match named.descriptors(&text) {
+        Some(descriptors) => descriptors,
+        None => read_descriptors(&text, &place.key("descriptors"), problems).map(Arc::new),
+    })?;
+    let message = problems.ok(&place.key("message"), descriptors.message(&message?))?;
+    // What a reader passes over somebody else may read, so it is refused unless the policy says otherwise.
+    let unknown = match unknown {
+        None | Some(raw::FieldsUnknown::Refuse) => protobuf::UnknownFields::Refuse,
+        Some(raw::FieldsUnknown::Allow) => protobuf::UnknownFields::Keep,
+    };
+    Some(Form::Protobuf(MessageForm { descriptors, message, unknown }))
 }
 
 fn pointers(raw: Option<Vec<String>>, place: &Place, problems: &mut Problems) -> Option<Vec<Pointer>> {
     let texts = texts(raw, place, problems).unwrap_or_default();
     let pointer = |(index, text): (usize, &String)| problems.ok(&place.index(index), Pointer::parse(text));
     texts.iter().enumerate().map(pointer).collect::<Vec<_>>().into_iter().collect()
+}
+
+fn encrypted(raw: raw::Encrypted, place: &Place, problems: &mut Problems) -> Option<Encrypted> {
+    let raw::Encrypted { fields, alg, enc, kid } = raw;
+    let fields = problems.required(place, "fields", fields);
+    let fields = fields.and_then(|fields| pointers(Some(fields), &place.key("fields"), problems));
+    let mut names = |list: Option<Vec<String>>, key: &str| {
+        let list = problems.required(place, key, list);
+        texts(list, &place.key(key), problems)
+    };
+    let (alg, enc, recipients) = (names(alg, "alg"), names(enc, "enc"), names(kid, "kid"));
+    for (names, all, key) in [(&alg, ALGORITHMS, "alg"), (&enc, ENCRYPTIONS, "enc")] {
+        for (index, name) in names.iter().flatten().enumerate().filter(|(_, name)| !all.contains(&name.as_str())) {
+            let problem = format!("`{}` is none of RFC 7518 that is fit for use", cut(name, 64));
+            problems.add(&place.key(key).index(index), Problem::Value(problem));
+        }
+    }
+    Some(Encrypted { fields: fields?, algorithms: alg?, encryptions: enc?, recipients: recipients? })
 }
 
 fn end(raw: raw::Deprecated, place: &Place, problems: &mut Problems) -> Option<Deprecated> {

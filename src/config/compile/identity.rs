@@ -5,16 +5,16 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Place, Problem, Problems, Seen, UnknownKeys, duration, header_name, is_token, raw, read, required_text, span, texts,
+    Place, Problem, Problems, Seen, UnknownKeys, duration, header_name, is_token, raw, read, required_text, span, text, texts,
 };
 use crate::call::cut;
-use crate::identity::{Forward, Issuer, TokenSettings};
+use crate::identity::{Binding, Forward, Issuer, TokenSettings, media_type};
 use crate::key::{Algorithm, Jwk, KeySet, KeySetError};
 
 const LEEWAY: Duration = Duration::from_secs(30);
 
 pub(super) fn issuer(raw: raw::Issuer, place: &Place, problems: &mut Problems) -> Option<Issuer> {
-    let raw::Issuer { name, issuer, audiences, algorithms, leeway, max_age, jwks } = raw;
+    let raw::Issuer { name, issuer, audiences, algorithms, leeway, max_age, typ, binding, jwks } = raw;
     let name = issuer_name(name, place, problems);
     let issuer = required_text(issuer, place, "issuer", problems);
     let audiences = problems.required(place, "audiences", audiences);
@@ -32,6 +32,12 @@ pub(super) fn issuer(raw: raw::Issuer, place: &Place, problems: &mut Problems) -
         max_age: match max_age {
             Some(max_age) => Some(max_age?),
             None => None,
+        },
+        typ: text(typ, &place.key("typ"), problems).map(|typ| media_type(&typ)),
+        binding: match binding {
+            None | Some(raw::Binding::Verify) => Binding::Verify,
+            Some(raw::Binding::Require) => Binding::Require,
+            Some(raw::Binding::Ignore) => Binding::Ignore,
         },
         keys: keys?,
     })
@@ -62,7 +68,7 @@ fn algorithms(names: Option<Vec<String>>, place: &Place, problems: &mut Problems
 }
 
 fn unknown_algorithm(name: &str) -> Problem {
-    let expected = "`RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `EdDSA`".to_owned();
+    let expected = "`RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`".to_owned();
     Problem::Unknown { found: cut(name, 64).to_owned(), expected }
 }
 

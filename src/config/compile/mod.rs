@@ -8,6 +8,8 @@ mod memory;
 mod protocol;
 mod route;
 mod rule;
+mod schemas;
+mod shadow;
 mod signature;
 
 use std::collections::BTreeMap;
@@ -18,7 +20,7 @@ use serde_json::Value;
 
 use super::error::{ConfigError, Place, Problem, Problems};
 use super::read::{UnknownKeys, describe, has_null, note_nulls, read};
-use super::{raw, units};
+use super::{digest, raw, units};
 use crate::budget::Budget;
 use crate::call::cut;
 use crate::policy::{Hold, Policy, Routes, Unmatched};
@@ -27,20 +29,24 @@ use crate::rules::Mode;
 /// The variables of the environment that secrets may come from.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Compiles a document. `digest` names it.
-pub(super) fn compile(document: &Value, digest: String, env: Environment<'_>) -> Result<Policy, Vec<ConfigError>> {
+/// Compiles a document.
+pub(super) fn compile(document: &Value, env: Environment<'_>) -> Result<Policy, Vec<ConfigError>> {
     let mut problems = Problems::default();
-    let root = Place::default();
-    if has_null(document) {
-        note_nulls(document, &root, &mut problems);
-    }
-    let policy = read(document, UnknownKeys::Note, &root, &mut problems)
-        .and_then(|raw| compile_policy(raw, &Names::of(document), digest, env, &mut problems));
+    let policy = compile_at(document, &Place::default(), env, &mut problems);
     let errors = problems.into_errors();
     match policy {
         Some(policy) if errors.is_empty() => Ok(policy),
         Some(_) | None => Err(errors),
     }
+}
+
+/// Compiles what stands at `root`.
+fn compile_at(document: &Value, root: &Place, env: Environment<'_>, problems: &mut Problems) -> Option<Policy> {
+    if has_null(document) {
+        note_nulls(document, root, problems);
+    }
+    let raw = read(document, UnknownKeys::Note, root, problems)?;
+    compile_policy(raw, document, root, env, problems)
 }
 
 /// What the parts of a document may refer to, also where that is otherwise wrong.
@@ -63,8 +69,8 @@ impl<'a> Names<'a> {
 
 fn compile_policy(
     raw: raw::Policy,
-    names: &Names<'_>,
-    digest: String,
+    document: &Value,
+    root: &Place,
     env: Environment<'_>,
     problems: &mut Problems,
 ) -> Option<Policy> {
@@ -84,9 +90,10 @@ fn compile_policy(
         limits,
         hold,
         audit,
+        shadow,
     } = raw;
-    let root = Place::default();
-    check_version(version, &root, problems);
+    let names = &Names::of(document);
+    check_version(version, root, problems);
     let issuers = each(issuers, &root.key("issuers"), problems, identity::issuer);
     identity::check_different(&issuers, &root.key("issuers"), problems);
     let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
@@ -94,11 +101,11 @@ fn compile_policy(
         each(signers, &root.key("signers"), problems, |raw, place, problems| signature::signer(raw, env, place, problems));
     let signers = signature::signers(signers, &root.key("signers"), problems);
     let signatures = signature::settings(signatures, names, &root.key("signatures"), problems);
-    let routes = problems.required(&root, "routes", routes);
+    let routes = problems.required(root, "routes", routes);
     let routes = each(routes, &root.key("routes"), problems, route::route);
     route::check(&routes, names, &root.key("routes"), problems);
-    let events = problems.required(&root, "events", events);
-    let schemas = contract::Documents::read(schemas, &root.key("schemas"), problems);
+    let events = problems.required(root, "events", events);
+    let schemas = schemas::Named::read(schemas, &root.key("schemas"), problems);
     let recording = audit::default_recording(audit.as_ref(), &root.key("audit"), problems);
     let context = rule::Context { names, signatures: &signatures, schemas: &schemas, recording };
     let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
@@ -108,6 +115,7 @@ fn compile_policy(
     let memory = memory::settings(memory.unwrap_or_default(), &root.key("memory"), problems);
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, env, &root.key("audit"), problems);
+    let shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
     Some(Policy {
         mode: policy_mode.map_or(Mode::Enforce, mode),
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
@@ -128,7 +136,8 @@ fn compile_policy(
             Some(raw::Hold::Headers) => Hold::Headers,
         },
         audit: audit?,
-        digest,
+        digest: digest(document),
+        shadow: optional(shadow)?,
     })
 }
 

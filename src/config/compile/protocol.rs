@@ -6,10 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Place, Problem, Problems, raw, required_text, text, texts};
 use crate::json::Pointer;
 use crate::policy::Messages;
+use crate::protobuf::{Descriptors, UnknownFields};
 use crate::protocol::dapr::Components;
 use crate::protocol::json::Envelope;
 use crate::protocol::service::{Fields, Layout, Service, Wanted};
-use crate::protocol::{Descriptors, Protocol, UnknownFields, pubsub};
+use crate::protocol::{Protocol, pubsub};
 
 /// What a route says of its protocol besides the name.
 pub(super) struct Settings<'a> {
@@ -128,7 +129,7 @@ fn service(
     Some((Protocol::Grpc(Box::new(service)), messages))
 }
 
-fn read_descriptors(text: &str, place: &Place, problems: &mut Problems) -> Option<Descriptors> {
+pub(super) fn read_descriptors(text: &str, place: &Place, problems: &mut Problems) -> Option<Descriptors> {
     // Tools break base64 into lines, and YAML keeps them.
     let text: String = text.split_ascii_whitespace().collect();
     let Ok(set) = STANDARD.decode(text) else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::contract::Documents;
+use super::schemas::Named;
 use super::{Names, Place, Problem, Problems, audit, contract, each, memory, mode, optional, raw, required_text, text, texts};
 use crate::call::cut;
 use crate::json::Pointer;
@@ -15,7 +15,7 @@ use crate::signature::{Scheme, Settings};
 pub(super) struct Context<'a> {
     pub names: &'a Names<'a>,
     pub signatures: &'a Settings,
-    pub schemas: &'a Documents,
+    pub schemas: &'a Named,
     /// How much is recorded where a rule does not say.
     pub recording: Recording,
 }
@@ -68,17 +68,22 @@ pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, proble
 }
 
 fn publisher(raw: raw::Publisher, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<PublisherRule> {
-    if let raw::Publisher { issuer: None, subject: None, peer: None, claims: None } = &raw {
+    if let raw::Publisher { issuer: None, subject: None, peer: None, client: None, actor: None, scopes: None, claims: None } =
+        &raw
+    {
         return problems.wrong(place, Problem::Empty);
     }
-    let raw::Publisher { issuer, subject, peer, claims } = raw;
+    let raw::Publisher { issuer, subject, peer, client, actor, scopes, claims } = raw;
     if let Some(name) = issuer.as_deref().filter(|name| !context.names.issuers.contains(name)) {
         problems.add(&place.key("issuer"), Problem::NoSuch { what: "issuer", name: cut(name, 64).to_owned() });
     }
     let subject = text(subject, &place.key("subject"), problems);
     let peer = peer.and_then(|peer| self::peer(peer, &place.key("peer"), problems));
     let claims = claims.map(|claims| self::claims(&claims, &place.key("claims"), problems)).unwrap_or_default();
-    Some(PublisherRule { issuer, subject, peer, claims })
+    let client = text(client, &place.key("client"), problems);
+    let actor = text(actor, &place.key("actor"), problems);
+    let scopes = scopes.and_then(|scopes| self::scopes(scopes, &place.key("scopes"), problems)).unwrap_or_default();
+    Some(PublisherRule { issuer, subject, peer, client, actor, scopes, claims })
 }
 
 /// A certificate's name is compared whole, so a name without a scheme would never be met.
@@ -91,7 +96,16 @@ fn peer(peer: String, place: &Place, problems: &mut Problems) -> Option<String> 
     }
 }
 
-fn claims(raw: &BTreeMap<String, Value>, place: &Place, problems: &mut Problems) -> Vec<Claim> {
+fn scopes(scopes: Vec<String>, place: &Place, problems: &mut Problems) -> Option<Vec<String>> {
+    let scopes = texts(Some(scopes), place, problems)?;
+    for (index, word) in scopes.iter().enumerate().filter(|(_, word)| word.contains(' ')) {
+        let problem = format!("`{}` has a space: name each word by itself", cut(word, 64));
+        problems.add(&place.index(index), Problem::Value(problem));
+    }
+    Some(scopes)
+}
+
+pub(super) fn claims(raw: &BTreeMap<String, Value>, place: &Place, problems: &mut Problems) -> Vec<Claim> {
     if raw.is_empty() {
         problems.add(place, Problem::Empty);
     }

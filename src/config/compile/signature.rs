@@ -1,5 +1,6 @@
 //! Signers and the ways of signing that are in use.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,7 +14,7 @@ use crate::call::cut;
 use crate::key::{PublicKey, Secret};
 use crate::signature::http_message::is_component;
 use crate::signature::{
-    Dsse, DsseMode, DuplicateKeyId, HttpMessage, Jws, Settings, Signer, SignerKey, Signers, StandardWebhooks,
+    Dsse, DsseMode, DuplicateKeyId, FieldType, HttpMessage, Jws, Settings, Signer, SignerKey, Signers, StandardWebhooks,
 };
 use crate::time::Timestamp;
 
@@ -114,13 +115,38 @@ pub(super) fn settings(raw: Option<raw::Signatures>, names: &Names<'_>, place: &
 }
 
 fn http_message(raw: raw::HttpMessage, place: &Place, problems: &mut Problems) -> Option<HttpMessage> {
-    let raw::HttpMessage { components, max_age, tag } = raw;
+    let raw::HttpMessage { components, max_age, tag, structured_fields } = raw;
     let components =
         components.unwrap_or_else(|| ["@method", "@authority", "@path", "content-digest"].map(str::to_owned).to_vec());
     let components = texts(Some(components), &place.key("components"), problems)?;
     check_components(&components, &place.key("components"), problems);
     let max_age = span(max_age, FIVE_MINUTES, &place.key("maxAge"), problems)?;
-    Some(HttpMessage { components, max_age, tag: text(tag, &place.key("tag"), problems) })
+    let tag = text(tag, &place.key("tag"), problems);
+    let structured_fields = self::structured_fields(structured_fields, &place.key("structuredFields"), problems);
+    Some(HttpMessage { components, max_age, tag, structured_fields })
+}
+
+fn structured_fields(
+    raw: Option<BTreeMap<String, raw::FieldType>>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Vec<(String, FieldType)> {
+    if raw.as_ref().is_some_and(BTreeMap::is_empty) {
+        problems.add(place, Problem::Empty);
+    }
+    let compile = |(name, of): (String, raw::FieldType)| {
+        let place = place.key(&name);
+        let name = header_name(Some(name), "", &place, problems)?;
+        Some((
+            name,
+            match of {
+                raw::FieldType::Dictionary => FieldType::Dictionary,
+                raw::FieldType::List => FieldType::List,
+                raw::FieldType::Item => FieldType::Item,
+            },
+        ))
+    };
+    raw.unwrap_or_default().into_iter().filter_map(compile).collect()
 }
 
 /// A signature that need not cover the content says nothing about the events.

@@ -29,9 +29,29 @@ pub struct Issuer {
     /// How long ago a token may have been issued (claim `iat`); without this key it need not say when.
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
     pub max_age: Option<String>,
+    /// The type that a token must say it is (header `typ`), e.g. `at+jwt` for access tokens of RFC 9068; without this key any JWT.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub typ: Option<String>,
+    /// What becomes of tokens that are bound to a certificate (claim `cnf` with `x5t#S256`, RFC 8705): `verify` (default) wants the
+    /// peer of that certificate, `require` also wants every token to be bound, `ignore` is for proxies that callers do not reach
+    /// themselves.
+    pub binding: Option<Binding>,
     /// The keys that the issuer signs with.
     #[cfg_attr(feature = "cli", schemars(required))]
     pub jwks: Option<Jwks>,
+}
+
+/// What becomes of tokens that are bound to a certificate.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Binding {
+    /// One that is bound needs the peer of its certificate.
+    Verify,
+    /// So does every token, and one that is not bound is refused.
+    Require,
+    /// Nothing is compared.
+    Ignore,
 }
 
 /// Where an issuer's keys are.

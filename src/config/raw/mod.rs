@@ -14,12 +14,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use audit::{Audit, Batch, Checkpoint, CheckpointKey, Integrity, Level, Queue, Recording, Sink, WhenFull};
-pub use identity::{Issuer, Jwks, KeySet, Token};
+pub use identity::{Binding, Issuer, Jwks, KeySet, Token};
 pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
-pub use rule::{DataSchema, Deprecated, Event, FieldsUnknown, Publisher, Scheme, SignatureRule};
-pub use signature::{Dsse, DsseMode, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
+pub use rule::{DataSchema, Deprecated, Encrypted, Event, FieldsUnknown, MessageSchema, Publisher, Scheme, SignatureRule};
+pub use signature::{Dsse, DsseMode, FieldType, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
 
 #[cfg(feature = "cli")]
 use super::schema;
@@ -49,7 +49,8 @@ pub struct Policy {
     pub routes: Option<Vec<Value>>,
     /// `refuse` (default) or `pass`: what becomes of calls that match no route.
     pub unmatched: Option<Unmatched>,
-    /// JSON Schemas by name, for `events[].schema`; they may refer to each other, by name or `$id`. Nothing is ever fetched.
+    /// Schemas by name, for `events[].schema`: JSON Schemas, which may refer to each other, by name or `$id` (nothing is ever fetched); or
+    /// `{protobuf: DESCRIPTORS}`, a `FileDescriptorSet` in base64.
     #[cfg_attr(feature = "cli", schemars(with = "Option<std::collections::BTreeMap<String, Value>>"))]
     pub schemas: Option<Value>,
     /// What each event type demands; the longest match wins.
@@ -67,7 +68,15 @@ pub struct Policy {
     pub hold: Option<Hold>,
     /// Where records go, besides the filter state `wasm.eventguard`.
     pub audit: Option<Audit>,
+    /// A second policy, judged beside this one: records and statistics tell where it would have decided otherwise, and nothing else
+    /// comes of it. What it says takes the place of what this policy says under the same key.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Shadow>"))]
+    pub shadow: Option<Value>,
 }
+
+/// What a second policy may say. How calls are held and where records go is the first one's.
+pub const SHADOW_KEYS: [&str; 12] =
+    ["mode", "issuers", "token", "signers", "signatures", "routes", "unmatched", "schemas", "events", "rate", "memory", "limits"];
 
 /// Whether refusals are carried out.
 #[derive(Debug, Clone, Copy, Deserialize)]

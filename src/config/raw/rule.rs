@@ -48,25 +48,67 @@ pub struct Event {
     pub audit: Option<Recording>,
 }
 
-/// What data must keep.
+/// What data must keep: `json` or `protobuf`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a map")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct DataSchema {
     /// A JSON Schema (2020-12, or draft-07 where its `$schema` says so), or the name of one of the policy's `schemas`.
-    #[cfg_attr(feature = "cli", schemars(required))]
     pub json: Option<Value>,
-    /// What becomes of fields that the schema does not know.
+    /// A message type of Protocol Buffers. The data is such a message, or its JSON mapping.
+    pub protobuf: Option<MessageSchema>,
+    /// What becomes of fields that the schema does not know. Without this key a JSON Schema allows them, and a message type of Protocol
+    /// Buffers does not.
     pub unknown_fields: Option<FieldsUnknown>,
     /// What the event's `dataschema` must be, where there is one; among several versions it tells which one the event is of. Without this
     /// key it is the schema's `$id`.
     #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
     pub dataschema: Option<String>,
+    /// What fields of JSON data say in this version, all of them: by JSON Pointer a value, or a list of values of which one must be
+    /// there.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Claims>"))]
+    pub when: Option<BTreeMap<String, Value>>,
     /// What the data must not have (JSON Pointers).
     #[cfg_attr(feature = "cli", schemars(with = "Option<Vec<schema::Pointer>>", length(min = 1)))]
     pub forbidden: Option<Vec<String>>,
+    /// What the data must have encrypted, where it has it.
+    pub encrypted: Option<Encrypted>,
     /// When this version ends.
     pub deprecated: Option<Deprecated>,
+}
+
+/// A message type of Protocol Buffers.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct MessageSchema {
+    /// A `FileDescriptorSet` in base64, as `protoc --include_imports --descriptor_set_out` writes it, or the name of one of the policy's
+    /// `schemas`.
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub descriptors: Option<String>,
+    /// The name of the type, with its package.
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub message: Option<String>,
+}
+
+/// Fields of JSON data that must be encrypted: texts in the compact form of JWE (RFC 7516). All of this must be said, and the header of
+/// each must say one of it.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Encrypted {
+    /// Where they are: JSON Pointers. What is not there need not be encrypted.
+    #[cfg_attr(feature = "cli", schemars(required, with = "Vec<schema::Pointer>", length(min = 1)))]
+    pub fields: Option<Vec<String>>,
+    /// How the content's key may be given to its recipient, as in `RSA-OAEP-256` or `ECDH-ES+A256KW`.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub alg: Option<Vec<String>>,
+    /// How the content may be encrypted, as in `A256GCM`.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub enc: Option<Vec<String>>,
+    /// Whom it may be for: ids of keys.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub kid: Option<Vec<String>>,
 }
 
 /// The end of a version of a contract.
@@ -104,6 +146,13 @@ pub struct Publisher {
     pub subject: Option<String>,
     /// The URI name in the peer's certificate: a SPIFFE id.
     pub peer: Option<String>,
+    /// The client that the token was issued to: `azp` (OpenID Connect) or `client_id` (RFC 9068).
+    pub client: Option<String>,
+    /// Who acts with the token on its subject's behalf (RFC 8693 section 4.1): the `sub` of its outermost `act`.
+    pub actor: Option<String>,
+    /// Words that the token's scope (`scope` or `scp`, words parted by spaces or a list) must hold, all of them.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub scopes: Option<Vec<String>>,
     /// What the token must say: by JSON Pointer (RFC 6901) a value, or a list of values of which one must be there. A claim that is
     /// a list must hold one of them.
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Claims>"))]

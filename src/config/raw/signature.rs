@@ -1,5 +1,7 @@
 //! Signers and ways of signing, as they are written.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -76,6 +78,23 @@ pub struct HttpMessage {
     pub max_age: Option<String>,
     /// The `tag` of the signatures that are looked at; without this key all are.
     pub tag: Option<String>,
+    /// Headers that are structured fields (RFC 8941), so that a signature may cover them with the parameter `sf`: by name what they are. The
+    /// dictionaries of RFC 9421 and RFC 9530 are known.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub structured_fields: Option<BTreeMap<String, FieldType>>,
+}
+
+/// What a structured field is by its definition (RFC 8941 section 3).
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum FieldType {
+    /// Keys, each with a member.
+    Dictionary,
+    /// Members in their order.
+    List,
+    /// One item.
+    Item,
 }
 
 /// What a Standard Webhooks signature must keep.

@@ -27,7 +27,8 @@ fn a_schema_is_named_or_stands_there_and_may_have_versions() {
 #[test]
 fn what_is_wrong_with_a_schema_is_told_at_its_place() {
     for (value, expected) in [
-        (json!({}), "events[0].schema.json: is missing"),
+        (json!({}), "events[0].schema: it has neither `json` nor `protobuf`"),
+        (json!({"json": true, "protobuf": {}}), "events[0].schema: it has more than one of `json`, `protobuf`"),
         (json!({"json": "orders"}), "events[0].schema.json: no schema is named \"orders\""),
         (json!({"json": 7}), "events[0].schema.json: found a number, expected a JSON Schema"),
         (json!({"json": {"type": "strin"}}), "events[0].schema.json: `/type`"),
@@ -39,7 +40,7 @@ fn what_is_wrong_with_a_schema_is_told_at_its_place() {
         (json!([]), "events[0].schema: is empty"),
         (
             json!([{"json": "order"}, {"json": true}]),
-            "events[0].schema[1]: of several versions each has a `dataschema`, or an `$id`",
+            "events[0].schema[1]: of several versions each has a `dataschema`, an `$id`, or a `when`",
         ),
         (
             json!([{"json": "order"}, {"json": "money", "dataschema": "https://shop.example/order"}]),
@@ -85,4 +86,80 @@ fn conditions_are_checked_before_any_event_comes() {
         assert!(found.len() == 1 && found[0].starts_with(expected), "{text}: {found:?}");
     }
     assert_eq!(errors(with("/events/0/conditions", json!([]))), ["events[0].conditions: is empty"]);
+}
+
+/// `message A {}` of the package `t`, in base64.
+const SET: &str = "CggSAXQiAwoBQQ==";
+
+#[test]
+fn a_message_type_is_of_descriptors_that_are_named_or_stand_there() {
+    let document = |value: Value| {
+        let mut document = schema(value);
+        document["schemas"]["set"] = json!({"protobuf": SET});
+        document
+    };
+    for value in [
+        json!({"protobuf": {"descriptors": "set", "message": "t.A"}}),
+        json!({"protobuf": {"descriptors": SET, "message": ".t.A"}, "unknownFields": "allow"}),
+        json!([{"protobuf": {"descriptors": "set", "message": "t.A"}, "when": {"/v": 2}}, {"json": true, "when": {"/v": [1, "1"]}}]),
+    ] {
+        assert!(compiled(document(value)).rules.find("t.A").unwrap().contract.is_some());
+    }
+    for (value, expected) in [
+        (json!({"protobuf": {}}), "events[0].schema.protobuf.descriptors: is missing"),
+        (json!({"protobuf": {"descriptors": "set"}}), "events[0].schema.protobuf.message: is missing"),
+        (
+            json!({"protobuf": {"descriptors": "set", "message": "A"}}),
+            "events[0].schema.protobuf.message: no message is named `A`",
+        ),
+        (json!({"protobuf": {"descriptors": "sets", "message": "t.A"}}), "events[0].schema.protobuf.descriptors: not"),
+        (
+            json!({"protobuf": {"descriptors": "set", "message": "t.A"}, "forbidden": ["/a"]}),
+            "events[0].schema.forbidden: it means something only with `json`",
+        ),
+        (json!({"json": true, "when": {}}), "events[0].schema.when: is empty"),
+        (json!({"json": true, "when": {"v": 1}}), "events[0].schema.when.v: not a JSON Pointer"),
+        (
+            json!([{"json": true, "when": {"/v": 1}}, {"json": false, "when": {"/v": 1}}]),
+            "events[0].schema[1]: a version before it is named by the same",
+        ),
+    ] {
+        let found = errors(document(value.clone()));
+        assert!(!found.is_empty() && found[0].starts_with(expected), "{value}: {found:?}");
+    }
+    for (entry, expected) in [
+        (json!({"protobuf": 7}), "schemas.set.protobuf: found a number, expected a text"),
+        (json!({"protobuf": "YWJj"}), "schemas.set.protobuf: not a `FileDescriptorSet`: a message is cut"),
+    ] {
+        let mut document = document(json!({"protobuf": {"descriptors": "set", "message": "t.A"}}));
+        document["schemas"]["set"] = entry;
+        let found = errors(document);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
+    }
+}
+
+#[test]
+fn what_must_be_encrypted_is_said_in_full() {
+    let whole = json!({"fields": ["/card"], "alg": ["RSA-OAEP-256"], "enc": ["A256GCM"], "kid": ["vault-1"]});
+    let document = |encrypted: Value| schema(json!({"json": true, "encrypted": encrypted}));
+    assert!(compiled(document(whole.clone())).rules.find("t.A").unwrap().contract.is_some());
+    for (key, value, expected) in [
+        ("fields", json!(["card"]), "events[0].schema.encrypted.fields[0]: not a JSON Pointer"),
+        ("fields", json!([]), "events[0].schema.encrypted.fields: is empty"),
+        ("alg", json!(["RSA1_5"]), "events[0].schema.encrypted.alg[0]: `RSA1_5` is none of RFC 7518 that is fit for use"),
+        ("alg", json!(["none"]), "events[0].schema.encrypted.alg[0]: `none` is none"),
+        ("enc", json!(["A256GCM", "A256"]), "events[0].schema.encrypted.enc[1]: `A256` is none"),
+        ("kid", json!([""]), "events[0].schema.encrypted.kid[0]: is empty"),
+        ("keys", json!(["vault-1"]), "events[0].schema.encrypted.keys: there is no such key"),
+    ] {
+        let mut encrypted = whole.clone();
+        encrypted[key] = value;
+        let found = errors(document(encrypted));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{key}: {found:?}");
+    }
+    for key in ["fields", "alg", "enc", "kid"] {
+        let mut encrypted = whole.clone();
+        encrypted.as_object_mut().unwrap().remove(key);
+        assert_eq!(errors(document(encrypted)), [format!("events[0].schema.encrypted.{key}: is missing")]);
+    }
 }

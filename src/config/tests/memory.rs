@@ -50,7 +50,7 @@ fn a_rate_is_one_or_a_list_and_there_may_be_some_for_all_types() {
 fn how_much_is_remembered_is_bounded() {
     assert_eq!(compiled(good()).memory, Settings::for_entries(100_000, WhenFull::Refuse));
     let memory = compiled(with("/memory", json!({"entries": 16, "whenFull": "admit"}))).memory;
-    assert_eq!(memory, Settings { slots: 1, when_full: WhenFull::Admit });
+    assert_eq!(memory, Settings { slots: 1, before: 0, when_full: WhenFull::Admit });
 }
 
 #[test]

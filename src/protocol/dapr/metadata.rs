@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use super::{Message, WRAPPED};
 use crate::budget::Budget;
 use crate::json;
+use crate::protobuf::Value;
 use crate::protocol::attributes::{Found, check_text};
 use crate::protocol::cloudevents::percent_decode;
-use crate::protocol::protobuf::Value;
 use crate::protocol::{Data, Event, ProtocolError, malformed, repeated, shown};
 
 /// What of a call's metadata makes the event.

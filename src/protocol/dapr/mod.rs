@@ -14,8 +14,8 @@ use super::attributes::check_text;
 use super::cloudevents::{base64_text, event, event_of_bytes, refuse_attributes};
 use super::grpc::{self, Codec};
 use super::media::{MediaType, unsupported};
-use super::protobuf::{Message, known};
 use super::{Data, Event, Form, ProtocolError, collect, malformed, members, repeated, shown};
+use crate::protobuf::{Message, known};
 use metadata::Metadata;
 
 /// Which of Dapr's components calls may go to.

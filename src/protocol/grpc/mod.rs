@@ -13,8 +13,8 @@ use crate::call::Head;
 use crate::json::Document;
 
 use super::media::{MediaType, unsupported};
-use super::protobuf::{Message, Schema};
 use super::{Form, ProtocolError, malformed};
+use crate::protobuf::{Any, Message, Schema};
 
 pub use frames::{Frame, Frames};
 
@@ -121,7 +121,10 @@ pub(super) fn decode<'a>(
     budget: &Budget,
 ) -> Result<Message<'a>, ProtocolError> {
     match codec {
-        Codec::Proto => schema.decode(root, message, budget.depth),
-        Codec::Json => schema.decode_json(root, Document::parse(message, budget.depth)?.root(), budget.depth),
+        Codec::Proto => Ok(schema.decode(root, message, budget.depth)?),
+        Codec::Json => {
+            let document = Document::parse(message, budget.depth)?;
+            Ok(schema.decode_json(root, document.root(), Any::No, budget.depth)?)
+        }
     }
 }

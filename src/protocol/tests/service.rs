@@ -8,6 +8,7 @@ use prost_types::{
 };
 
 use super::*;
+use crate::protobuf::{DescriptorError, Descriptors, UnknownFields};
 use crate::protocol::service::{Fields, Layout, Wanted};
 
 fn described(number: i32, name: &str, kind: Type) -> FieldDescriptorProto {

@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use sfv::{BareItemFromInput, ItemSerializer};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sfv::{BareItemFromInput, ItemSerializer, KeyRef};
 
 use super::input::{Identifier, Label};
 use crate::call::{Head, cut};
 use crate::signature::SignatureError;
+use crate::signature::fields::{self as structured, FieldType};
 
 /// A covered component that is understood.
 pub(super) struct Component<'l> {
@@ -17,7 +20,7 @@ pub(super) struct Component<'l> {
 
 /// Where a component's value comes from (RFC 9421 sections 2.1 and 2.2).
 enum Source<'l> {
-    Field,
+    Field(Form<'l>),
     Method,
     TargetUri,
     Authority,
@@ -27,6 +30,36 @@ enum Source<'l> {
     Query,
     /// A query parameter, by its percent-encoded name.
     QueryParam(&'l str),
+}
+
+/// How the value of a field is put into the base (RFC 9421 section 2.1).
+enum Form<'l> {
+    /// As sent.
+    Plain,
+    /// `sf`: as RFC 8941 writes it.
+    Strict(FieldType),
+    /// `key`: one member of a dictionary.
+    Member(&'l str),
+    /// `bs`: each line in base64.
+    Bytes,
+}
+
+/// Fields that are dictionaries (RFC 9218, RFC 9421, RFC 9530), whatever the policy says.
+const DICTIONARIES: [&str; 8] = [
+    "content-digest",
+    "repr-digest",
+    "want-content-digest",
+    "want-repr-digest",
+    "priority",
+    "signature",
+    "signature-input",
+    "accept-signature",
+];
+
+/// What a field is that `sf` may be said of.
+fn field_type(name: &str, fields: &[(String, FieldType)]) -> Option<FieldType> {
+    let own = fields.iter().find(|(field, _)| field == name).map(|(_, of)| *of);
+    own.or_else(|| DICTIONARIES.contains(&name).then_some(FieldType::Dictionary))
 }
 
 /// Whether `name` is one that a policy can demand to be covered: a header's name in lower case, or a derived component of a
@@ -59,11 +92,11 @@ fn is_field_name(name: &str) -> bool {
 }
 
 /// The components of a label: each is understood and is there once.
-pub(super) fn components<'l>(label: &'l Label<'_>) -> Result<Vec<Component<'l>>, SignatureError> {
+pub(super) fn components<'l>(label: &'l Label<'_>, fields: &[(String, FieldType)]) -> Result<Vec<Component<'l>>, SignatureError> {
     let mut components: Vec<Component<'l>> = Vec::with_capacity(label.components.len());
     for identifier in &label.components {
-        let component = Component { identifier, source: source(identifier)? };
-        if components.iter().any(|earlier| earlier.is(&component)) {
+        let component = Component { identifier, source: source(identifier, fields)? };
+        if components.iter().any(|earlier| earlier.identifier == identifier) {
             return Err(SignatureError::malformed(format!("the component `{}` is repeated", component.short_name())));
         }
         components.push(component);
@@ -71,39 +104,37 @@ pub(super) fn components<'l>(label: &'l Label<'_>) -> Result<Vec<Component<'l>>,
     Ok(components)
 }
 
-fn source<'l>(identifier: &'l Identifier<'_>) -> Result<Source<'l>, SignatureError> {
+fn source<'l>(identifier: &'l Identifier<'_>, fields: &[(String, FieldType)]) -> Result<Source<'l>, SignatureError> {
     let name = identifier.name.as_str();
     let source = match (name.strip_prefix('@'), identifier.parameters.as_slice()) {
-        (None, []) => is_field_name(name).then_some(Source::Field),
+        (None, parameters) => form(name, parameters, fields).filter(|_| is_field_name(name)).map(Source::Field),
         (Some("query-param"), [(key, BareItemFromInput::String(value))]) if key.as_str() == "name" => {
             Some(Source::QueryParam(value.as_str()))
         }
         (Some(derived), []) => plain_source(derived),
-        (None | Some(_), _) => None,
+        (Some(_), _) => None,
     };
     source.ok_or_else(|| SignatureError::malformed(format!("the component `{}` is not one of a request", cut(name, 64))))
 }
 
-impl Component<'_> {
-    /// Whether this is the component of that name, without parameters.
-    pub fn is_plain(&self, name: &str) -> bool {
-        self.identifier.parameters.is_empty() && self.identifier.name.as_str() == name
+/// `tr` and `req` are of trailers and answers; of two parameters RFC 9421 says no meaning, or several.
+fn form<'l>(name: &str, parameters: &'l [(&KeyRef, BareItemFromInput<'_>)], fields: &[(String, FieldType)]) -> Option<Form<'l>> {
+    match parameters {
+        [] => Some(Form::Plain),
+        [(parameter, value)] => match (parameter.as_str(), value) {
+            ("sf", BareItemFromInput::Boolean(true)) => field_type(name, fields).map(Form::Strict),
+            ("bs", BareItemFromInput::Boolean(true)) => Some(Form::Bytes),
+            ("key", BareItemFromInput::String(key)) => Some(Form::Member(key.as_str())),
+            _ => None,
+        },
+        _ => None,
     }
+}
 
-    /// Names and parameters are the same; the parameter is the name of a query parameter or there is none.
-    fn is(&self, other: &Self) -> bool {
-        let parameter = |component: &Self| match component.source {
-            Source::QueryParam(name) => Some(name.to_owned()),
-            Source::Field
-            | Source::Method
-            | Source::TargetUri
-            | Source::Authority
-            | Source::Scheme
-            | Source::RequestTarget
-            | Source::Path
-            | Source::Query => None,
-        };
-        self.identifier.name == other.identifier.name && parameter(self) == parameter(other)
+impl Component<'_> {
+    /// Whether this is all of the component of that name.
+    pub fn covers(&self, name: &str) -> bool {
+        self.identifier.name.as_str() == name && !matches!(self.source, Source::Field(Form::Member(_)) | Source::QueryParam(_))
     }
 
     fn short_name(&self) -> &str {
@@ -130,7 +161,7 @@ impl Component<'_> {
     /// The component's value; `None` where the call does not have it.
     fn value<'h>(&self, head: &'h Head) -> Result<Option<Cow<'h, str>>, SignatureError> {
         Ok(Some(match self.source {
-            Source::Field => return field(self.identifier.name.as_str(), head),
+            Source::Field(ref form) => return field(self.identifier.name.as_str(), form, head),
             Source::Method => head.method().into(),
             Source::TargetUri => format!("{}://{}{}", scheme(head), authority(head), head.path()).into(),
             Source::Authority => authority(head).into(),
@@ -154,8 +185,24 @@ pub(super) fn base(label: &Label<'_>, components: &[Component<'_>], head: &Head)
     Ok(base)
 }
 
+/// The value of a header in that form; `None` where it is absent.
+fn field<'h>(name: &str, form: &Form<'_>, head: &'h Head) -> Result<Option<Cow<'h, str>>, SignatureError> {
+    if let Form::Bytes = form {
+        let lines: Vec<String> = head.values(name).map(|line| format!(":{}:", STANDARD.encode(line.trim_ascii()))).collect();
+        return Ok((!lines.is_empty()).then(|| lines.join(", ").into()));
+    }
+    let Some(value) = joined(name, head)? else { return Ok(None) };
+    let strict = match form {
+        Form::Plain | Form::Bytes => return Ok(Some(value)),
+        Form::Strict(of) => structured::strictly(value.as_bytes(), *of).map(Some),
+        Form::Member(key) => structured::member(value.as_bytes(), key),
+    };
+    let malformed = |error| SignatureError::malformed(format!("the component `{}`: {error}", cut(name, 64)));
+    Ok(strict.map_err(malformed)?.map(Cow::Owned))
+}
+
 /// A header's values without the white space around them, joined (RFC 9421 section 2.1).
-fn field<'h>(name: &str, head: &'h Head) -> Result<Option<Cow<'h, str>>, SignatureError> {
+fn joined<'h>(name: &str, head: &'h Head) -> Result<Option<Cow<'h, str>>, SignatureError> {
     let text = |value: &'h [u8]| {
         std::str::from_utf8(value.trim_ascii())
             .map_err(|_| SignatureError::malformed(format!("the component `{}` is not ASCII text", cut(name, 64))))

@@ -3,18 +3,12 @@
 
 use std::borrow::Cow;
 
-use sfv::visitor::{DictionaryVisitor, EntryVisitor, InnerListVisitor, ItemVisitor, Never, ParameterVisitor};
-use sfv::{BareItemFromInput, DictSerializer, KeyRef, ListSerializer, Parser, StringRef, Version};
+use sfv::{BareItemFromInput, DictSerializer, KeyRef, ListSerializer, StringRef};
 
 use super::Input;
 use crate::signature::SignatureError;
-use crate::signature::digest::Unfit;
+use crate::signature::fields::{Item, Member, MemberValue, Parameters, WriteParameters as _, dictionary, item};
 use crate::time::Timestamp;
-
-/// Components of one label: far more than a call has parts worth signing.
-const MAX_COMPONENTS: usize = 64;
-/// Parameters of one label or component; RFC 9421 knows six.
-const MAX_PARAMETERS: usize = 16;
 
 /// One signature's input.
 #[derive(Debug)]
@@ -25,18 +19,28 @@ pub(in crate::signature) struct Label<'h> {
 }
 
 /// A component identifier as it was written (RFC 9421 section 2): its name and parameters.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(in crate::signature) struct Identifier<'h> {
     pub name: Cow<'h, StringRef>,
     pub parameters: Parameters<'h>,
 }
 
-/// Parameters in their order, each once.
-pub(super) type Parameters<'h> = Vec<(&'h KeyRef, BareItemFromInput<'h>)>;
-
 /// Reads the header, at most `limit` labels.
-pub(super) fn parse(header: &[u8], limit: usize) -> Result<Vec<Label<'_>>, sfv::Error> {
-    Parser::new(header).with_version(Version::Rfc8941).parse_dictionary_with_visitor(Labels { limit, read: Vec::new() })
+pub(super) fn parse(header: &[u8], limit: usize) -> Result<Vec<Label<'_>>, String> {
+    let members = dictionary(header, limit).map_err(|error| error.to_string())?;
+    let labels: Option<Vec<_>> = members.into_iter().map(Label::of).collect();
+    labels.ok_or_else(|| "a label is not a list of components, each a string".to_owned())
+}
+
+impl<'h> Label<'h> {
+    fn of(member: Member<'h>) -> Option<Self> {
+        let Member { key: Some(name), value: MemberValue::List(items, parameters) } = member else { return None };
+        let identifier = |Item { value, parameters }| {
+            let BareItemFromInput::String(name) = value else { return None };
+            Some(Identifier { name, parameters })
+        };
+        Some(Self { name, components: items.into_iter().map(identifier).collect::<Option<_>>()?, parameters })
+    }
 }
 
 impl Label<'_> {
@@ -70,15 +74,9 @@ impl Label<'_> {
         let mut list = ListSerializer::with_buffer(text);
         let mut components = list.inner_list();
         for component in &self.components {
-            let mut written = components.bare_item(&*component.name);
-            for (key, value) in &component.parameters {
-                written = written.parameter(key, value);
-            }
+            components.bare_item(&*component.name).parameters_of(&component.parameters);
         }
-        let mut written = components.finish();
-        for (key, value) in &self.parameters {
-            written = written.parameter(key, value);
-        }
+        components.finish().parameters_of(&self.parameters);
     }
 }
 
@@ -87,8 +85,10 @@ pub(super) fn write(input: &Input<'_>) -> Option<String> {
     let mut dictionary = DictSerializer::new();
     let mut components = dictionary.inner_list(KeyRef::from_str(input.label).ok()?);
     for component in &input.components {
-        // What comes back would take the component's parameters, of which it has none.
-        let _: sfv::ParameterSerializer<_> = components.bare_item(StringRef::from_str(component).ok()?);
+        let (name, parameters) = component.split_at(component.find(';').unwrap_or(component.len()));
+        let written = format!("\"{name}\"{parameters}");
+        let item = item(written.as_bytes()).ok()?;
+        components.bare_item(&item.value).parameters_of(&item.parameters);
     }
     let mut parameters =
         components.finish().parameter(sfv::key_ref("created"), sfv::Integer::try_from(input.created.unix_seconds()).ok()?);
@@ -100,91 +100,4 @@ pub(super) fn write(input: &Input<'_>) -> Option<String> {
         parameters.parameter(sfv::key_ref("tag"), StringRef::from_str(tag).ok()?);
     }
     dictionary.finish()
-}
-
-struct Labels<'h> {
-    limit: usize,
-    read: Vec<Label<'h>>,
-}
-
-impl<'h> DictionaryVisitor<'h> for Labels<'h> {
-    type Out = Vec<Label<'h>>;
-    type Error = Unfit;
-
-    fn entry(&mut self, name: &'h KeyRef) -> Result<impl EntryVisitor<'h>, Unfit> {
-        if self.read.len() >= self.limit {
-            return Err(Unfit("too many labels"));
-        }
-        if self.read.iter().any(|earlier| earlier.name == name) {
-            return Err(Unfit("a label is there twice"));
-        }
-        Ok(self.read.push_mut(Label { name, components: Vec::new(), parameters: Vec::new() }))
-    }
-
-    fn finish(self) -> Result<Self::Out, Unfit> {
-        Ok(self.read)
-    }
-}
-
-impl<'h> EntryVisitor<'h> for &mut Label<'h> {
-    type Error = Unfit;
-
-    fn item(self) -> Result<impl ItemVisitor<'h>, Unfit> {
-        Err::<Never, _>(Unfit("a label is not a list of components"))
-    }
-
-    fn inner_list(self) -> Result<impl InnerListVisitor<'h>, Unfit> {
-        Ok(self)
-    }
-}
-
-impl<'h> InnerListVisitor<'h> for &mut Label<'h> {
-    type Error = Unfit;
-
-    fn item(&mut self) -> Result<impl ItemVisitor<'h>, Unfit> {
-        if self.components.len() >= MAX_COMPONENTS {
-            return Err(Unfit("too many components"));
-        }
-        Ok(ReadComponent(&mut self.components))
-    }
-
-    fn finish(self) -> Result<impl ParameterVisitor<'h>, Unfit> {
-        Ok(ReadParameters(&mut self.parameters))
-    }
-}
-
-struct ReadComponent<'v, 'h>(&'v mut Vec<Identifier<'h>>);
-
-impl<'h> ItemVisitor<'h> for ReadComponent<'_, 'h> {
-    type Out = ();
-    type Error = Unfit;
-
-    fn bare_item(self, item: BareItemFromInput<'h>) -> Result<impl ParameterVisitor<'h, Out = ()>, Unfit> {
-        let BareItemFromInput::String(name) = item else {
-            return Err(Unfit("a component is not a string"));
-        };
-        Ok(ReadParameters(&mut self.0.push_mut(Identifier { name, parameters: Vec::new() }).parameters))
-    }
-}
-
-struct ReadParameters<'v, 'h>(&'v mut Parameters<'h>);
-
-impl<'h> ParameterVisitor<'h> for ReadParameters<'_, 'h> {
-    type Out = ();
-    type Error = Unfit;
-
-    fn parameter(&mut self, key: &'h KeyRef, value: BareItemFromInput<'h>) -> Result<(), Unfit> {
-        if self.0.len() >= MAX_PARAMETERS {
-            return Err(Unfit("too many parameters"));
-        }
-        if self.0.iter().any(|(earlier, _)| *earlier == key) {
-            return Err(Unfit("a parameter is there twice"));
-        }
-        self.0.push((key, value));
-        Ok(())
-    }
-
-    fn finish(self) -> Result<(), Unfit> {
-        Ok(())
-    }
 }

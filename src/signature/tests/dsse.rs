@@ -163,6 +163,7 @@ fn plain_event(extensions: &[(&'static str, &'static str)]) -> Event<'static> {
         topic: Some("orders".into()),
         data_content_type: Some("application/json".into()),
         data_schema: None,
+        declared: Declared::Nothing,
         spec_version: Some("1.0".into()),
         extensions: extensions.iter().map(|(name, value)| extension(name, value)).collect(),
         data: Data::Json(r#"{"orderId":"order-789","trackingNumber":"TRK123456789"}"#.into()),

@@ -151,6 +151,7 @@ mod rfc_9421 {
     fn judge(head: &Head, signers: &Signers, components: &[&str]) -> Result<Vec<VerifiedSignature>, SignatureError> {
         let settings = Settings {
             http_message: Some(HttpMessage {
+                structured_fields: Vec::new(),
                 components: components.iter().map(|name| (*name).to_owned()).collect(),
                 max_age: Duration::from_secs(60),
                 tag: None,
@@ -423,9 +424,12 @@ fn components_that_a_request_does_not_have_are_malformed() {
         r#""@nothing""#,
         r#""@method";req"#,
         r#""content-type";sf"#,
-        r#""content-type";bs"#,
+        r#""content-type";sf=?0"#,
+        r#""content-type";bs;sf"#,
         r#""content-type";tr"#,
-        r#""content-digest";key="sha-256""#,
+        r#""content-digest";key="sha-256";sf"#,
+        r#""content-digest";key=sha-256"#,
+        r#""content-digest";sf="dictionary""#,
         r#""@query-param""#,
         r#""@query-param";name=a"#,
         r#""@query-param";name="a";sf"#,

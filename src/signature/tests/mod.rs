@@ -1,6 +1,7 @@
 //! Shared by the tests of each scheme: the signers and the call of the reference cases, and keys to sign with.
 
 mod dsse;
+mod fields;
 mod http_message;
 mod jws;
 mod standard_webhooks;
@@ -12,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::*;
 use crate::crypto::{RustCrypto, hmac_sha256};
-use crate::protocol::{Data, EventTime, Extension};
+use crate::protocol::{Data, Declared, EventTime, Extension};
 
 /// `now` of the reference cases: 2026-11-23T08:00:00Z.
 const NOW: i64 = 1_795_420_800;
@@ -107,6 +108,7 @@ fn settings() -> Settings {
             components: ["@method", "@authority", "@path", "content-digest"].map(str::to_owned).to_vec(),
             max_age: Duration::from_mins(5),
             tag: None,
+            structured_fields: Vec::new(),
         }),
         standard_webhooks: Some(StandardWebhooks { tolerance: Duration::from_mins(5) }),
         jws: Some(Jws { header: "x-jws-signature".to_owned() }),

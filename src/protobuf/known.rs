@@ -6,15 +6,15 @@ use std::borrow::Cow;
 use super::{Field, JsonForm, Kind, Label, MessageType, Schema, UnknownFields};
 
 /// The known messages; a field that one does not have is refused.
-pub(in crate::protocol) const SCHEMA: Schema<'static> = Schema { types: &TYPES, unknown: UnknownFields::Refuse };
+pub(crate) const SCHEMA: Schema<'static> = Schema { types: &TYPES, enums: &[], unknown: UnknownFields::Refuse };
 
 /// The places of the messages in the table. A test holds them against the names.
-pub(in crate::protocol) const PUBLISH_REQUEST: usize = 0;
+pub(crate) const PUBLISH_REQUEST: usize = 0;
 const PUBSUB_MESSAGE: usize = 1;
 const STRING_ENTRY: usize = 2;
 const TIMESTAMP: usize = 3;
-pub(in crate::protocol) const CLOUD_EVENT: usize = 4;
-pub(in crate::protocol) const CLOUD_EVENT_BATCH: usize = 5;
+pub(crate) const CLOUD_EVENT: usize = 4;
+pub(crate) const CLOUD_EVENT_BATCH: usize = 5;
 const ATTRIBUTE_ENTRY: usize = 6;
 const ATTRIBUTE_VALUE: usize = 7;
 const ANY: usize = 8;
@@ -25,20 +25,22 @@ const MESSAGE_OPTIONS: usize = 12;
 const FIELD: usize = 13;
 const SERVICE: usize = 14;
 const METHOD: usize = 15;
-pub(in crate::protocol) const DAPR_PUBLISH: usize = 16;
-pub(in crate::protocol) const DAPR_BULK_PUBLISH: usize = 17;
+pub(crate) const DAPR_PUBLISH: usize = 16;
+pub(crate) const DAPR_BULK_PUBLISH: usize = 17;
 const DAPR_BULK_ENTRY: usize = 18;
+const ENUM: usize = 19;
+const ENUM_VALUE: usize = 20;
 
-static TYPES: [MessageType; 19] = [
+static TYPES: [MessageType; 21] = [
     message("google.pubsub.v1.PublishRequest", &PUBLISH_REQUEST_FIELDS),
     message("google.pubsub.v1.PubsubMessage", &PUBSUB_MESSAGE_FIELDS),
     message("map<string, string>", &STRING_ENTRY_FIELDS),
-    message_written("google.protobuf.Timestamp", JsonForm::Text, &TIMESTAMP_FIELDS),
+    message_written("google.protobuf.Timestamp", JsonForm::Time, &TIMESTAMP_FIELDS),
     message("io.cloudevents.v1.CloudEvent", &CLOUD_EVENT_FIELDS),
     message("io.cloudevents.v1.CloudEventBatch", &CLOUD_EVENT_BATCH_FIELDS),
     message("map<string, CloudEventAttributeValue>", &ATTRIBUTE_ENTRY_FIELDS),
     message("io.cloudevents.v1.CloudEvent.CloudEventAttributeValue", &ATTRIBUTE_VALUE_FIELDS),
-    message_written("google.protobuf.Any", JsonForm::Opaque, &ANY_FIELDS),
+    message_written("google.protobuf.Any", JsonForm::Any, &ANY_FIELDS),
     message("google.protobuf.FileDescriptorSet", &FILE_SET_FIELDS),
     message("google.protobuf.FileDescriptorProto", &FILE_FIELDS),
     message("google.protobuf.DescriptorProto", &MESSAGE_FIELDS),
@@ -49,6 +51,8 @@ static TYPES: [MessageType; 19] = [
     message("dapr.proto.runtime.v1.PublishEventRequest", &DAPR_PUBLISH_FIELDS),
     message("dapr.proto.runtime.v1.BulkPublishRequest", &DAPR_BULK_PUBLISH_FIELDS),
     message("dapr.proto.runtime.v1.BulkPublishRequestEntry", &DAPR_BULK_ENTRY_FIELDS),
+    message("google.protobuf.EnumDescriptorProto", &ENUM_FIELDS),
+    message("google.protobuf.EnumValueDescriptorProto", &ENUM_VALUE_FIELDS),
 ];
 
 static PUBLISH_REQUEST_FIELDS: [Field; 2] = [
@@ -109,17 +113,29 @@ static ANY_FIELDS: [Field; 2] = [
 
 static FILE_SET_FIELDS: [Field; 1] = [many(1, "file", "file", FILE)];
 
-static FILE_FIELDS: [Field; 3] = [
+static FILE_FIELDS: [Field; 4] = [
     one(2, "package", "package", Kind::String),
     many(4, "message_type", "messageType", MESSAGE),
+    many(5, "enum_type", "enumType", ENUM),
     many(6, "service", "service", SERVICE),
 ];
 
-static MESSAGE_FIELDS: [Field; 4] = [
+static MESSAGE_FIELDS: [Field; 5] = [
     one(1, "name", "name", Kind::String),
     many(2, "field", "field", FIELD),
     many(3, "nested_type", "nestedType", MESSAGE),
+    many(4, "enum_type", "enumType", ENUM),
     one(7, "options", "options", Kind::Message(MESSAGE_OPTIONS)),
+];
+
+static ENUM_FIELDS: [Field; 2] = [
+    one(1, "name", "name", Kind::String), //
+    many(2, "value", "value", ENUM_VALUE),
+];
+
+static ENUM_VALUE_FIELDS: [Field; 2] = [
+    one(1, "name", "name", Kind::String), //
+    one(2, "number", "number", Kind::Int32),
 ];
 
 static MESSAGE_OPTIONS_FIELDS: [Field; 1] = [one(7, "map_entry", "mapEntry", Kind::Bool)];
@@ -127,8 +143,8 @@ static MESSAGE_OPTIONS_FIELDS: [Field; 1] = [one(7, "map_entry", "mapEntry", Kin
 static FIELD_FIELDS: [Field; 7] = [
     one(1, "name", "name", Kind::String),
     one(3, "number", "number", Kind::Int32),
-    one(4, "label", "label", Kind::Enum),
-    one(5, "type", "type", Kind::Enum),
+    one(4, "label", "label", Kind::Int32),
+    one(5, "type", "type", Kind::Int32),
     one(6, "type_name", "typeName", Kind::String),
     one(9, "oneof_index", "oneofIndex", Kind::Int32),
     one(10, "json_name", "jsonName", Kind::String),
@@ -193,5 +209,6 @@ const fn map(number: u32, name: &'static str, entry: usize) -> Field {
 }
 
 const fn field(number: u32, name: &'static str, json_name: &'static str, kind: Kind, label: Label, slot: u32) -> Field {
-    Field { number, name: Cow::Borrowed(name), json_name: Cow::Borrowed(json_name), kind, label, slot }
+    let (name, json_name) = (Cow::Borrowed(name), Cow::Borrowed(json_name));
+    Field { number, name, json_name, kind, label, required: false, slot }
 }

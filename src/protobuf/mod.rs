@@ -1,10 +1,11 @@
 //! Protocol Buffers messages by their descriptors, strictly: what decoders in use would pass over, or take the last of, is refused.
 //! One decoder for the messages that are known here and for those that a policy describes; the wire's form and the JSON mapping
-//! become the same value. Knows nothing of what the fields mean.
+//! become the same value. Trusts nothing of the bytes; knows nothing of what the fields mean.
 
 mod descriptor;
+mod error;
 mod json;
-pub(super) mod known;
+pub(crate) mod known;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -12,18 +13,21 @@ mod wire;
 
 use std::borrow::Cow;
 
-use crate::protocol::{Data, ProtocolError, malformed, repeated};
+use crate::json::repeated;
 use crate::time::Timestamp;
 
-pub(super) use descriptor::Numbers;
+pub(crate) use descriptor::Numbers;
 pub use descriptor::{DescriptorError, Descriptors};
+pub use error::MessageError;
+use error::{malformed, wrong_type};
 pub use schema::UnknownFields;
-pub(super) use schema::{Field, JsonForm, Kind, Label, MessageType, Schema};
-pub(super) use wire::raw_fields;
+pub(crate) use schema::{Any, Field, Kind, Label, Schema};
+use schema::{EnumType, JsonForm, MessageType};
+pub(crate) use wire::raw_fields;
 
 /// A message as it was read.
 #[derive(Debug, Clone)]
-pub(super) struct Message<'a> {
+pub(crate) struct Message<'a> {
     source: Source<'a>,
     /// Numbers and values, each of the kind that the descriptor says, in the order in which they stood. Repeated numbers are left
     /// out: nobody asks for them.
@@ -32,14 +36,14 @@ pub(super) struct Message<'a> {
 
 /// The bytes that a message was written as.
 #[derive(Debug, Clone, Copy)]
-enum Source<'a> {
+pub(crate) enum Source<'a> {
     Wire(&'a [u8]),
     Json(&'a str),
 }
 
 /// The value of a field, or of one item of a repeated field.
 #[derive(Debug, Clone)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Bool(bool),
     Signed(i64),
     Unsigned(u64),
@@ -52,59 +56,48 @@ pub(super) enum Value<'a> {
 
 impl<'a> Message<'a> {
     /// The value of a field, the first where it is repeated.
-    pub(super) fn get(&self, number: u32) -> Option<&Value<'a>> {
+    pub(crate) fn get(&self, number: u32) -> Option<&Value<'a>> {
         self.fields.iter().find(|(found, _)| *found == number).map(|(_, value)| value)
     }
 
     /// A `string` or what is written like one. Empty is as absent: without `optional` both are the same on the wire.
-    pub(super) fn text(&self, number: u32) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(&self, number: u32) -> Option<Cow<'a, str>> {
         self.get(number).and_then(Value::text).filter(|text| !text.is_empty())
     }
 
     /// `bytes`, empty where they are absent.
-    pub(super) fn bytes(&self, number: u32) -> Cow<'a, [u8]> {
+    pub(crate) fn bytes(&self, number: u32) -> Cow<'a, [u8]> {
         if let Some(Value::Bytes(bytes)) = self.get(number) { bytes.clone() } else { Cow::Borrowed(&[]) }
     }
 
     /// A truth value, false where it is absent.
-    pub(super) fn is(&self, number: u32) -> bool {
+    pub(crate) fn is(&self, number: u32) -> bool {
         matches!(self.get(number), Some(Value::Bool(true)))
     }
 
     /// An integer with a sign.
-    pub(super) fn integer(&self, number: u32) -> Option<i64> {
+    pub(crate) fn integer(&self, number: u32) -> Option<i64> {
         if let Some(Value::Signed(value)) = self.get(number) { Some(*value) } else { None }
     }
 
     /// The messages of a field, which may be repeated.
-    pub(super) fn messages(&self, number: u32) -> impl Iterator<Item = &Message<'a>> {
+    pub(crate) fn messages(&self, number: u32) -> impl Iterator<Item = &Message<'a>> {
         let values = self.fields.iter().filter(move |(found, _)| *found == number);
         values.filter_map(|(_, value)| if let Value::Message(message) = value { Some(message) } else { None })
     }
 
     /// The keys and values of a map.
-    pub(super) fn entries(&self, number: u32) -> impl Iterator<Item = (Cow<'a, str>, Option<&Value<'a>>)> {
+    pub(crate) fn entries(&self, number: u32) -> impl Iterator<Item = (Cow<'a, str>, Option<&Value<'a>>)> {
         self.messages(number).map(|entry| (entry.text(1).unwrap_or_default(), entry.get(2)))
     }
 
-    /// The bytes of the message as data, byte for byte.
-    pub(super) fn data(&self) -> Data<'a> {
-        match self.source {
-            Source::Wire(bytes) => Data::Binary(Cow::Borrowed(bytes)),
-            Source::Json(text) => Data::Json(Cow::Borrowed(text)),
-        }
-    }
-
-    /// The bytes in an `Any`; where its JSON mapping was read, that, since the bytes are not known.
-    pub(super) fn any_data(&self, number: u32) -> Data<'a> {
-        match self.source {
-            Source::Wire(_) => Data::Binary(self.bytes(number)),
-            Source::Json(text) => Data::Json(Cow::Borrowed(text)),
-        }
+    /// The bytes that it was written as.
+    pub(crate) fn source(&self) -> Source<'a> {
+        self.source
     }
 
     /// A `google.protobuf.Timestamp` in RFC 3339, as its JSON mapping has it.
-    pub(super) fn time_text(&self) -> Result<Cow<'a, str>, ProtocolError> {
+    pub(crate) fn time_text(&self) -> Result<Cow<'a, str>, MessageError> {
         if let Some(Value::Text(text)) = self.get(JSON_TEXT) {
             return Ok(text.clone());
         }
@@ -127,18 +120,8 @@ impl<'a> Message<'a> {
 const JSON_TEXT: u32 = 0;
 
 impl<'a> Value<'a> {
-    /// The value as data.
-    pub(super) fn data(&self) -> Data<'a> {
-        match self {
-            Self::Text(text) => Data::Text(text.clone()),
-            Self::Bytes(bytes) => Data::Binary(bytes.clone()),
-            Self::Message(message) => message.data(),
-            Self::Bool(_) | Self::Signed(_) | Self::Unsigned(_) | Self::Fraction => Data::Absent,
-        }
-    }
-
     /// A string, or a number or truth value as the JSON mapping of a map's key writes it.
-    pub(super) fn text(&self) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(&self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(text.clone()),
             Self::Signed(number) => Some(Cow::Owned(number.to_string())),
@@ -149,8 +132,12 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Refuses a message with the same key of a map twice, of which others take the last.
-fn check_keys<'a>(fields: &[(u32, Value<'a>)], message: &MessageType) -> Result<(), ProtocolError> {
+/// Refuses a message that lacks a required field, or has the same key of a map twice, of which others take the last.
+fn check_whole<'a>(fields: &[(u32, Value<'a>)], message: &MessageType) -> Result<(), MessageError> {
+    let is_there = |number| fields.iter().any(|(found, _)| *found == number);
+    if let Some(lacking) = message.fields.iter().find(|field| field.required && !is_there(field.number)) {
+        return Err(malformed(format!("`{}` lacks the field `{}`", message.name, lacking.name)));
+    }
     for map in message.fields.iter().filter(|field| field.label == Label::Map) {
         let entries = fields.iter().filter(|(number, _)| *number == map.number).map(|(_, entry)| entry);
         let key = |entry: &Value<'a>| if let Value::Message(entry) = entry { entry.text(1) } else { None };
@@ -163,18 +150,10 @@ fn check_keys<'a>(fields: &[(u32, Value<'a>)], message: &MessageType) -> Result<
 }
 
 /// Notes that a field is there, or the `oneof` that it is of.
-fn see(field: &Field, slot: u32, seen: &mut Vec<u32>) -> Result<(), ProtocolError> {
+fn see(field: &Field, slot: u32, seen: &mut Vec<u32>) -> Result<(), MessageError> {
     if seen.contains(&slot) {
         return Err(malformed(format!("the field `{}` is there twice, or another of its `oneof` is", field.name)));
     }
     seen.push(slot);
     Ok(())
-}
-
-fn wrong_type(field: &Field) -> ProtocolError {
-    malformed(format!("the field `{}` is not of its type", field.name))
-}
-
-fn too_deep(limit: usize) -> ProtocolError {
-    malformed(format!("nested deeper than {limit} levels"))
 }

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::protocol::{ProtocolError, malformed};
+use super::{MessageError, malformed};
 
 /// Message types that may name each other by their place, and what becomes of fields that a type does not have.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::protocol) struct Schema<'s> {
+pub(crate) struct Schema<'s> {
     pub types: &'s [MessageType],
+    pub enums: &'s [EnumType],
     pub unknown: UnknownFields,
 }
 
@@ -20,9 +21,12 @@ pub enum UnknownFields {
     Keep,
 }
 
+/// The numbers that an enum has, with their names.
+pub(crate) type EnumType = Vec<(Box<str>, i32)>;
+
 /// A message type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::protocol) struct MessageType {
+pub(crate) struct MessageType {
     /// With its package: `google.pubsub.v1.PublishRequest`.
     pub name: Cow<'static, str>,
     pub json: JsonForm,
@@ -32,32 +36,51 @@ pub(in crate::protocol) struct MessageType {
 
 /// How the JSON mapping writes a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::protocol) enum JsonForm {
+pub(crate) enum JsonForm {
     /// As an object with a member for each field.
     Members,
     /// As the value of its one field, `value`: the wrappers of `google/protobuf/wrappers.proto`.
     Wrapped,
-    /// As a string: `Timestamp`, `Duration`, `FieldMask`.
+    /// As a string: `Timestamp`.
+    Time,
+    /// As a string: `Duration`.
+    Duration,
+    /// As a string: `FieldMask`.
     Text,
-    /// As something that is not looked into: `Any`, `Struct`, `Value`, `ListValue`.
-    Opaque,
+    /// As an object that is not looked into: `Struct`.
+    Object,
+    /// As an object, of which only the type is looked at: `Any`.
+    Any,
+    /// As an array that is not looked into: `ListValue`.
+    Array,
+    /// As anything: `Value`.
+    Anything,
+}
+
+/// Whether a message is written as the JSON mapping of an `Any` that holds it, with its type as a member `@type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Any {
+    No,
+    Yes,
 }
 
 /// A field of a message type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::protocol) struct Field {
+pub(crate) struct Field {
     pub number: u32,
     pub name: Cow<'static, str>,
     pub json_name: Cow<'static, str>,
     pub kind: Kind,
     pub label: Label,
+    /// Whether a message without it is none (proto2).
+    pub required: bool,
     /// What may be there once: the same for all members of a `oneof`, otherwise the field's number.
     pub slot: u32,
 }
 
 /// How often a field may be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::protocol) enum Label {
+pub(crate) enum Label {
     Singular,
     Repeated,
     /// Repeated, and its messages are a key (1) and a value (2).
@@ -66,7 +89,7 @@ pub(in crate::protocol) enum Label {
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::protocol) enum Kind {
+pub(crate) enum Kind {
     Bool,
     Int32,
     Int64,
@@ -80,7 +103,8 @@ pub(in crate::protocol) enum Kind {
     Sfixed64,
     Float,
     Double,
-    Enum,
+    /// Of the enum at that place.
+    Enum(usize),
     String,
     Bytes,
     /// A message of the type at that place.
@@ -94,9 +118,27 @@ impl Kind {
     }
 }
 
+/// Levels of nesting that are left, and how many there were.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Levels {
+    left: usize,
+    limit: usize,
+}
+
+impl Levels {
+    pub(super) fn new(depth: usize) -> Self {
+        Self { left: depth.min(DEPTH), limit: depth.min(DEPTH) }
+    }
+
+    pub(super) fn below(self) -> Result<Self, MessageError> {
+        let too_deep = || malformed(format!("nested deeper than {} levels", self.limit));
+        Ok(Self { left: self.left.checked_sub(1).ok_or_else(too_deep)?, ..self })
+    }
+}
+
 impl Kind {
-    pub(in crate::protocol) fn is_integer(self) -> bool {
-        self.is_packable() && !matches!(self, Self::Bool | Self::Float | Self::Double | Self::Enum)
+    pub(crate) fn is_integer(self) -> bool {
+        self.is_packable() && !matches!(self, Self::Bool | Self::Float | Self::Double | Self::Enum(_))
     }
 }
 
@@ -104,17 +146,25 @@ impl Kind {
 const DEPTH: usize = 100;
 
 impl<'s> Schema<'s> {
-    pub(in crate::protocol) fn get(self, index: usize) -> Result<&'s MessageType, ProtocolError> {
+    pub(crate) fn get(self, index: usize) -> Result<&'s MessageType, MessageError> {
         self.types.get(index).ok_or_else(|| malformed("a message of a type that is not known"))
     }
 
-    pub(super) fn levels(depth: usize) -> usize {
-        depth.min(DEPTH)
+    /// Whether a number is one of an enum's. Others may be those of a later version, which somebody behind us may know.
+    pub(super) fn has_number(self, of: usize, number: i64) -> bool {
+        let values = self.enums.get(of).map(Vec::as_slice).unwrap_or_default();
+        self.unknown == UnknownFields::Keep || values.iter().any(|(_, known)| i64::from(*known) == number)
+    }
+
+    /// Whether a name is one of an enum's.
+    pub(super) fn has_name(self, of: usize, name: &str) -> bool {
+        let values = self.enums.get(of).map(Vec::as_slice).unwrap_or_default();
+        self.unknown == UnknownFields::Keep || values.iter().any(|(known, _)| **known == *name)
     }
 }
 
 impl MessageType {
-    pub(in crate::protocol) fn field(&self, number: u32) -> Option<&Field> {
+    pub(crate) fn field(&self, number: u32) -> Option<&Field> {
         self.fields.binary_search_by_key(&number, |field| field.number).ok().and_then(|at| self.fields.get(at))
     }
 }
@@ -124,7 +174,7 @@ const ONEOFS: u32 = 1 << 29;
 
 impl Field {
     /// The slot of a member of the message's oneof with that index.
-    pub(in crate::protocol) const fn slot_of_oneof(index: u32) -> u32 {
+    pub(crate) const fn slot_of_oneof(index: u32) -> u32 {
         ONEOFS.saturating_add(index)
     }
 }

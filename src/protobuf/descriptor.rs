@@ -4,14 +4,15 @@
 
 use std::borrow::Cow;
 
-use super::{Field, JsonForm, Kind, Label, Message, MessageType, Schema, UnknownFields, known};
+use super::schema::JsonForm;
+use super::{EnumType, Field, Kind, Label, Message, MessageError, MessageType, Schema, UnknownFields, known};
 use crate::call::cut;
-use crate::protocol::ProtocolError;
 
 /// The message types and methods of a descriptor set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Descriptors {
     types: Cow<'static, [MessageType]>,
+    enums: Vec<EnumType>,
     methods: Vec<Method>,
 }
 
@@ -28,7 +29,7 @@ struct Method {
 pub enum DescriptorError {
     /// Not a descriptor set.
     #[error("not a `FileDescriptorSet`: {0}")]
-    NotASet(ProtocolError),
+    NotASet(MessageError),
     /// A type that others refer to.
     #[error("the descriptor set lacks `{0}`: make it with `protoc --include_imports --descriptor_set_out`")]
     Lacks(String),
@@ -57,13 +58,13 @@ pub enum DescriptorError {
 }
 
 /// The numbers of the fields that lead to one.
-pub(in crate::protocol) type Numbers = Vec<u32>;
+pub(crate) type Numbers = Vec<u32>;
 
 impl Descriptors {
     /// The messages that are known without any descriptor set.
     #[must_use]
     pub fn known() -> Self {
-        Self { types: Cow::Borrowed(known::SCHEMA.types), methods: Vec::new() }
+        Self { types: Cow::Borrowed(known::SCHEMA.types), enums: Vec::new(), methods: Vec::new() }
     }
 
     /// Reads a descriptor set.
@@ -74,17 +75,19 @@ impl Descriptors {
     pub fn read(set: &[u8]) -> Result<Self, DescriptorError> {
         let schema = Schema { unknown: UnknownFields::Keep, ..known::SCHEMA };
         let set = schema.decode(known::FILE_SET, set, usize::MAX).map_err(DescriptorError::NotASet)?;
-        let mut found = Vec::new();
+        let mut found = Found::default();
         for file in set.messages(FILE) {
             let package = file.text(PACKAGE).unwrap_or_default();
-            file.messages(FILE_MESSAGE).for_each(|message| gather(&package, message, &mut found));
+            file.messages(FILE_MESSAGE).for_each(|message| found.gather(&package, message));
+            found.gather_enums(&package, file, FILE_ENUM);
         }
-        let mut types = Vec::with_capacity(found.len());
-        for (name, message) in &found {
+        let mut types = Vec::with_capacity(found.messages.len());
+        for (name, message) in &found.messages {
             types.push(message_type(name, message, &found)?);
         }
-        let methods = methods(&set, &found)?;
-        Ok(Self { types: Cow::Owned(types), methods })
+        let methods = methods(&set, &found.messages)?;
+        let enums = found.enums.iter().map(|(_, described)| enum_type(described)).collect();
+        Ok(Self { types: Cow::Owned(types), enums, methods })
     }
 
     /// The message type of that name, with its package.
@@ -107,8 +110,8 @@ impl Descriptors {
         found.map(|method| (method.input, method.is_stream)).ok_or_else(|| DescriptorError::NoMethod(shown(method)))
     }
 
-    pub(in crate::protocol) fn types(&self) -> &[MessageType] {
-        &self.types
+    pub(crate) fn schema(&self, unknown: UnknownFields) -> Schema<'_> {
+        Schema { types: &self.types, enums: &self.enums, unknown }
     }
 
     /// The name of a message type.
@@ -119,7 +122,7 @@ impl Descriptors {
 
     /// Follows the names of fields, each behind a dot, from a message type to a field. All but the last are messages that are there
     /// once, and not such as the JSON mapping writes in another way.
-    pub(in crate::protocol) fn field(&self, message: usize, path: &str) -> Result<(Numbers, &Field), DescriptorError> {
+    pub(crate) fn field(&self, message: usize, path: &str) -> Result<(Numbers, &Field), DescriptorError> {
         let (parents, last) = path.rsplit_once('.').map_or((None, path), |(parents, last)| (Some(parents), last));
         let (mut numbers, mut at) = (Vec::new(), message);
         for name in parents.into_iter().flat_map(|parents| parents.split('.')) {
@@ -146,7 +149,7 @@ impl Descriptors {
         };
         match self.types.get(inner).map(|message| message.json) {
             Some(JsonForm::Members | JsonForm::Wrapped) => Ok(inner),
-            Some(JsonForm::Text | JsonForm::Opaque) | None => Err(wrong("a message that is looked into")),
+            _ => Err(wrong("a message that is looked into")),
         }
     }
 }
@@ -155,11 +158,16 @@ impl Descriptors {
 const FILE: u32 = 1;
 const PACKAGE: u32 = 2;
 const FILE_MESSAGE: u32 = 4;
+const FILE_ENUM: u32 = 5;
 const FILE_SERVICE: u32 = 6;
 /// `DescriptorProto`, `ServiceDescriptorProto`, `MethodDescriptorProto`, `FieldDescriptorProto`: all begin with it.
 const NAME: u32 = 1;
 const MESSAGE_FIELD: u32 = 2;
 const NESTED: u32 = 3;
+const NESTED_ENUM: u32 = 4;
+/// `EnumDescriptorProto`, `EnumValueDescriptorProto`
+const ENUM_VALUE: u32 = 2;
+const VALUE_NUMBER: u32 = 2;
 const OPTIONS: u32 = 7;
 const MAP_ENTRY: u32 = 7;
 const FIELD_NUMBER: u32 = 3;
@@ -174,15 +182,39 @@ const SERVICE_METHOD: u32 = 2;
 const INPUT_TYPE: u32 = 2;
 const CLIENT_STREAMING: u32 = 5;
 
-/// Messages by their full names; each becomes the type at its place.
+/// Descriptors by their full names; each becomes the type at its place.
 type Named<'m, 'a> = [(String, &'m Message<'a>)];
 
-/// A message type and those inside it, by their full names.
-fn gather<'m, 'a>(scope: &str, message: &'m Message<'a>, found: &mut Vec<(String, &'m Message<'a>)>) {
-    let name = message.text(NAME).unwrap_or_default();
-    let full = if scope.is_empty() { name.into_owned() } else { format!("{scope}.{name}") };
-    message.messages(NESTED).for_each(|nested| gather(&full, nested, found));
-    found.push((full, message));
+/// The descriptors of a set.
+#[derive(Default)]
+struct Found<'m, 'a> {
+    messages: Vec<(String, &'m Message<'a>)>,
+    enums: Vec<(String, &'m Message<'a>)>,
+}
+
+impl<'m, 'a> Found<'m, 'a> {
+    /// A message type and what is inside of it.
+    fn gather(&mut self, scope: &str, message: &'m Message<'a>) {
+        let full = full_name(scope, message);
+        message.messages(NESTED).for_each(|nested| self.gather(&full, nested));
+        self.gather_enums(&full, message, NESTED_ENUM);
+        self.messages.push((full, message));
+    }
+
+    fn gather_enums(&mut self, scope: &str, parent: &'m Message<'a>, number: u32) {
+        self.enums.extend(parent.messages(number).map(|described| (full_name(scope, described), described)));
+    }
+}
+
+fn full_name(scope: &str, described: &Message<'_>) -> String {
+    let name = described.text(NAME).unwrap_or_default();
+    if scope.is_empty() { name.into_owned() } else { format!("{scope}.{name}") }
+}
+
+fn enum_type(described: &Message<'_>) -> EnumType {
+    let number = |value: &Message<'_>| value.integer(VALUE_NUMBER).and_then(|number| i32::try_from(number).ok()).unwrap_or(0);
+    let values = described.messages(ENUM_VALUE);
+    values.map(|value| (value.text(NAME).unwrap_or_default().into(), number(value))).collect()
 }
 
 fn methods(set: &Message<'_>, named: &Named<'_, '_>) -> Result<Vec<Method>, DescriptorError> {
@@ -207,10 +239,10 @@ fn lookup(name: &str, named: &Named<'_, '_>) -> Result<usize, DescriptorError> {
     named.iter().position(|(known, _)| known == name).ok_or_else(|| DescriptorError::Lacks(shown(name)))
 }
 
-fn message_type(name: &str, message: &Message<'_>, named: &Named<'_, '_>) -> Result<MessageType, DescriptorError> {
+fn message_type(name: &str, message: &Message<'_>, found: &Found<'_, '_>) -> Result<MessageType, DescriptorError> {
     let mut fields: Vec<Field> = Vec::new();
     for described in message.messages(MESSAGE_FIELD) {
-        if let Some(field) = field(described, named)? {
+        if let Some(field) = field(described, found)? {
             // Mostly they are in order already, and no sort is compiled for this alone.
             fields.insert(fields.partition_point(|before| before.number < field.number), field);
         }
@@ -219,20 +251,21 @@ fn message_type(name: &str, message: &Message<'_>, named: &Named<'_, '_>) -> Res
 }
 
 /// `None` for a group, which no reader of ours takes: it stays unknown.
-fn field(described: &Message<'_>, named: &Named<'_, '_>) -> Result<Option<Field>, DescriptorError> {
+fn field(described: &Message<'_>, found: &Found<'_, '_>) -> Result<Option<Field>, DescriptorError> {
+    const REQUIRED: i64 = 2;
     const REPEATED: i64 = 3;
     let name = described.text(NAME).unwrap_or_default().into_owned();
     let mut label = if described.integer(FIELD_LABEL) == Some(REPEATED) { Label::Repeated } else { Label::Singular };
     let kind = match described.integer(FIELD_TYPE).unwrap_or_default() {
         11 => {
-            let inner = lookup(&described.text(TYPE_NAME).unwrap_or_default(), named)?;
+            let inner = lookup(&described.text(TYPE_NAME).unwrap_or_default(), &found.messages)?;
             let options = |(_, message): &(_, &Message<'_>)| message.messages(OPTIONS).any(|options| options.is(MAP_ENTRY));
-            if label == Label::Repeated && named.get(inner).is_some_and(options) {
+            if label == Label::Repeated && found.messages.get(inner).is_some_and(options) {
                 label = Label::Map;
             }
             Some(Kind::Message(inner))
         }
-        ENUM => scalar(ENUM),
+        ENUM => Some(Kind::Enum(lookup(&described.text(TYPE_NAME).unwrap_or_default(), &found.enums)?)),
         // A number that also has the name of a type is a message to some readers.
         number => scalar(number).filter(|_| described.text(TYPE_NAME).is_none()),
     };
@@ -246,11 +279,12 @@ fn field(described: &Message<'_>, named: &Named<'_, '_>) -> Result<Option<Field>
         json_name: Cow::Owned(json_name),
         kind,
         label,
+        required: described.integer(FIELD_LABEL) == Some(REQUIRED),
         slot: oneof.map_or(number, Field::slot_of_oneof),
     }))
 }
 
-/// `FieldDescriptorProto.Type`, but for messages and groups.
+/// `FieldDescriptorProto.Type`, but for messages, groups and enums.
 fn scalar(number: i64) -> Option<Kind> {
     Some(match number {
         1 => Kind::Double,
@@ -264,7 +298,6 @@ fn scalar(number: i64) -> Option<Kind> {
         9 => Kind::String,
         12 => Kind::Bytes,
         13 => Kind::Uint32,
-        14 => Kind::Enum,
         15 => Kind::Sfixed32,
         16 => Kind::Sfixed64,
         17 => Kind::Sint32,
@@ -276,8 +309,13 @@ fn scalar(number: i64) -> Option<Kind> {
 /// The messages that the JSON mapping writes in a way of their own.
 fn json_form(name: &str) -> JsonForm {
     match name.strip_prefix("google.protobuf.") {
-        Some("Timestamp" | "Duration" | "FieldMask") => JsonForm::Text,
-        Some("Any" | "Struct" | "Value" | "ListValue") => JsonForm::Opaque,
+        Some("Timestamp") => JsonForm::Time,
+        Some("Duration") => JsonForm::Duration,
+        Some("FieldMask") => JsonForm::Text,
+        Some("Any") => JsonForm::Any,
+        Some("Struct") => JsonForm::Object,
+        Some("ListValue") => JsonForm::Array,
+        Some("Value") => JsonForm::Anything,
         Some(name) if name.ends_with("Value") => JsonForm::Wrapped,
         Some(_) | None => JsonForm::Members,
     }

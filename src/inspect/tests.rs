@@ -1,0 +1,150 @@
+//! A shadow beside a policy: what it would have decided is told where it differs, and nothing else comes of it.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::crypto::RustCrypto;
+use crate::decision::Difference;
+use crate::ledger::{self, Ending, Memory};
+
+const PEER: &str = "spiffe://cluster.local/ns/shop/sa/a";
+
+/// A policy whose shadow says this, and that only observes that nobody in particular publishes.
+fn policy(shadow: Value) -> Policy {
+    policy_of(json!([{"type": "t.*", "publishers": [{"subject": "a"}], "topics": ["x"], "mode": "observe"}]), shadow)
+}
+
+/// With an anonymous route and one that needs a token.
+fn policy_of(events: Value, shadow: Value) -> Policy {
+    let document = json!({
+        "version": 1,
+        "issuers": [{"name": "shop", "issuer": "https://idp", "audiences": ["bus"], "algorithms": ["EdDSA"],
+            "jwks": {"inline": {"keys": [
+                {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "MhChMiWqdJwoQeZtcrVrFetOMF9QE8fT-poPmItrVfY"}]}}}],
+        "signers": [{"keyId": "k", "publisher": "a", "secret": {"value": "sixteen bytes !!"}}],
+        "routes": routes("/open/{topic}"),
+        "events": events,
+        "limits": {"body": 200},
+        "shadow": shadow,
+    });
+    crate::config::from_value(document, &|_| None).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+fn routes(open: &str) -> Value {
+    json!([{"name": "open", "match": {"path": open}, "protocol": "cloudevents", "anonymous": true},
+           {"name": "closed", "match": {"path": "/closed/{topic}"}, "protocol": "cloudevents"}])
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse("2026-11-23T08:00:00Z").unwrap()
+}
+
+fn opened(policy: &Policy, path: &str, batch: bool) -> Opening {
+    let content = if batch { "application/cloudevents-batch+json" } else { "application/cloudevents+json" };
+    let map = [(":method", "POST"), (":authority", "bus"), (":path", path), ("content-type", content)];
+    let call = Head::from_map(map.into_iter().collect()).unwrap();
+    head(policy, call, &Hints::default(), Peer::from_uri(PEER.to_owned()), now(), &mut TokenCache::new(0, [0; 16]), &RustCrypto)
+}
+
+fn outcome(policy: &Policy, path: &str, body: &str, store: &Memory) -> Outcome {
+    let opening = opened(policy, path, body.starts_with('['));
+    let Opening::Judge(opened) = opening else { panic!("{opening:?}") };
+    super::body(policy, &opened, body.as_bytes(), Means { now: now(), crypto: &RustCrypto, store })
+}
+
+fn event(id: &str) -> String {
+    format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"t.A","time":"2026-11-23T08:00:00Z"}}"#)
+}
+
+fn told(difference: Option<&Difference>) -> Option<(&'static str, &'static str)> {
+    let difference = difference?;
+    Some((difference.verdict(), difference.refusal.as_ref().map_or("", |refusal| refusal.code().as_str())))
+}
+
+/// One case a line: what the shadow says, and of a call and its one event, observed for `rule.publisher`, what it says then.
+#[rustfmt::skip]
+#[test]
+fn what_a_shadow_would_have_decided_is_told_where_it_differs() {
+    for (shadow, expected) in [
+        (json!({"limits": {"body": 200}}), None),
+        (json!({"events": [{"type": "t.*", "publishers": [{"subject": "a"}]}]}), Some(("refuse", "rule.publisher"))),
+        (json!({"events": [{"type": "u.*", "publishers": [{"subject": "a"}]}], "mode": "observe"}), Some(("observe", "rule.unknown-type"))),
+        (json!({"routes": routes("/other/{topic}")}), Some(("refuse", "route.unmatched"))),
+        (json!({"routes": routes("/other/{topic}"), "unmatched": "pass"}), Some(("admit", ""))),
+        (json!({"limits": {"body": 20}}), Some(("refuse", "call.too-large"))),
+        (json!({"limits": {"attributes": 4}}), Some(("refuse", "event.malformed"))),
+    ] {
+        let outcome = outcome(&policy(shadow.clone()), "/open/x", &event("1"), &Memory::default());
+        assert_eq!((outcome.verdict, told(outcome.events[0].shadow.as_deref())), (Verdict::Observe, expected), "{shadow}");
+        assert_eq!(outcome.shadow, None, "{shadow}: it is told of the event");
+    }
+}
+
+#[test]
+fn events_are_compared_one_by_one_and_with_the_call_where_they_are_not_as_many() {
+    let batch = format!("[{},{}]", event("1"), event("2").replace("t.A", "u.A"));
+    let of_events = |shadow| {
+        let outcome = outcome(&policy(shadow), "/open/x", &batch, &Memory::default());
+        outcome.events.iter().map(|event| told(event.shadow.as_deref())).collect::<Vec<_>>()
+    };
+    let unlike = json!({"events": [{"type": "u.*", "publishers": [{"subject": "a"}]}]});
+    assert_eq!(of_events(unlike), [Some(("refuse", "rule.unknown-type")), Some(("refuse", "rule.publisher"))]);
+    assert_eq!(of_events(json!({"limits": {"events": 1}})), [Some(("refuse", "event.too-many")); 2]);
+}
+
+#[test]
+fn a_call_that_is_refused_by_its_head_is_undecided_where_the_shadow_would_have_read_on() {
+    let mut routes = routes("/open/{topic}");
+    routes[1]["anonymous"] = true.into();
+    for (shadow, expected) in [
+        (json!({"routes": routes}), Some(("undecided", ""))),
+        (json!({"token": {"header": "x-token"}}), None),
+        (json!({"mode": "observe"}), Some(("observe", "token.missing"))),
+    ] {
+        let Opening::Decided(outcome) = opened(&policy(shadow), "/closed/x", false) else { panic!("no token") };
+        assert_eq!((outcome.verdict, told(outcome.shadow.as_deref())), (Verdict::Refuse, expected));
+    }
+}
+
+#[test]
+fn what_ends_a_call_before_its_body_is_whole_ends_it_for_both_but_for_a_larger_limit() {
+    let too_large = || Refusal::Protocol(ProtocolError::TooLarge { limit: 200 });
+    for (shadow, refusal, expected) in [
+        (json!({"limits": {"body": 300}}), too_large(), Some(("undecided", ""))),
+        (json!({"limits": {"body": 200}}), too_large(), None),
+        (json!({"limits": {"body": 300}}), Refusal::BrokenOff, None),
+        (json!({"routes": routes("/other/{topic}")}), Refusal::BrokenOff, Some(("refuse", "route.unmatched"))),
+    ] {
+        let policy = policy(shadow);
+        let Opening::Judge(opened) = opened(&policy, "/open/x", false) else { panic!("the head is in order") };
+        assert_eq!(told(opened.refuse(&policy, refusal).shadow.as_deref()), expected);
+    }
+}
+
+#[test]
+fn a_call_that_the_policy_lets_pass_unjudged_has_no_shadow() {
+    let mut policy = policy(json!({"unmatched": "refuse"}));
+    policy.unmatched = Unmatched::Pass;
+    assert!(matches!(opened(&policy, "/elsewhere", false), Opening::Unguarded));
+}
+
+#[test]
+fn a_shadow_remembers_by_itself_and_takes_nothing_from_the_policy() {
+    let remembering = json!([{"type": "t.*", "publishers": [{"peer": PEER}], "replay": {"window": "1m"}}]);
+    // The shadow asks for what the policy asks for: were the table one, the first event would be seen already.
+    let policy = policy_of(remembering, json!({"limits": {"body": 200}}));
+    let store = Memory::default();
+    let publish = |id: &str, ending| {
+        let mut outcome = outcome(&policy, "/open/x", &event(id), &store);
+        let grants = outcome.take_grants();
+        assert_eq!(grants.len(), if outcome.refusal.is_some() { 0 } else { 2 }, "one for each");
+        for grant in &grants {
+            ledger::settle(&store, now(), grant, ending).unwrap();
+        }
+        (outcome.events[0].refusal.as_ref().map(Refusal::code), told(outcome.events[0].shadow.as_deref()))
+    };
+    let seen = Some(crate::decision::Code::REPLAY_SEEN);
+    assert_eq!(publish("1", Ending::Failed), (None, None));
+    assert_eq!(publish("1", Ending::Published), (None, None), "for both it failed");
+    assert_eq!(publish("1", Ending::Published), (seen, None), "for both it was published");
+}
