@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
+use crate::keyset::Want;
 use crate::ledger::{Breach, Grant};
 use crate::protocol::ProtocolError;
 use crate::rules::{Mode, Recording, Violation};
@@ -132,6 +133,7 @@ codes! {
     REPLAY_SEEN = "replay.seen", 409, 6, "this event was published before within the window, or is being published";
     RATE_LIMITED = "rate.limited", 429, 8, "more than the rate allows, with `retry-after`";
     LIMITER_UNAVAILABLE = "limiter.unavailable", 503, 14, "what was published before cannot be looked up, or there is no room to remember the event";
+    KEYS_UNAVAILABLE = "keys.unavailable", 503, 14, "keys, or what is revoked, could not be fetched yet, or not for longer than `maxStale`";
     HOLD_MISSING = "hold.missing", 503, 14, "the proxy does not hold the call back as the policy's `hold` says";
 }
 
@@ -162,6 +164,24 @@ impl Code {
 }
 
 impl Refusal {
+    /// What may be fetched so that the call could be judged after all.
+    #[must_use]
+    pub fn wants(&self) -> Option<Want<'_>> {
+        match self {
+            Self::Token(TokenError::UnknownKey { id: Some(id), set: Some(set) }) => Some(Want::Key(*set, id)),
+            Self::Token(TokenError::KeysUnavailable { set }) => Some(Want::Set(*set)),
+            Self::Token(_)
+            | Self::UnmatchedRoute
+            | Self::Call(_)
+            | Self::Protocol(_)
+            | Self::Signature(_)
+            | Self::Rule(_)
+            | Self::Unreadable
+            | Self::BrokenOff
+            | Self::HoldMissing => None,
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -238,6 +258,7 @@ fn token_code(error: &TokenError) -> Code {
         TokenError::Type { .. } => Code::TOKEN_TYPE,
         TokenError::Algorithm { .. } => Code::TOKEN_ALGORITHM,
         TokenError::UnknownKey { .. } => Code::TOKEN_UNKNOWN_KEY,
+        TokenError::KeysUnavailable { .. } => Code::KEYS_UNAVAILABLE,
         TokenError::Signature => Code::TOKEN_SIGNATURE,
         TokenError::Issuer { .. } => Code::TOKEN_ISSUER,
         TokenError::Audience => Code::TOKEN_AUDIENCE,

@@ -2,6 +2,7 @@
 //! [`body`] what the complete body says. The order of the checks is that of the functions' lines, cheap before dear, and nobody
 //! without a valid token reaches a parser.
 
+mod pending;
 mod remember;
 mod shadow;
 mod summary;
@@ -17,6 +18,7 @@ use crate::protocol::{self, Event, Form, ProtocolError};
 use crate::rules::{self, JsonData, Mode, Rule, Violation, condition};
 use crate::signature::{self, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
+pub use pending::Pending;
 use summary::summarize;
 
 /// What the head of a call led to.
@@ -26,6 +28,8 @@ pub enum Opening {
     Unguarded,
     /// The head is in order; the body decides.
     Judge(Box<Opened>),
+    /// The head cannot be judged without what may be fetched yet: see [`Pending`].
+    Wait(Box<Pending>),
     /// The head decided.
     Decided(Box<Outcome>),
 }
@@ -108,7 +112,7 @@ pub fn head(
 ) -> Opening {
     let Some(second) = policy.shadow.as_deref() else { return judge_head(policy, head, hints, peer, now, tokens, crypto) };
     let shadow = judge_head(second, head.clone(), hints, peer.clone(), now, tokens.beside(), crypto);
-    shadow::beside(judge_head(policy, head, hints, peer, now, tokens, crypto), shadow)
+    shadow::beside(second, judge_head(policy, head, hints, peer, now, tokens, crypto), shadow)
 }
 
 fn judge_head(
@@ -130,24 +134,50 @@ fn judge_head(
             }
         };
     };
-    let (index, topic, batch) = (matched.index, matched.topic.map(Into::into), matched.route.batch);
-    let route = matched.route;
-    let refused = Refused { mode, route: Some(route), peer: peer.as_ref() };
-    match admit_head(policy, route, &head, peer.as_ref(), now, tokens, crypto) {
-        Ok(Admitted { form, frames, publisher, cache }) => Opening::Judge(Box::new(Opened {
-            head,
-            peer,
-            route: index,
-            topic,
-            form,
-            batch,
-            mode,
-            publisher,
-            cache,
-            frames,
-            shadow: None,
-        })),
-        Err(refusal) => Opening::Decided(Box::new(refused.with(refusal))),
+    let (route, topic) = (matched.index, matched.topic.map(Into::into));
+    Arrived { head, peer, route, topic, mode }.judge(policy, now, tokens, crypto)
+}
+
+/// A call whose route is known.
+#[derive(Debug)]
+struct Arrived {
+    head: Head,
+    peer: Option<Peer>,
+    route: usize,
+    topic: Option<String>,
+    mode: Mode,
+}
+
+impl Arrived {
+    fn judge(self, policy: &Policy, now: Timestamp, tokens: &mut TokenCache, crypto: &dyn Crypto) -> Opening {
+        let Some(route) = policy.routes.get(self.route) else {
+            return Opening::Decided(Box::new(self.refuse(policy, Refusal::UnmatchedRoute)));
+        };
+        match admit_head(policy, route, &self.head, self.peer.as_ref(), now, tokens, crypto) {
+            Ok(Admitted { form, frames, publisher, cache }) => {
+                let Self { head, peer, route: index, topic, mode } = self;
+                let batch = route.batch;
+                Opening::Judge(Box::new(Opened {
+                    head,
+                    peer,
+                    route: index,
+                    topic,
+                    form,
+                    batch,
+                    mode,
+                    publisher,
+                    cache,
+                    frames,
+                    shadow: None,
+                }))
+            }
+            Err(refusal) if refusal.wants().is_some() => Opening::Wait(Box::new(Pending::new(self, refusal))),
+            Err(refusal) => Opening::Decided(Box::new(self.refuse(policy, refusal))),
+        }
+    }
+
+    fn refuse(&self, policy: &Policy, refusal: Refusal) -> Outcome {
+        Refused { mode: self.mode, route: policy.routes.get(self.route), peer: self.peer.as_ref() }.with(refusal)
     }
 }
 
@@ -258,7 +288,8 @@ fn judge_body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -
     call.take_back_if_refused(outcome)
 }
 
-/// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it.
+/// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it, and
+/// its key.
 #[must_use]
 pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
     let outcome = judge_message(policy, opened, message, means);
@@ -273,7 +304,7 @@ fn judge_message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
     if let Some(Err(error)) =
-        opened.publisher.as_ref().map(|publisher| identity::check_times(publisher, &policy.issuers, means.now))
+        opened.publisher.as_ref().map(|publisher| identity::check_again(publisher, &policy.issuers, means.now))
     {
         return opened.refuse(policy, error.into());
     }

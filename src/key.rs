@@ -98,7 +98,7 @@ impl fmt::Display for Algorithm {
 }
 
 /// A JWK as it was written (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2). Unknown members are ignored, as section 4 says.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[allow(missing_docs, reason = "the names are those of the RFC")]
 pub struct Jwk {
@@ -237,6 +237,13 @@ impl PublicKey {
 
     pub(crate) fn material(&self) -> &Material {
         &self.material
+    }
+}
+
+/// What verifies with the one verifies with the other, under the same name.
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.spki_der == other.spki_der && self.id == other.id && self.algorithm == other.algorithm
     }
 }
 

@@ -218,7 +218,7 @@ fn a_case_that_gets_another_verdict_fails_the_test() {
 }
 
 /// What a case cannot say, since it is text or is the proxy's doing, and the tests that reach it: of the exchange, and of the proxy.
-const NOT_A_CASE: [(&str, [(&str, &str); 2]); 3] = [
+const NOT_A_CASE: [(&str, [(&str, &str); 2]); 4] = [
     (
         "call.malformed",
         [
@@ -231,6 +231,13 @@ const NOT_A_CASE: [(&str, [(&str, &str); 2]); 3] = [
         [
             ("src/ledger/tests.rs", "fn a_store_that_is_away_grants_nothing()"),
             ("tests/envoy/test_memory.py", "def test_a_table_without_room_is_a_decision_of_the_policy("),
+        ],
+    ),
+    (
+        "keys.unavailable",
+        [
+            ("src/filter/tests/wait.rs", "fn a_call_that_waited_in_vain_is_refused_once()"),
+            ("tests/envoy/test_keysets.py", "def test_keys_are_stale_for_so_long_and_no_longer("),
         ],
     ),
     (

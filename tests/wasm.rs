@@ -53,6 +53,7 @@ fn judge(policy: &Policy, case: &Value) -> Option<Outcome> {
     match inspect::head(policy, head, &Hints::default(), peer, now, &mut tokens, &RustCrypto) {
         Opening::Unguarded => None,
         Opening::Decided(outcome) => Some(*outcome),
+        Opening::Wait(pending) => Some(pending.refuse(policy)),
         Opening::Judge(opened) => {
             Some(inspect::body(policy, &opened, &body, Means { now, crypto: &RustCrypto, store: &Memory::default() }))
         }

@@ -152,6 +152,8 @@ fn judge(policy: &Policy, call: &CaseCall, now: Timestamp, memory: &Memory) -> a
     Ok(match opening {
         Opening::Unguarded => None,
         Opening::Decided(outcome) => Some(*outcome),
+        // Nothing is fetched here.
+        Opening::Wait(pending) => Some(pending.refuse(policy)),
         Opening::Judge(opened) => {
             Some(inspect::body(policy, &opened, &call.body()?, Means { now, crypto: &RustCrypto, store: memory }))
         }

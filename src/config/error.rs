@@ -66,9 +66,6 @@ pub enum Problem {
     /// A key that means nothing.
     #[error("there is no such key")]
     UnknownKey,
-    /// A key set that is to be fetched.
-    #[error("remote key sets are not supported yet: give the keys inline")]
-    RemoteKeys,
     /// A key of a policy that a second one beside it may not have.
     #[error("a shadow has no such key: it may say what a policy judges by")]
     NotInShadow,

@@ -1,4 +1,5 @@
 mod contract;
+mod fetched;
 mod memory;
 mod protocols;
 mod shadow;
@@ -192,8 +193,6 @@ fn every_error_names_its_place() {
         ("/issuers/0/typ", json!(""), "issuers[0].typ: is empty"),
         ("/issuers/0/binding", json!("dpop"), "issuers[0].binding: `dpop` is not one of `verify`, `require`, `ignore`"),
         ("/issuers/0/jwks", Value::Null, "issuers[0].jwks: is missing"),
-        ("/issuers/0/jwks", json!({}), "issuers[0].jwks.inline: is missing"),
-        ("/issuers/0/jwks/remote", json!({"cluster": "idp", "uri": "/jwks"}), "issuers[0].jwks.remote: remote key sets are not supported yet: give the keys inline"),
         ("/issuers/0/jwks/inline/keys", empty.clone(), "issuers[0].jwks.inline.keys: is empty"),
         ("/issuers/0/jwks/inline/keys", key(json!({"kty": "oct", "kid": "2"})), "issuers[0].jwks.inline.keys[1]: the key type `oct` is not read here: `RSA`, `EC` and `OKP` are"),
         ("/issuers/0/jwks/inline/keys", key(json!({"kid": "2"})), "issuers[0].jwks.inline.keys[1].kty: is missing"),

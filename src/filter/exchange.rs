@@ -1,6 +1,8 @@
 //! One call in the proxy as a small state machine: what the proxy tells of the call goes in, what the proxy should do comes out.
 //! Knows nothing of the SDK; time, headers and body are handed in.
 
+mod wait;
+
 use std::rc::Rc;
 
 use crate::call::{Head, HeaderMap, Peer};
@@ -11,11 +13,13 @@ use crate::filter::step::{Command, Flow, Step};
 use crate::filter::stream::{Bytes, Judged, Part, Stream};
 use crate::identity::{Forward, TokenCache};
 use crate::inspect::{self, Means, Opened, Opening};
+use crate::keyset;
 use crate::ledger::{Grant, Store};
 use crate::policy::{Batches, Hints, Hold, Policy};
 use crate::protocol::ProtocolError;
 use crate::rules::Mode;
 use crate::time::Timestamp;
+use wait::{Came, Shown, Waits};
 
 /// What every header of ours starts with. Callers' own are removed, whatever becomes of the call.
 const OUR_HEADERS: &str = "x-eventguard-";
@@ -29,6 +33,10 @@ const CONTENT_LENGTH: &str = "content-length";
 pub struct Surroundings<'a> {
     /// What time it is.
     pub now: Timestamp,
+    /// What is known of the sets that the policy fetches.
+    pub keys: &'a mut keyset::Store,
+    /// How many calls wait for them.
+    pub waiting: usize,
     /// Tokens that were verified before.
     pub tokens: &'a mut TokenCache,
     /// Who verifies.
@@ -81,6 +89,8 @@ pub struct Exchange {
 enum State {
     /// Nothing was told yet.
     New,
+    /// The head cannot be judged without what may be fetched yet.
+    Waiting(Box<Waits>),
     /// The head was in order; the body decides.
     Holding(Box<Opened>),
     /// The head was in order; each message is judged as it comes.
@@ -96,6 +106,11 @@ impl Exchange {
     #[must_use]
     pub fn new(policy: Rc<Policy>) -> Self {
         Self { policy, caller: Caller::default(), state: State::New, refused: None, grants: Vec::new() }
+    }
+
+    /// Says what the call is judged by from now on: the same policy, with what was fetched meanwhile.
+    pub fn judged_by(&mut self, policy: &Rc<Policy>) {
+        self.policy = Rc::clone(policy);
     }
 
     /// The request id and trace of the call, for its records.
@@ -115,7 +130,16 @@ impl Exchange {
         match &self.state {
             State::Holding(opened) => Some(opened),
             State::Streaming(stream) if !stream.has_begun() => Some(stream.opened()),
-            State::Streaming(_) | State::New | State::Passed | State::Refused => None,
+            State::Streaming(_) | State::New | State::Waiting(_) | State::Passed | State::Refused => None,
+        }
+    }
+
+    fn refuse_undecided(&self, refusal: Refusal) -> Option<Outcome> {
+        match &self.state {
+            State::Waiting(waits) => Some(waits.pending.refuse_for(&self.policy, refusal)),
+            State::Holding(_) | State::Streaming(_) | State::New | State::Passed | State::Refused => {
+                Some(self.undecided()?.refuse(&self.policy, refusal))
+            }
         }
     }
 
@@ -124,7 +148,7 @@ impl Exchange {
     pub fn stream(&self) -> Option<&Stream> {
         match &self.state {
             State::Streaming(stream) => Some(stream),
-            State::Holding(_) | State::New | State::Passed | State::Refused => None,
+            State::Holding(_) | State::New | State::Waiting(_) | State::Passed | State::Refused => None,
         }
     }
 
@@ -160,7 +184,7 @@ impl Exchange {
     /// The head of the call.
     pub fn head(&mut self, arrival: Arrival<'_>, with: &mut Surroundings<'_>) -> Step {
         let Arrival { map, hints, peer, end_of_stream } = arrival;
-        let mut commands = map.as_ref().map(forged).unwrap_or_default();
+        let commands = map.as_ref().map(forged).unwrap_or_default();
         let mode = hints.mode.unwrap_or(self.policy.mode);
         let head = match map.map(Head::from_map) {
             None => return self.decide(inspect::refuse(mode, peer.as_ref(), Refusal::Unreadable), commands),
@@ -168,46 +192,69 @@ impl Exchange {
             Some(Ok(head)) => head,
         };
         self.caller = Caller::of(&head);
-        match inspect::head(&self.policy, head, &hints, peer, with.now, with.tokens, with.crypto) {
+        let opening = inspect::head(&self.policy, head, &hints, peer, with.now, with.tokens, with.crypto);
+        self.opened(opening, Came::new(commands, end_of_stream, with.now), with)
+    }
+
+    /// What follows from the head; `came` is what the proxy has told with it.
+    fn opened(&mut self, opening: Opening, came: Came, with: &mut Surroundings<'_>) -> Step {
+        match opening {
+            Opening::Wait(pending) => self.wait(*pending, came, with),
             Opening::Unguarded => {
                 self.state = State::Passed;
-                Step { commands, ..Step::quiet(Flow::Continue) }
+                Step { commands: came.commands, ..Step::quiet(Flow::Continue) }
             }
-            Opening::Decided(outcome) => {
-                self.remove_token(&mut commands);
-                self.decide_with_headers(*outcome, commands)
-            }
-            Opening::Judge(opened) => {
-                self.remove_token(&mut commands);
-                commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
-                let cache = opened.cache_use();
-                if end_of_stream {
-                    let outcome = inspect::body(&self.policy, &opened, &[], with.means());
-                    return Step { cache, ..self.decide_with_headers(outcome, commands) };
-                }
-                if self.policy.hold == Hold::Body && opened.batch() == Batches::DropRefused {
-                    // The head is gone when the body gets shorter. Envoy's buffer filter sets the length that is.
-                    commands.push(Command::Remove(CONTENT_LENGTH.to_owned()));
-                }
-                self.state = match opened.frames().cloned() {
-                    Some(frames) => State::Streaming(Stream::new(opened, frames)),
-                    None => State::Holding(opened),
-                };
-                let flow = match self.policy.hold {
-                    Hold::Headers => Flow::Pause,
-                    Hold::Body => Flow::Continue,
-                };
-                Step { commands, cache, ..Step::quiet(flow) }
-            }
+            Opening::Decided(outcome) => self.decide_of_head(*outcome, came),
+            Opening::Judge(opened) => self.hold(opened, came, with),
         }
+    }
+
+    fn decide_of_head(&mut self, outcome: Outcome, came: Came) -> Step {
+        let mut commands = came.commands;
+        self.remove_token(&mut commands);
+        self.decide_with_headers(outcome, commands)
+    }
+
+    /// The head is in order.
+    fn hold(&mut self, opened: Box<Opened>, came: Came, with: &Surroundings<'_>) -> Step {
+        let Came { mut commands, end_of_stream, .. } = came;
+        self.remove_token(&mut commands);
+        commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
+        let cache = opened.cache_use();
+        if end_of_stream {
+            let outcome = inspect::body(&self.policy, &opened, &[], with.means());
+            return Step { cache, ..self.decide_with_headers(outcome, commands) };
+        }
+        if self.policy.hold == Hold::Body && opened.batch() == Batches::DropRefused {
+            // The head is gone when the body gets shorter. Envoy's buffer filter sets the length that is.
+            commands.push(Command::Remove(CONTENT_LENGTH.to_owned()));
+        }
+        self.state = match opened.frames().cloned() {
+            Some(frames) => State::Streaming(Stream::new(opened, frames)),
+            None => State::Holding(opened),
+        };
+        let flow = match self.policy.hold {
+            Hold::Headers => Flow::Pause,
+            Hold::Body => Flow::Continue,
+        };
+        Step { commands, cache, ..Step::quiet(flow) }
     }
 
     /// A part of the body that is not its end; `held` is how many bytes the proxy holds by now.
     pub fn body_part(&mut self, held: usize) -> Step {
-        match &self.state {
+        let too_large = || ProtocolError::TooLarge { limit: self.policy.budget.body }.into();
+        match &mut self.state {
             State::Holding(opened) if held > self.policy.budget.body => {
-                let outcome = opened.refuse(&self.policy, ProtocolError::TooLarge { limit: self.policy.budget.body }.into());
+                let outcome = opened.refuse(&self.policy, too_large());
                 self.decide_after_body(outcome)
+            }
+            State::Waiting(waits) if held > self.policy.budget.body => {
+                let outcome = waits.pending.refuse_for(&self.policy, too_large());
+                self.decide(outcome, Vec::new())
+            }
+            State::Waiting(waits) => {
+                waits.came.body = Shown::Part;
+                Step::quiet(Flow::Pause)
             }
             State::Holding(_) | State::Streaming(_) | State::Refused | State::New => Step::quiet(Flow::Pause),
             State::Passed => Step::quiet(Flow::Continue),
@@ -239,9 +286,13 @@ impl Exchange {
     }
 
     /// The end of the body: its last part, or the trailers behind it. `buffered` asks the proxy for the body, once.
-    pub fn body_end(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
-        let opened = match &self.state {
+    pub fn body_end(&mut self, buffered: impl FnOnce() -> Buffered, with: &Surroundings<'_>) -> Step {
+        let opened = match &mut self.state {
             State::Holding(opened) => opened,
+            State::Waiting(waits) => {
+                waits.came.body = Shown::Whole;
+                return Step::quiet(Flow::Pause);
+            }
             State::Passed => return Step::quiet(Flow::Continue),
             State::Streaming(_) | State::Refused | State::New => return Step::quiet(Flow::Pause),
         };
@@ -266,9 +317,8 @@ impl Exchange {
 
     /// The call has ended. Where nothing was decided, that it was broken off is what is recorded.
     pub fn broken_off(&mut self) -> Step {
-        match self.undecided() {
-            Some(opened) => {
-                let outcome = opened.refuse(&self.policy, Refusal::BrokenOff);
+        match self.refuse_undecided(Refusal::BrokenOff) {
+            Some(outcome) => {
                 self.state = State::Refused;
                 Step { outcomes: vec![outcome], ..Step::quiet(Flow::Pause) }
             }
@@ -280,9 +330,9 @@ impl Exchange {
     /// whatever was decided before (`outcomes`) and whatever the mode.
     pub fn head_is_gone(&mut self, mut outcomes: Vec<Outcome>) -> Step {
         self.refused = None;
-        let opened = || Some(self.undecided()?.refuse(&self.policy, Refusal::HoldMissing));
+        let undecided = || self.refuse_undecided(Refusal::HoldMissing);
         let nobody = || inspect::refuse(self.policy.mode, None, Refusal::HoldMissing);
-        let last = outcomes.pop().or_else(opened).unwrap_or_else(nobody);
+        let last = outcomes.pop().or_else(undecided).unwrap_or_else(nobody);
         let refused = |outcome| Outcome { verdict: Verdict::Refuse, refusal: Some(Refusal::HoldMissing), ..outcome };
         self.end(outcomes.into_iter().map(refused).collect(), refused(last))
     }

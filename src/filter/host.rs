@@ -119,7 +119,7 @@ pub fn log(level: Level, message: &str) {
 }
 
 /// More than any buffer holds.
-const ALL: usize = usize::MAX >> 1;
+pub const ALL: usize = usize::MAX >> 1;
 
 fn buffer(kind: u32, max: usize) -> Found {
     // SAFETY: the host writes to the two out-pointers only, before it returns.
@@ -142,9 +142,9 @@ pub fn replace_request_body(bytes: &[u8]) -> Result<(), HostError> {
     done(unsafe { abi::proxy_set_buffer_bytes(REQUEST_BODY, 0, ALL, bytes.as_ptr(), bytes.len()) })
 }
 
-/// The body of the answer to a call of ours.
-pub fn call_response_body() -> Found {
-    buffer(HTTP_CALL_RESPONSE_BODY, ALL)
+/// The body of the answer to a call of ours, or so much of it.
+pub fn call_response_body(max: usize) -> Found {
+    buffer(HTTP_CALL_RESPONSE_BODY, max)
 }
 
 /// The plugin's configuration, as it came.

@@ -53,11 +53,8 @@ impl Call {
 
     fn end_of_body(&self) -> Action {
         let timing = self.begin();
-        let mut tokens = self.shared.tokens.borrow_mut();
-        let mut with =
-            Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto, store: &self.shared.table };
-        let step = self.exchange.borrow_mut().body_end(|| buffered(&self.shared), &mut with);
-        drop(tokens);
+        let end = |call: &mut Exchange, with: &mut Surroundings<'_>| call.body_end(|| buffered(&self.shared), with);
+        let step = self.shared.judge(&self.exchange, timing.began, end);
         self.stop_waiting();
         carry_out(&self.shared, &self.exchange, step, timing)
     }
@@ -79,11 +76,8 @@ impl Call {
         // Fewer bytes than the proxy holds would let the others go on unjudged.
         let is_all = |held: &Vec<u8>| size.is_none_or(|size| held.len() == size);
         let held = host::request_body().ok().map(Option::unwrap_or_default).filter(is_all);
-        let mut tokens = self.shared.tokens.borrow_mut();
-        let with =
-            Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto, store: &self.shared.table };
-        let step = self.exchange.borrow_mut().stream_part(held.as_deref(), part, &with);
-        drop(tokens);
+        let judge = |call: &mut Exchange, with: &mut Surroundings<'_>| call.stream_part(held.as_deref(), part, with);
+        let step = self.shared.judge(&self.exchange, timing.began, judge);
         carry_out(&self.shared, &self.exchange, step, timing)
     }
 
@@ -94,13 +88,6 @@ impl Call {
             if let Err(error) = ledger::settle(&self.shared.table, host::now(), &grant, ending) {
                 host::log(Level::Warn, &format!("eventguard: {error}: an event counts as published for a while"));
             }
-        }
-    }
-
-    fn wait(&self, since: Timestamp) {
-        if self.shared.policy.hold == Hold::Headers && !self.shared.hold_works.get() {
-            let waiting = Waiting { exchange: Rc::clone(&self.exchange), since, received: received() };
-            self.shared.waiting.borrow_mut().insert(self.id, waiting);
         }
     }
 
@@ -116,6 +103,30 @@ impl Call {
         if !self.shared.hold_works.get() {
             self.shared.waiting.borrow_mut().remove(&self.id);
         }
+    }
+}
+
+fn wait(shared: &Shared, id: u32, exchange: &Rc<RefCell<Exchange>>, since: Timestamp) {
+    if shared.policy.hold == Hold::Headers && !shared.hold_works.get() {
+        let waiting = Waiting { exchange: Rc::clone(exchange), since, received: received() };
+        shared.waiting.borrow_mut().insert(id, waiting);
+    }
+}
+
+/// Judges a call that has waited for keys, from another context than its own.
+pub fn judge_again(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, now: Timestamp) {
+    let step = shared.judge(exchange, now, |call, with| call.judge_again(|| buffered(shared), with));
+    if let Some(cache) = step.cache {
+        shared.count_token(cache);
+    }
+    let timing = Timing { began: now, spent: Duration::ZERO };
+    if carry_out(shared, exchange, step, timing) == Action::Continue
+        && let Err(error) = host::resume_request()
+    {
+        host::log(Level::Error, &format!("eventguard: {error} to a call that waited for keys and goes on"));
+    }
+    if exchange.borrow().is_waiting() {
+        wait(shared, id, exchange, now);
     }
 }
 
@@ -169,17 +180,16 @@ impl HttpContext for Call {
         let settings = settings.unwrap_or_default();
         let hints = Hints { route_name: route_name.as_deref(), route: settings.route.as_deref(), mode: settings.mode };
         let arrival = Arrival { map, hints, peer: Some(peer()), end_of_stream };
-        let mut tokens = self.shared.tokens.borrow_mut();
-        let mut with =
-            Surroundings { now: timing.began, tokens: &mut tokens, crypto: &self.shared.crypto, store: &self.shared.table };
-        let step = self.exchange.borrow_mut().head(arrival, &mut with);
-        drop(tokens);
+        let step = self.shared.judge(&self.exchange, timing.began, |call, with| call.head(arrival, with));
         if let Some(cache) = step.cache {
             self.shared.count_token(cache);
         }
         let action = carry_out(&self.shared, &self.exchange, step, timing);
+        if self.exchange.borrow().awaits().is_some() {
+            self.shared.fetching.waiting.borrow_mut().insert(self.id, Rc::clone(&self.exchange));
+        }
         if self.exchange.borrow().is_waiting() {
-            self.wait(timing.began);
+            wait(&self.shared, self.id, &self.exchange, timing.began);
             self.spent = host::now().since(timing.began);
         }
         action
@@ -200,10 +210,9 @@ impl HttpContext for Call {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         let action = if self.is_stream() { self.stream_part(None, Part::Last) } else { self.end_of_body() };
-        // Some servers take trailers for headers (CVE-2013-5704).
-        if action == Action::Continue
-            && let Err(error) = host::remove_request_trailers(is_ours)
-        {
+        // Some servers take trailers for headers (CVE-2013-5704). A call that waits for keys goes on without this callback.
+        let goes_on = action == Action::Continue || self.exchange.borrow().awaits().is_some();
+        if goes_on && let Err(error) = host::remove_request_trailers(is_ours) {
             host::log(Level::Error, &format!("eventguard: {error} to a change of the trailers; the call is refused"));
             let refusal = self.exchange.borrow_mut().head_is_gone(Vec::new());
             return carry_out(&self.shared, &self.exchange, refusal, self.begin());
@@ -242,6 +251,7 @@ impl HttpContext for Call {
 impl Drop for Call {
     fn drop(&mut self) {
         self.stop_waiting();
+        self.shared.fetching.waiting.borrow_mut().remove(&self.id);
     }
 }
 

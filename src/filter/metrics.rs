@@ -91,6 +91,13 @@ pub mod names {
     pub const AUDIT_QUEUED: &str = "eventguard_audit_queued";
 }
 
+/// The name of what is counted of a key set; its own name is the policy's.
+#[must_use]
+pub fn key_set_name(what: &str, set: &str, result: Option<&str>) -> String {
+    let result = result.map(|result| ["result=.=", result, ";.;"].concat()).unwrap_or_default();
+    ["set=.=", &tag_value(set), ";.;", &result, "eventguard_key_set_", what].concat()
+}
+
 /// The id of a metric; `None` where the proxy did not define it.
 type Id = Option<u32>;
 

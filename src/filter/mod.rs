@@ -14,6 +14,8 @@ mod host;
 #[cfg(target_os = "wasi")]
 mod http;
 #[cfg(target_os = "wasi")]
+mod keys;
+#[cfg(target_os = "wasi")]
 mod native;
 #[cfg(target_os = "wasi")]
 mod root;

@@ -9,11 +9,13 @@ use std::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
 use super::http::{Call, Timing, carry_out, received};
+use super::keys::{Fetching, judge_waiting};
 use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
+use super::step::Step;
 use super::table::SharedTable;
 use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
 use crate::config;
@@ -26,6 +28,9 @@ use crate::time::Timestamp;
 /// How often the tick comes: what a record waits at most beyond the policy's interval.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How soon it comes first, where calls may wait for it.
+const FIRST_TICK: Duration = Duration::from_millis(10);
+
 /// How long the body of the first held calls may have been received without being shown before the hold counts as missing.
 const HOLD_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -34,7 +39,9 @@ const LONG_HOLD_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the calls of one configuration share.
 pub struct Shared {
+    /// The policy as it was configured. What is fetched is in that of `fetching`, which calls are judged by.
     pub policy: Rc<Policy>,
+    pub fetching: Fetching,
     pub crypto: HostCrypto,
     pub table: SharedTable,
     pub tokens: RefCell<TokenCache>,
@@ -56,8 +63,9 @@ pub struct Waiting {
 }
 
 impl Shared {
-    fn new(policy: Policy) -> Self {
+    fn new(policy: Rc<Policy>) -> Self {
         Self {
+            fetching: Fetching::new(&policy),
             crypto: HostCrypto::probe(),
             table: SharedTable::new(policy.memory.slots),
             tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY, host::seed())),
@@ -66,8 +74,29 @@ impl Shared {
             ask_for_route_name: policy.ask_for_route_name(),
             queue: RefCell::new(Queue::new(queue_settings(&policy.audit), &policy.digest, host::seed())),
             metrics: RefCell::default(),
-            policy: Rc::new(policy),
+            policy,
         }
+    }
+
+    /// Has a part of a call judged, by what was fetched until now.
+    pub fn judge(
+        &self,
+        exchange: &RefCell<Exchange>,
+        now: Timestamp,
+        act: impl FnOnce(&mut Exchange, &mut Surroundings<'_>) -> Step,
+    ) -> Step {
+        let mut exchange = exchange.borrow_mut();
+        exchange.judged_by(&self.fetching.policy());
+        let waiting = self.fetching.waiting.borrow().len();
+        let mut with = Surroundings {
+            now,
+            keys: &mut self.fetching.store.borrow_mut(),
+            waiting,
+            tokens: &mut self.tokens.borrow_mut(),
+            crypto: &self.crypto,
+            store: &self.table,
+        };
+        act(&mut exchange, &mut with)
     }
 
     /// Counts and records what was decided of a call.
@@ -137,6 +166,8 @@ pub struct Root {
     in_flight: HashMap<u32, u64>,
     reported: Reported,
     draining: bool,
+    /// Whether the first tick has come.
+    ticks: bool,
 }
 
 /// What of the queue's counters was told to the proxy already.
@@ -152,15 +183,17 @@ impl RootContext for Root {
         let configuration = host::plugin_configuration().ok().flatten().unwrap_or_default();
         match config::from_plugin_configuration(&configuration, &|name| std::env::var(name).ok()) {
             Ok(policy) => {
-                let shared = Shared::new(policy);
+                let shared = Shared::new(Rc::new(policy));
                 if shared.policy.uses(Algorithm::Es384) && !shared.crypto.verifies_p384() {
                     let reason = "it uses ES384, which this proxy does not verify: take other keys, or Envoy 1.30 or later";
                     host::log(Level::Error, &format!("eventguard: the policy is refused: {reason}"));
                     return false;
                 }
                 describe(&shared);
+                // What calls wait for is looked for as soon as may be.
+                let first = if shared.policy.fetched.is_empty() { TICK } else { FIRST_TICK };
                 self.shared = Some(Rc::new(shared));
-                host::set_tick_period(TICK).is_ok()
+                host::set_tick_period(first).is_ok()
             }
             Err(errors) => {
                 for error in errors {
@@ -174,9 +207,15 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(shared) = self.shared.clone() {
             let now = host::now();
+            if !std::mem::replace(&mut self.ticks, true) && !shared.policy.fetched.is_empty() {
+                // The period was accepted before.
+                let _ = host::set_tick_period(TICK);
+            }
             self.send(&shared, now);
             self.report(&shared);
-            // Last: it acts for other contexts.
+            let ended = shared.fetching.tick(now);
+            // Last: they act for other contexts.
+            judge_waiting(&shared, &ended, now);
             refuse_unheld(&shared, now);
         }
     }
@@ -192,9 +231,14 @@ impl RootContext for Root {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, _body_size: usize, _trailers: usize) {
-        let (Some(shared), Some(batch)) = (self.shared.clone(), self.in_flight.remove(&token)) else { return };
+    fn on_http_call_response(&mut self, token: u32, headers: usize, size: usize, _trailers: usize) {
+        let Some(shared) = self.shared.clone() else { return };
         let now = host::now();
+        if let Some(ended) = shared.fetching.answered(token, headers, size, now) {
+            judge_waiting(&shared, &ended, now);
+            return;
+        }
+        let Some(batch) = self.in_flight.remove(&token) else { return };
         // No headers: the call was reset, or could not be made.
         let answer = if headers == 0 { Answer::Failed } else { answer(now) };
         shared.queue.borrow_mut().delivered(batch, answer, now, host::random());
@@ -257,7 +301,7 @@ impl Root {
 fn answer(now: Timestamp) -> Answer {
     let header = |name| host::call_response_header(name).ok().flatten().and_then(|value| String::from_utf8(value).ok());
     let Some(status) = header(":status").and_then(|status| status.parse().ok()) else { return Answer::Failed };
-    let body = host::call_response_body().ok().flatten().unwrap_or_default();
+    let body = host::call_response_body(host::ALL).ok().flatten().unwrap_or_default();
     Answer::read(status, header("retry-after").as_deref(), &body, now)
 }
 

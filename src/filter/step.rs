@@ -54,4 +54,14 @@ impl Step {
     pub(super) const fn quiet(flow: Flow) -> Self {
         Self { flow, commands: Vec::new(), outcomes: Vec::new(), cache: None }
     }
+
+    /// Both in one. A call that is answered needs no changes of its head any more.
+    pub(super) fn followed_by(mut self, mut next: Self) -> Self {
+        if next.commands.iter().any(|command| command.reply().is_some()) {
+            self.commands.clear();
+        }
+        self.commands.append(&mut next.commands);
+        self.outcomes.append(&mut next.outcomes);
+        Self { flow: next.flow, ..self }
+    }
 }

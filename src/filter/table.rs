@@ -31,22 +31,26 @@ impl SharedTable {
 
 impl Store for SharedTable {
     fn change(&self, slot: u32, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), Unavailable> {
-        let key = format!("{}{slot}", self.prefix);
-        for _ in 0..TRIES {
-            let (value, cas) = host::shared_data(&key).map_err(|_| Unavailable)?;
-            let Some(new) = change(&value.unwrap_or_default()) else { return Ok(()) };
-            match host::set_shared_data(&key, &new, cas.unwrap_or(ABSENT)) {
-                Ok(host::Swap::Done) => return Ok(()),
-                Ok(host::Swap::TooLate) => {}
-                Err(_) => return Err(Unavailable),
-            }
-        }
-        Err(Unavailable)
+        change_value(&format!("{}{slot}", self.prefix), change).ok_or(Unavailable)
     }
 
     fn seed(&self) -> [u8; 16] {
         self.seed
     }
+}
+
+/// Changes one value by compare-and-swap; `None` where that cannot be done.
+pub fn change_value(key: &str, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Option<()> {
+    for _ in 0..TRIES {
+        let (value, cas) = host::shared_data(key).ok()?;
+        let Some(new) = change(&value.unwrap_or_default()) else { return Some(()) };
+        match host::set_shared_data(key, &new, cas.unwrap_or(ABSENT)) {
+            Ok(host::Swap::Done) => return Some(()),
+            Ok(host::Swap::TooLate) => {}
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// The seed of whoever was first. Where it cannot be had, one of our own: what others remember is not found then, so nothing is granted

@@ -1,6 +1,7 @@
 //! The exchange with plain values: what the proxy tells, and what it is told to do.
 
 mod batches;
+mod wait;
 
 use std::rc::Rc;
 
@@ -11,6 +12,7 @@ use crate::config;
 use crate::crypto::RustCrypto;
 use crate::decision::{Code, Verdict};
 use crate::identity::TokenCache;
+use crate::keyset::Store;
 use crate::ledger::Memory;
 use crate::policy::Hints;
 use crate::time::Timestamp;
@@ -37,7 +39,8 @@ fn exchange(settings: &str) -> Exchange {
 fn with<T>(act: impl FnOnce(&mut Surroundings<'_>) -> T) -> T {
     let mut tokens = TokenCache::new(TokenCache::DEFAULT_CAPACITY, [7; 16]);
     let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
-    act(&mut Surroundings { now, tokens: &mut tokens, crypto: &RustCrypto, store: &Memory::default() })
+    let keys = &mut Store::new(&[], 1);
+    act(&mut Surroundings { now, keys, waiting: 0, tokens: &mut tokens, crypto: &RustCrypto, store: &Memory::default() })
 }
 
 fn map(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
@@ -269,7 +272,7 @@ mod streams {
     use crate::filter::stream::Part;
 
     /// A frame around a CloudEvent in JSON, or in protobuf where it is short: `id` 1, `source` 2, `spec_version` 3, `type` 4.
-    fn frame(event_type: &str) -> Vec<u8> {
+    pub(super) fn frame(event_type: &str) -> Vec<u8> {
         let field = |number: u8, text: &str| [&[number << 3 | 2, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
         let message = [field(1, "1"), field(2, "/cart"), field(3, "1.0"), field(4, event_type)].concat();
         [&[0, 0, 0, 0, u8::try_from(message.len()).unwrap()], message.as_slice()].concat()

@@ -1,5 +1,5 @@
 //! Tokens that were verified before. A plain value that whoever owns it keeps for as long as the policy stands: a token verified
-//! under other issuers or keys proves nothing here. Only what verified is kept, and only the very same token finds it.
+//! under other issuers proves nothing here, nor one by a key that its issuer does not have any more. Only what verified is kept, and only the very same token finds it.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher as _};
@@ -93,7 +93,9 @@ impl TokenCache {
 
     fn find<'s>(&'s self, hash: u64, token: &str, issuers: &'s [Issuer]) -> Option<(&'s VerifiedToken, &'s Issuer)> {
         let known = self.tokens.get(&hash).filter(|known| *known.text == *token)?;
-        Some((&known.token, find(issuers, known.token.issuer())?))
+        let issuer = find(issuers, known.token.issuer())?;
+        issuer.keys.check(known.token.key()).ok()?;
+        Some((&known.token, issuer))
     }
 
     /// The cache for a policy that is judged beside this one's: a token verified under other issuers proves nothing there.

@@ -10,6 +10,7 @@ use super::token::{malformed, text};
 use super::{Issuer, TokenError};
 use crate::call::cut;
 use crate::json::{Kind, Owned, Value};
+use crate::key::PublicKey;
 use crate::time::Timestamp;
 
 /// Levels of nesting in a token's claims.
@@ -53,7 +54,7 @@ impl Claims {
 
     /// What the claims say, where they are meant for one of the issuer's audiences and name whom they are about. The signature
     /// was verified before; the times are checked after.
-    pub(super) fn for_us(self, issuer: &Issuer) -> Result<VerifiedToken, TokenError> {
+    pub(super) fn for_us(self, issuer: &Issuer, key: &Arc<PublicKey>) -> Result<VerifiedToken, TokenError> {
         let Registered { issuer: _, subject, audience, expires, not_before, issued, id, confirmation } = self.registered;
         let audience = audience.ok_or(TokenError::ClaimMissing("aud"))?;
         if !audience.iter().any(|named| issuer.audiences.contains(named)) {
@@ -62,6 +63,7 @@ impl Claims {
         Ok(VerifiedToken(Arc::new(Verified {
             issuer_name: issuer.name.clone(),
             issuer: issuer.issuer.clone(),
+            key: Arc::clone(key),
             // Nobody is no publisher.
             subject: subject.filter(|subject| !subject.is_empty()).ok_or(TokenError::ClaimMissing("sub"))?.into(),
             id,
@@ -127,6 +129,7 @@ pub struct VerifiedToken(Arc<Verified>);
 struct Verified {
     issuer_name: String,
     issuer: String,
+    key: Arc<PublicKey>,
     subject: Arc<str>,
     id: Option<String>,
     expires: Timestamp,
@@ -147,6 +150,12 @@ impl VerifiedToken {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.0.issuer
+    }
+
+    /// The key that it was verified with.
+    #[must_use]
+    pub fn key(&self) -> &Arc<PublicKey> {
+        &self.0.key
     }
 
     /// The claim `sub`; never empty.

@@ -15,7 +15,8 @@ use std::time::Duration;
 pub use crate::call::Peer;
 use crate::call::{Head, HeaderError};
 use crate::crypto::Crypto;
-use crate::key::{Algorithm, KeySet};
+use crate::key::Algorithm;
+use crate::keyset::{Keys, SetId};
 use crate::time::Timestamp;
 pub use cache::{CacheUse, Seed, TokenCache};
 use claims::Claims;
@@ -44,7 +45,7 @@ pub struct Issuer {
     /// What becomes of tokens that are bound to a certificate.
     pub binding: Binding,
     /// The keys that the issuer signs with.
-    pub keys: KeySet,
+    pub keys: Keys,
 }
 
 /// Where a call carries its token.
@@ -108,19 +109,21 @@ fn verify_token(token: &str, issuers: &[Issuer], now: Timestamp, crypto: &dyn Cr
     crypto
         .verify(key, token.header.algorithm(issuer, key)?, token.signed, &token.signature)
         .map_err(|_| TokenError::Signature)?;
-    let verified = claims.for_us(issuer)?;
+    let verified = claims.for_us(issuer, key)?;
     verified.check_times(issuer, now)?;
     Ok(verified)
 }
 
-/// Whether a publisher's token is still good: a stream may outlive it.
+/// Whether a publisher's token is still good: a stream may outlive it, or its key.
 ///
 /// # Errors
 ///
-/// [`TokenError::Expired`], [`TokenError::NotYetValid`], [`TokenError::TooOld`].
-pub fn check_times(publisher: &Publisher, issuers: &[Issuer], now: Timestamp) -> Result<(), TokenError> {
+/// [`TokenError::Expired`], [`TokenError::NotYetValid`], [`TokenError::TooOld`]; as for a key that is unknown, or not available, where the
+/// issuer does not have it any more.
+pub fn check_again(publisher: &Publisher, issuers: &[Issuer], now: Timestamp) -> Result<(), TokenError> {
     let Some(token) = publisher.token() else { return Ok(()) };
     let issuer = claims::find(issuers, token.issuer()).ok_or_else(|| TokenError::Issuer { found: token.issuer().to_owned() })?;
+    issuer.keys.check(token.key()).map_err(|error| token::no_key(error, token.key().id()))?;
     token.check_times(issuer, now)
 }
 
@@ -237,6 +240,14 @@ pub enum TokenError {
     UnknownKey {
         /// What the token says, cut; `None` where it names no key and the issuer has several.
         id: Option<String>,
+        /// The set that may have it by now, where the keys are fetched.
+        set: Option<SetId>,
+    },
+    /// `keys.unavailable`.
+    #[error("the issuer's keys could not be fetched yet, or not for too long")]
+    KeysUnavailable {
+        /// Their set.
+        set: SetId,
     },
     /// `token.signature`.
     #[error("the token's signature does not verify")]

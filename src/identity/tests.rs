@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::crypto::{RustCrypto, Unverified};
 use crate::json::Pointer;
-use crate::key::{Jwk, PublicKey, Secret};
+use crate::key::{Jwk, KeySet, PublicKey, Secret};
 
 const NOW: i64 = 1_795_420_800;
 const ISSUER: &str = "https://idp.shop.example/realms/shop";
@@ -41,9 +41,9 @@ fn jwk(id: &str, pair: &ed25519_compact::KeyPair) -> Json {
 /// Public keys whose private halves nobody here has.
 const RSA_N: &str = "lNyE4k3D8OohfQ_pLHwJMkNmoUDRu2oPz3E8x_OjK1YMa9fMGQGgXrmIaFalg6LgHflvfMdi2optQNuXSyp513_cYGd0E64HgQ1GaKF2coPL6GLx493OnHmAP_tmB4ZxISFXXNZo4LvSSMF1LILprpfXl0nz8prE0HClbCDQDgI0D2vnfnLiC7F5yU1mkK_JPCXV0aqFi1PWICICwo5RH7rDtrLhSTj1_hpWRNuatC_gfBQ_c6XlWvJXGXYeZCeZPUqpbu7spk2fGxe6h5V1reqRKGR73VRN5S5osy6d-z5Da0Wiz-mHnLgsSSQYlkeSR89PKWpQnMjSGQblwd09uQ";
 
-fn keys(jwks: Vec<Json>) -> KeySet {
+fn keys(jwks: Vec<Json>) -> Keys {
     let jwks: Vec<Jwk> = jwks.into_iter().map(|jwk| serde_json::from_value(jwk).unwrap()).collect();
-    KeySet::from_jwks(&jwks).unwrap()
+    Keys::inline(KeySet::from_jwks(&jwks).unwrap())
 }
 
 fn shop() -> Issuer {
@@ -134,7 +134,7 @@ fn wrong_algorithm<T>(found: &str) -> Result<T, TokenError> {
 }
 
 fn unknown_key<T>(id: Option<&str>) -> Result<T, TokenError> {
-    Err(TokenError::UnknownKey { id: id.map(str::to_owned) })
+    Err(TokenError::UnknownKey { id: id.map(str::to_owned), set: None })
 }
 
 impl Publisher {
@@ -143,7 +143,8 @@ impl Publisher {
         let mut all = json!({"iss": ISSUER, "sub": subject, "aud": "event-bus", "iat": NOW, "exp": NOW + 600});
         all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
         let issuer = Issuer { name: issuer_name.to_owned(), ..shop() };
-        Self::from_token(Claims::parse(all.to_string().into_bytes()).unwrap().for_us(&issuer).unwrap())
+        let key = Arc::clone(issuer.keys.find(Some("ed-1")).unwrap());
+        Self::from_token(Claims::parse(all.to_string().into_bytes()).unwrap().for_us(&issuer, &key).unwrap())
     }
 }
 
@@ -367,8 +368,8 @@ mod algorithm_and_key {
     #[test]
     fn a_public_key_is_no_hmac_secret() {
         let shop = shop();
-        for key in shop.keys.keys() {
-            let id = key.id().unwrap();
+        for id in ["ed-1", "rsa-1"] {
+            let key = shop.keys.find(Some(id)).unwrap();
             let signed = format!(
                 "{}.{}",
                 URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "kid": id}).to_string()),

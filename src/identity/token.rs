@@ -1,6 +1,8 @@
 //! The compact form of a JWS (RFC 7515 section 3.1) into its parts, read strictly: a token that two readers could take apart
 //! differently is none. Nothing is verified here, and nothing in the header but `alg`, `kid`, `typ`, `crit` and `b64` is looked at.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -8,6 +10,7 @@ use super::{Issuer, TokenError};
 use crate::call::cut;
 use crate::json::{Document, Value};
 use crate::key::{Algorithm, PublicKey};
+use crate::keyset::NoKey;
 
 /// The longest token that is looked at: bounds what anybody can have decoded and parsed before a signature is verified.
 const MAX_BYTES: usize = 16 * 1024;
@@ -84,10 +87,10 @@ impl Header {
     }
 
     /// The issuer's key that the token names. The issuer's own algorithms come first: what it never uses is not worth a key.
-    pub(super) fn key<'i>(&self, issuer: &'i Issuer) -> Result<&'i PublicKey, TokenError> {
+    pub(super) fn key<'i>(&self, issuer: &'i Issuer) -> Result<&'i Arc<PublicKey>, TokenError> {
         self.allowed(issuer)?;
         let id = self.key_id.as_deref();
-        issuer.keys.find(id).ok_or_else(|| TokenError::UnknownKey { id: id.map(|id| cut(id, 64).to_owned()) })
+        issuer.keys.find(id).map_err(|error| no_key(error, id))
     }
 
     /// The algorithm, where both the issuer and its key make it: the token's word alone counts for nothing.
@@ -120,6 +123,13 @@ fn read_type(written: &str) -> Result<String, TokenError> {
 pub fn media_type(written: &str) -> String {
     let lower = written.to_ascii_lowercase();
     lower.strip_prefix("application/").map_or_else(|| lower.clone(), str::to_owned)
+}
+
+pub(super) fn no_key(error: NoKey, id: Option<&str>) -> TokenError {
+    match error {
+        NoKey::Unknown(set) => TokenError::UnknownKey { id: id.map(|id| cut(id, 64).to_owned()), set },
+        NoKey::Unavailable(set) => TokenError::KeysUnavailable { set },
+    }
 }
 
 /// The string that a member is.

@@ -7,12 +7,28 @@ use crate::ledger::{self, Ending};
 use crate::policy::Policy;
 use crate::protocol::ProtocolError;
 
-/// What the head of a call led to, and beside it what it would have led to.
-pub(super) fn beside(opening: Opening, shadow: Opening) -> Opening {
+/// What the head of a call led to, and beside it what it would have led to. Nothing is waited for on the second policy's behalf.
+pub(super) fn beside(policy: &Policy, opening: Opening, shadow: Opening) -> Opening {
     match opening {
         Opening::Unguarded => Opening::Unguarded,
-        Opening::Judge(opened) => Opening::Judge(Box::new(Opened { shadow: Some(Box::new(shadow)), ..*opened })),
-        Opening::Decided(outcome) => Opening::Decided(Box::new(compare(*outcome, &Said::of(&shadow)))),
+        Opening::Wait(pending) => Opening::Wait(Box::new(pending.beside(shadow))),
+        Opening::Judge(opened) => {
+            let shadow = Some(Box::new(without_wait(policy, shadow)));
+            Opening::Judge(Box::new(Opened { shadow, ..*opened }))
+        }
+        Opening::Decided(outcome) => Opening::Decided(Box::new(decided(policy, *outcome, shadow))),
+    }
+}
+
+/// The head decided.
+pub(super) fn decided(policy: &Policy, outcome: Outcome, shadow: Opening) -> Outcome {
+    compare(outcome, &Said::of(&without_wait(policy, shadow)))
+}
+
+fn without_wait(policy: &Policy, shadow: Opening) -> Opening {
+    match shadow {
+        Opening::Wait(pending) => Opening::Decided(Box::new(pending.refuse(policy))),
+        settled @ (Opening::Unguarded | Opening::Judge(_) | Opening::Decided(_)) => settled,
     }
 }
 
@@ -36,7 +52,7 @@ pub(super) fn refused(policy: Option<&Policy>, opening: Option<&Opening>, outcom
         (Opening::Judge(_), Some(Refusal::Protocol(ProtocolError::TooLarge { limit }))) if larger(limit) => {
             compare(outcome, &Said::of(opening))
         }
-        (Opening::Judge(_) | Opening::Unguarded, _) => outcome,
+        (Opening::Judge(_) | Opening::Wait(_) | Opening::Unguarded, _) => outcome,
     }
 }
 
@@ -70,7 +86,7 @@ impl<'a> Said<'a> {
     fn of(opening: &'a Opening) -> Self {
         match opening {
             Opening::Unguarded => Self { verdict: Some(Verdict::Admit), refusal: None, outcome: None },
-            Opening::Judge(_) => Self { verdict: None, refusal: None, outcome: None },
+            Opening::Judge(_) | Opening::Wait(_) => Self { verdict: None, refusal: None, outcome: None },
             Opening::Decided(outcome) => Self::by(outcome),
         }
     }

@@ -1,5 +1,7 @@
 //! JWK Sets (RFC 7517 section 5) into keys that are found by their id.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::{Jwk, KeyError, PublicKey, cut};
@@ -15,7 +17,7 @@ pub struct JwkSet {
 /// Public keys by their key id: what an issuer signs with.
 #[derive(Debug, Clone)]
 pub struct KeySet {
-    keys: Vec<PublicKey>,
+    keys: Vec<Arc<PublicKey>>,
 }
 
 /// What is wrong with a key set. `index` counts the set's keys from 0.
@@ -66,7 +68,7 @@ impl KeySet {
                 None | Some(_) => {}
             }
             match PublicKey::from_jwk(jwk) {
-                Ok(key) => keys.push(key),
+                Ok(key) => keys.push(Arc::new(key)),
                 Err(error) => errors.push(KeySetError::Key { index, error }),
             }
         }
@@ -76,9 +78,21 @@ impl KeySet {
         if errors.is_empty() { Ok(Self { keys }) } else { Err(errors) }
     }
 
+    /// Of the keys of a set that somebody else keeps: those that were found fit for use, each id once.
+    #[must_use]
+    pub fn of(keys: Vec<Arc<PublicKey>>) -> Self {
+        Self { keys }
+    }
+
+    /// Whether this very key is one of them.
+    #[must_use]
+    pub fn holds(&self, known: &Arc<PublicKey>) -> bool {
+        self.keys.iter().any(|key| Arc::ptr_eq(key, known) || key == known)
+    }
+
     /// The key of that id; without an id, the set's key where it has exactly one.
     #[must_use]
-    pub fn find(&self, id: Option<&str>) -> Option<&PublicKey> {
+    pub fn find(&self, id: Option<&str>) -> Option<&Arc<PublicKey>> {
         match (id, self.keys.as_slice()) {
             (Some(id), keys) => keys.iter().find(|key| key.id() == Some(id)),
             (None, [only]) => Some(only),
@@ -88,7 +102,7 @@ impl KeySet {
 
     /// The keys, in the set's order.
     #[must_use]
-    pub fn keys(&self) -> &[PublicKey] {
+    pub fn keys(&self) -> &[Arc<PublicKey>] {
         &self.keys
     }
 }

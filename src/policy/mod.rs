@@ -5,6 +5,8 @@ mod audit;
 pub mod path;
 pub mod route;
 
+use std::sync::Arc;
+
 pub use audit::{AuditSettings, Batch, Checkpoint, Integrity, Queue, Sink, WhenFull};
 pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
 
@@ -13,13 +15,14 @@ pub use crate::rules::Mode;
 use crate::budget::Budget;
 use crate::identity::{Issuer, TokenSettings};
 use crate::key::Algorithm;
+use crate::keyset::{self, Keys, Store};
 use crate::ledger;
 use crate::rules::Rules;
 use crate::rules::memory::RateRule;
 use crate::signature::{Settings, Signer, SignerKey, Signers};
 
-/// What calls are judged by. It is built once, from a document without errors, and never changes.
-#[derive(Debug)]
+/// What calls are judged by. It is built from a document without errors, and never changes: what is fetched makes another one of it.
+#[derive(Debug, Clone)]
 pub struct Policy {
     /// Whether refusals are carried out, where no rule and no Envoy route says otherwise.
     pub mode: Mode,
@@ -29,14 +32,16 @@ pub struct Policy {
     pub token: TokenSettings,
     /// The holders of message-signing keys.
     pub signers: Signers,
+    /// What is fetched, and how.
+    pub fetched: Vec<keyset::Settings>,
     /// What is read of each scheme of signatures.
     pub signatures: Settings,
     /// The calls that carry events, and how.
-    pub routes: Routes,
+    pub routes: Arc<Routes>,
     /// What becomes of the other calls.
     pub unmatched: Unmatched,
     /// What each event type demands.
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
     /// How much may be published of all types together.
     pub rates: Vec<RateRule>,
     /// How much can be remembered of what was published.
@@ -69,6 +74,21 @@ impl Policy {
         let makes = |signer: &Signer| matches!(&signer.key, SignerKey::Public(key) if key.makes(algorithm));
         let here = self.issuers.iter().any(|issuer| issuer.algorithms.contains(&algorithm)) || self.signers.iter().any(makes);
         here || self.shadow.as_ref().is_some_and(|shadow| shadow.uses(algorithm))
+    }
+}
+
+impl Policy {
+    /// The policy with what is held of what it fetches.
+    #[must_use]
+    pub fn with_fetched(&self, store: &Store) -> Self {
+        let mut policy = self.clone();
+        for issuer in &mut policy.issuers {
+            if let Some(set) = issuer.keys.set() {
+                issuer.keys = Keys::fetched(set, store.content(set));
+            }
+        }
+        policy.shadow = self.shadow.as_ref().map(|shadow| Box::new(shadow.with_fetched(store)));
+        policy
     }
 }
 

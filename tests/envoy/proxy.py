@@ -7,17 +7,18 @@ import yaml
 
 import local
 
-TAGS = ["verdict", "code", "route", "type"]
+TAGS = ["verdict", "code", "route", "type", "set", "result"]
 
 
 class Proxy(local.Envoy):
     """Listens on `port` in cleartext (HTTP/1.1 and HTTP/2) and on `tls_port` with TLS, where a client certificate is asked for but
     not required. `manager` is what else the HTTP connection manager is told, `http2` whether the upstream is spoken to in HTTP/2, and
-    `room` how many bytes of a call the proxy holds, `environment` the variables that the filter sees."""
+    `room` how many bytes of a call the proxy holds. `clusters` are others by name, each with
+    its port; `environment` are the variables that the filter sees."""
 
     def __init__(self, binary, directory, policy, *, upstream, logs=None, pki=None, hold="body", flag=None, buffer=None, filters=None,
                  routes=None, tags=True, concurrency=1, dynamic=False, access_log=True, configuration=None, module=local.MODULE, vm_id="eventguard",
-                 manager=None, http2=False, room=1 << 20, environment=None):
+                 manager=None, http2=False, room=1 << 20, clusters=None, environment=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.policy = {**policy, "hold": hold}
@@ -47,7 +48,8 @@ class Proxy(local.Envoy):
             "admin": {"address": address(admin)},
             "static_resources": {
                 "listeners": listeners,
-                "clusters": [cluster("upstream", upstream.port, http2)] + ([cluster("logs", logs.port)] if logs else []),
+                "clusters": [cluster("upstream", upstream.port, http2)] + ([cluster("logs", logs.port)] if logs else [])
+                + [cluster(name, port) for name, port in (clusters or {}).items()],
             },
         }
         if tags:

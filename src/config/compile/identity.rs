@@ -5,15 +5,22 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Place, Problem, Problems, Seen, UnknownKeys, duration, header_name, is_token, raw, read, required_text, span, text, texts,
+    Place, Problem, Problems, Seen, UnknownKeys, duration, fetched, header_name, is_token, raw, read, required_text, span, text,
+    texts,
 };
 use crate::call::cut;
 use crate::identity::{Binding, Forward, Issuer, TokenSettings, media_type};
 use crate::key::{Algorithm, Jwk, KeySet, KeySetError};
+use crate::keyset::{self, Keys};
 
 const LEEWAY: Duration = Duration::from_secs(30);
 
-pub(super) fn issuer(raw: raw::Issuer, place: &Place, problems: &mut Problems) -> Option<Issuer> {
+pub(super) fn issuer(
+    raw: raw::Issuer,
+    fetched: &mut Vec<keyset::Settings>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Issuer> {
     let raw::Issuer { name, issuer, audiences, algorithms, leeway, max_age, typ, binding, jwks } = raw;
     let name = issuer_name(name, place, problems);
     let issuer = required_text(issuer, place, "issuer", problems);
@@ -22,7 +29,9 @@ pub(super) fn issuer(raw: raw::Issuer, place: &Place, problems: &mut Problems) -
     let algorithms = self::algorithms(algorithms, place, problems);
     let leeway = duration(leeway, LEEWAY, &place.key("leeway"), problems);
     let max_age = max_age.map(|text| span(Some(text), Duration::ZERO, &place.key("maxAge"), problems));
-    let keys = problems.required(place, "jwks", jwks).and_then(|jwks| self::jwks(jwks, &place.key("jwks"), problems));
+    let jwks = problems.required(place, "jwks", jwks);
+    let owner = fetched::Owner { name: name.as_deref(), issuer: issuer.as_deref() };
+    let keys = jwks.and_then(|jwks| self::jwks(jwks, owner, fetched, &place.key("jwks"), problems));
     Some(Issuer {
         name: name?,
         issuer: issuer?,
@@ -72,14 +81,31 @@ fn unknown_algorithm(name: &str) -> Problem {
     Problem::Unknown { found: cut(name, 64).to_owned(), expected }
 }
 
-fn jwks(raw: raw::Jwks, place: &Place, problems: &mut Problems) -> Option<KeySet> {
-    let raw::Jwks { inline, remote } = raw;
-    if remote.is_some() {
-        return problems.wrong(&place.key("remote"), Problem::RemoteKeys);
+fn jwks(
+    raw: raw::Jwks,
+    owner: fetched::Owner<'_>,
+    fetched: &mut Vec<keyset::Settings>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Keys> {
+    let raw::Jwks { inline, remote, discovery } = raw;
+    match (inline, remote, discovery) {
+        (Some(inline), None, None) => self::inline(inline, &place.key("inline"), problems).map(Keys::inline),
+        (None, Some(remote), None) => {
+            let settings = fetched::remote(remote, owner, keyset::Kind::Keys, &place.key("remote"), problems)?;
+            Some(Keys::fetched(fetched::add(settings, fetched), None))
+        }
+        (None, None, Some(discovery)) => {
+            let settings = fetched::discovery(discovery, owner, &place.key("discovery"), problems)?;
+            Some(Keys::fetched(fetched::add(settings, fetched), None))
+        }
+        _ => problems.wrong(place, Problem::ExactlyOne("`inline`, `remote` and `discovery`")),
     }
-    let raw::KeySet { keys } = problems.required(place, "inline", inline)?;
-    let place = place.key("inline");
-    let keys = problems.required(&place, "keys", keys)?;
+}
+
+fn inline(raw: raw::KeySet, place: &Place, problems: &mut Problems) -> Option<KeySet> {
+    let raw::KeySet { keys } = raw;
+    let keys = problems.required(place, "keys", keys)?;
     let place = place.key("keys");
     let jwks: Vec<Option<Jwk>> = keys.iter().enumerate().map(|(index, key)| jwk(key, &place.index(index), problems)).collect();
     let jwks: Vec<Jwk> = jwks.into_iter().collect::<Option<_>>()?;

@@ -3,6 +3,7 @@
 
 mod audit;
 mod contract;
+mod fetched;
 mod identity;
 mod memory;
 mod protocol;
@@ -13,6 +14,7 @@ mod shadow;
 mod signature;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -94,7 +96,10 @@ fn compile_policy(
     } = raw;
     let names = &Names::of(document);
     check_version(version, root, problems);
-    let issuers = each(issuers, &root.key("issuers"), problems, identity::issuer);
+    let mut fetched = Vec::new();
+    let issuers = each(issuers, &root.key("issuers"), problems, |raw, place, problems| {
+        identity::issuer(raw, &mut fetched, place, problems)
+    });
     identity::check_different(&issuers, &root.key("issuers"), problems);
     let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
     let signers =
@@ -115,19 +120,23 @@ fn compile_policy(
     let memory = memory::settings(memory.unwrap_or_default(), &root.key("memory"), problems);
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, env, &root.key("audit"), problems);
-    let shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
+    let mut shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
+    if let Some(Some(shadow)) = &mut shadow {
+        fetched::take_in(shadow, &mut fetched);
+    }
     Some(Policy {
         mode: policy_mode.map_or(Mode::Enforce, mode),
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
         token: token?,
         signers: signers?,
+        fetched,
         signatures,
-        routes: Routes::new(routes.into_iter().map(|(_, route)| route).collect()),
+        routes: Arc::new(Routes::new(routes.into_iter().map(|(_, route)| route).collect())),
         unmatched: match unmatched {
             None | Some(raw::Unmatched::Refuse) => Unmatched::Refuse,
             Some(raw::Unmatched::Pass) => Unmatched::Pass,
         },
-        rules,
+        rules: Arc::new(rules),
         rates,
         memory: memory?,
         budget: budget?,

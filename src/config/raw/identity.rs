@@ -54,15 +54,17 @@ pub enum Binding {
     Ignore,
 }
 
-/// Where an issuer's keys are.
+/// Where an issuer's keys are: one of these.
 #[derive(Debug, Deserialize)]
-#[serde(expecting = "a map with `inline`")]
+#[serde(expecting = "a map with `inline`, `remote` or `discovery`")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Jwks {
     /// They stand here.
     pub inline: Option<KeySet>,
-    /// They are fetched. Not supported yet.
-    pub remote: Option<RemoteKeys>,
+    /// They are fetched.
+    pub remote: Option<Remote>,
+    /// They are fetched from where the issuer's metadata say (OpenID Connect Discovery 1.0).
+    pub discovery: Option<Discovery>,
 }
 
 /// A JWK Set (RFC 7517 section 5).
@@ -75,25 +77,47 @@ pub struct KeySet {
     pub keys: Option<Vec<Value>>,
 }
 
-/// A key set that is fetched. Not supported yet.
-#[expect(dead_code, reason = "it is read for the sake of its own errors: key fetching is not in this version")]
+/// A document that is fetched, by one worker of a proxy for all.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a map")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct RemoteKeys {
-    /// Envoy's name of the cluster.
-    #[cfg_attr(feature = "cli", schemars(required))]
+pub struct Remote {
+    /// Envoy's name of the cluster that leads there. Whether it speaks TLS, and whom it trusts then, is said there.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
     pub cluster: Option<String>,
-    /// The URI of the key set.
-    #[cfg_attr(feature = "cli", schemars(required))]
+    /// The URI of the document.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
     pub uri: Option<String>,
-    /// How long fetching may take.
+    /// How long a request may take: 5s.
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
     pub timeout: Option<String>,
-    /// How often the set is fetched.
+    /// How long the document is fresh: 10m, or as long as the server's `cache-control: max-age` says, if that is shorter.
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
     pub refresh: Option<String>,
-    /// How long a set is used that cannot be fetched again.
+    /// How much longer it is used where it cannot be fetched again: 1h.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
+    pub max_stale: Option<String>,
+}
+
+/// An issuer's metadata, whose `issuer` must be exactly the policy's, and whose `jwks_uri` says where the keys are.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Discovery {
+    /// Envoy's name of the cluster that leads to the metadata.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub cluster: Option<String>,
+    /// Where the metadata are: `ISSUER/.well-known/openid-configuration`.
+    pub uri: Option<String>,
+    /// Other hosts that the keys may be at, each with the cluster that leads there.
+    pub hosts: Option<std::collections::BTreeMap<String, String>>,
+    /// How long a request may take: 5s.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
+    pub timeout: Option<String>,
+    /// How long the keys are fresh: 10m, or as long as their server's `cache-control: max-age` says, if that is shorter.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
+    pub refresh: Option<String>,
+    /// How much longer they are used where they cannot be fetched again: 1h.
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
     pub max_stale: Option<String>,
 }

@@ -44,6 +44,7 @@ fn judge(call: &Call<'_>, crypto: &dyn Crypto) -> Outcome {
     match inspect::head(&POLICY, call.head.clone(), &Hints::default(), call.peer(), NOW, &mut tokens, crypto) {
         Opening::Unguarded => panic!("the policy lets no call pass unjudged"),
         Opening::Decided(outcome) => *outcome,
+        Opening::Wait(pending) => panic!("the policy fetches nothing: {pending:?}"),
         Opening::Judge(opened) => {
             inspect::body(&POLICY, &opened, call.body, Means { now: NOW, crypto, store: &Memory::default() })
         }

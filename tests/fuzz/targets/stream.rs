@@ -13,6 +13,7 @@ use eventguard::filter::exchange::{Arrival, Exchange, Surroundings};
 use eventguard::filter::step::{Command, Flow};
 use eventguard::filter::stream::Part;
 use eventguard::identity::TokenCache;
+use eventguard::keyset;
 use eventguard::ledger::Memory;
 use eventguard::policy::Hints;
 use eventguard::time::Timestamp;
@@ -64,7 +65,9 @@ fn publish(cuts: &[usize], bytes: &[u8]) -> Published {
         ("grpc-encoding", "gzip"),
     ];
     let mut tokens = TokenCache::new(0, [0; 16]);
-    let mut with = Surroundings { now: *NOW, tokens: &mut tokens, crypto: &RustCrypto, store: &Memory::default() };
+    let keys = &mut keyset::Store::new(&[], 1);
+    let mut with =
+        Surroundings { now: *NOW, keys, waiting: 0, tokens: &mut tokens, crypto: &RustCrypto, store: &Memory::default() };
     let arrival = Arrival {
         map: Some(map.into_iter().collect()),
         hints: Hints::default(),

@@ -1,0 +1,97 @@
+//! A call whose head waits for a key, or a set of them, that is being fetched. What the proxy tells of it meanwhile is kept in mind, and
+//! judged with the head.
+
+use super::{Buffered, Exchange, State, Surroundings};
+use crate::filter::step::{Command, Flow, Step};
+use crate::filter::stream::Part;
+use crate::inspect::{Opening, Pending};
+use crate::keyset::{Asked, SetId, Want};
+use crate::time::Timestamp;
+
+/// How many calls may wait for a set that is not held.
+const ROOM: usize = 256;
+/// How many may wait for a key of a set that is: anybody can name one that does not exist.
+const ROOM_FOR_KEYS: usize = 128;
+
+/// What the proxy has told of a call with its head, and since.
+#[derive(Debug)]
+pub(super) struct Came {
+    pub commands: Vec<Command>,
+    pub end_of_stream: bool,
+    pub since: Timestamp,
+    pub body: Shown,
+}
+
+/// How much of the body the proxy has shown while the head waited: with `allow_on_headers_stop_iteration` it does, and shows it once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    Nothing,
+    Part,
+    Whole,
+}
+
+/// A call that waits.
+#[derive(Debug)]
+pub(super) struct Waits {
+    pub pending: Pending,
+    pub came: Came,
+    pub until: Timestamp,
+}
+
+impl Came {
+    pub fn new(commands: Vec<Command>, end_of_stream: bool, since: Timestamp) -> Self {
+        Self { commands, end_of_stream, since, body: Shown::Nothing }
+    }
+}
+
+impl Exchange {
+    /// What the call waits for, and until when, where it does.
+    #[must_use]
+    pub fn awaits(&self) -> Option<(SetId, Timestamp)> {
+        match &self.state {
+            State::Waiting(waits) => Some((waits.pending.wants()?.set(), waits.until)),
+            State::New | State::Holding(_) | State::Streaming(_) | State::Passed | State::Refused => None,
+        }
+    }
+
+    /// Waits, where that may help; otherwise the call is refused for want of what it would wait for.
+    pub(super) fn wait(&mut self, pending: Pending, came: Came, with: &mut Surroundings<'_>) -> Step {
+        let room = |want| with.waiting < if matches!(want, Want::Set(_)) { ROOM } else { ROOM_FOR_KEYS };
+        let want = pending.wants().filter(|want| room(*want));
+        match want.map(|want| with.keys.ask(want, came.since, with.now)) {
+            Some(Asked::Wait(until)) => {
+                self.state = State::Waiting(Box::new(Waits { pending, came, until }));
+                Step::quiet(Flow::Pause)
+            }
+            Some(Asked::Refuse) | None => {
+                let outcome = pending.refuse(&self.policy);
+                self.decide_of_head(outcome, came)
+            }
+        }
+    }
+
+    /// Something was fetched, or the time is over: the head of a call that waits is judged again, and with it what has come since.
+    pub fn judge_again(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
+        let waits = match std::mem::replace(&mut self.state, State::New) {
+            State::Waiting(waits) => *waits,
+            other @ (State::New | State::Holding(_) | State::Streaming(_) | State::Passed | State::Refused) => {
+                self.state = other;
+                return Step::quiet(Flow::Pause);
+            }
+        };
+        let Waits { pending, came, .. } = waits;
+        let shown = came.body;
+        let head = match pending.judge(&self.policy, with.now, with.tokens, with.crypto) {
+            Opening::Wait(pending) => return self.wait(*pending, came, with),
+            opening @ (Opening::Unguarded | Opening::Judge(_) | Opening::Decided(_)) => self.opened(opening, came, with),
+        };
+        let body = match (&self.state, shown) {
+            (State::Holding(_), Shown::Part) => Step::quiet(Flow::Pause),
+            (State::Holding(_), Shown::Whole) => self.body_end(buffered, with),
+            (State::Streaming(_), Shown::Part) => self.stream_part(buffered().bytes.as_deref(), Part::Open, with),
+            (State::Streaming(_), Shown::Whole) => self.stream_part(buffered().bytes.as_deref(), Part::Last, with),
+            (_, Shown::Nothing) | (State::New | State::Waiting(_) | State::Passed | State::Refused, _) => return head,
+        };
+        head.followed_by(body)
+    }
+}
