@@ -62,7 +62,7 @@ def flatten(record):
         "topic": at("resources", 1, "name"), "issuer": at("actor", "idp", "name"), "publisher": at("actor", "user", "uid"),
         "peer": at("src_endpoint", "uid"), "protocol": at("api", "service", "name"), "authority": at("dst_endpoint", "hostname"),
         "requestId": at("api", "request", "uid"), "uid": at("metadata", "uid"), "event": at("metadata", "event_code"),
-        "status": at("http_response", "code"),
+        "status": at("http_response", "code"), "correlation": at("metadata", "correlation_uid"),
     }
     return {**record["unmapped"], **{key: value for key, value in named.items() if value is not None}}
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use eventguard::audit::{Answer, Checkpoint, Circumstances, Integrity, Queue, Record, Settings, WhenFull};
+use eventguard::audit::{Aftermath, Answer, Checkpoint, Circumstances, Integrity, Queue, Record, Settings, WhenFull};
 use eventguard::decision::Refusal;
 use eventguard::inspect;
 use eventguard::json::Document;
@@ -90,6 +90,10 @@ fn stream() -> Vec<String> {
     let mut queue = Queue::new(settings, &policy, [7; 16]);
     let outcome = inspect::refuse(Mode::Enforce, None, Refusal::UnmatchedRoute);
     let circumstances = Circumstances { authority: "bus", request_id: None, traceparent: None, policy: &policy, now };
+    for (admitted, grpc_status) in [(Some((7, 2)), Some(14)), (None, None)] {
+        let aftermath = Aftermath { circumstances, admitted, status: 503, grpc_status, details: Some("upstream_reset") };
+        queue.push_aftermath(&aftermath, now);
+    }
     for record in (0..9).flat_map(|_| Record::of_call(&outcome, &circumstances)) {
         let written = queue.write(&record);
         queue.push(&record, written, now);
@@ -114,7 +118,7 @@ fn what_the_stream_tells_of_itself_is_of_the_form_that_the_schema_says() {
     let (schema, lines) = (schema(), stream());
     let broken: Vec<_> = lines.iter().filter_map(|line| check(&schema, line).err()).collect();
     assert!(broken.is_empty(), "{broken:#?}");
-    for code in ["start", "stop", "checkpoint", "drop", "gap", "verdict"] {
+    for code in ["start", "stop", "checkpoint", "drop", "gap", "verdict", "outcome", "refused-before"] {
         assert!(lines.iter().any(|line| line.contains(&format!("\"event_code\":\"{code}\""))), "{code}: {lines:#?}");
     }
 }

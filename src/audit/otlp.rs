@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use prost::Message;
 
+use super::aftermath::Aftermath;
 use super::note::Note;
 use super::record::{Kind, Record};
 use super::settings::Answer;
@@ -39,11 +40,15 @@ pub fn envelope(record: &Record<'_>) -> Vec<u8> {
     };
     let mut out = open("verdict", severity, record.time());
     record.attributes(&mut |name, text| out.attribute(6, name, text.as_str()));
-    if let Some(TraceContext { trace_id, span_id, flags }) = record.traceparent().and_then(TraceContext::parse) {
-        out.fixed32(8, u32::from(flags));
-        out.bytes(9, &trace_id);
-        out.bytes(10, &span_id);
-    }
+    out.trace(record.traceparent());
+    out.0
+}
+
+/// What a `LogRecord` says of how a call ended.
+#[must_use]
+pub fn aftermath_envelope(aftermath: &Aftermath<'_>) -> Vec<u8> {
+    let mut out = open(aftermath.code(), WARN, aftermath.circumstances.now);
+    out.trace(aftermath.circumstances.traceparent);
     out.0
 }
 
@@ -197,6 +202,15 @@ impl Writer {
             message.rotate_right(length);
         }
         self.0.remove(place + length);
+    }
+
+    /// The trace that a `LogRecord` is part of.
+    fn trace(&mut self, traceparent: Option<&str>) {
+        if let Some(TraceContext { trace_id, span_id, flags }) = traceparent.and_then(TraceContext::parse) {
+            self.fixed32(8, u32::from(flags));
+            self.bytes(9, &trace_id);
+            self.bytes(10, &span_id);
+        }
     }
 
     /// A `KeyValue` of `opentelemetry/proto/common/v1/common.proto`, a text.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::aftermath::Aftermath;
 use super::chain::Mark;
 use super::drops::{Counts, Drops};
 use super::note::Gap;
@@ -130,6 +131,13 @@ impl Queue {
     /// Adds a record that was written before, or counts it as dropped where there is no room.
     pub fn push(&mut self, record: &Record<'_>, (number, written): (u64, Written), now: Timestamp) {
         self.add(record.kind(), number, written, otlp::envelope(record).into(), now);
+    }
+
+    /// Adds what is known of a call when it has ended. It is told of what went on, or else it is one of the refused.
+    pub fn push_aftermath(&mut self, aftermath: &Aftermath<'_>, now: Timestamp) {
+        let kind = if aftermath.admitted.is_some() { Kind::Admitted } else { Kind::Refused };
+        let (number, written) = self.trail.write_aftermath(aftermath);
+        self.add(kind, number, written, otlp::aftermath_envelope(aftermath).into(), now);
     }
 
     fn add(&mut self, kind: Kind, number: u64, record: Written, envelope: Box<[u8]>, now: Timestamp) {

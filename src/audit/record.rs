@@ -12,7 +12,7 @@ use crate::signature::{Scheme, VerifiedSignature};
 use crate::time::Timestamp;
 
 /// Bytes of a text from outside.
-const TEXT: usize = 256;
+pub(super) const TEXT: usize = 256;
 /// Bytes of what an event is found by: its type, id and source.
 const NAME: usize = 512;
 /// Signatures that a record names.
@@ -22,9 +22,6 @@ const UNSIGNED: (usize, usize) = (16, 64);
 
 /// Bytes that a record takes as a rule: what is allocated at first.
 const USUAL: usize = 1280;
-
-/// Bytes of filter state: what the access log is given for one call.
-pub const FILTER_STATE: usize = 16 << 10;
 
 /// What every record of ours says of itself behind its code: the version of the form (`log_version`), and who writes it.
 pub(super) const PRODUCT: &str = concat!(
@@ -216,17 +213,6 @@ impl<'a> Record<'a> {
         Written { json: json.0, gap }
     }
 
-    /// What goes into the filter state for the proxy's access logs: the record of a call with one event, an array of the records
-    /// where there are more, each given with whether its event is to blame. It is one line of at most [`FILTER_STATE`] bytes; where
-    /// they do not all fit, those that were refused by themselves come first, and `count` still says how many there are.
-    #[must_use]
-    pub fn filter_state(records: &[(bool, &Written)]) -> String {
-        match records {
-            [(_, record)] => record.json.clone(),
-            records => array(records),
-        }
-    }
-
     /// What OpenTelemetry's semantic conventions have a name for, and the verdict: what a log cluster indexes without reading the body.
     pub fn attributes(&self, take: &mut dyn FnMut(&'static str, Text<'_>)) {
         let mut text = |name, text: Option<&str>, limit| {
@@ -379,24 +365,9 @@ fn whole(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-fn filled(text: Option<&str>) -> Option<&str> {
+/// A text that says something.
+pub(super) fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
-}
-
-/// A JSON array of the records, of at most [`FILTER_STATE`] bytes.
-fn array(records: &[(bool, &Written)]) -> String {
-    let whole = records.iter().map(|(_, record)| record.json.len() + 1).sum::<usize>() < FILTER_STATE;
-    let those = |first: bool| records.iter().filter(move |(to_blame, _)| (*to_blame || whole) == first);
-    let mut text = String::from("[");
-    for (_, record) in those(true).chain(those(false)) {
-        if text.len() + record.json.len() + 1 >= FILTER_STATE {
-            break;
-        }
-        text.push_str(if text.len() > 1 { "," } else { "" });
-        text.push_str(&record.json);
-    }
-    text.push(']');
-    text
 }
 
 impl Cause {

@@ -1,6 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::audit::state::FILTER_STATE;
 use crate::identity::{Publisher, TokenError};
 use crate::protocol::ProtocolError;
 use crate::rules::Violation;

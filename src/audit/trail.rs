@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::aftermath::Aftermath;
 use super::chain::{Chain, Mark};
 use super::note::{Gap, Note};
 use super::otlp;
@@ -37,6 +38,12 @@ impl Trail {
     pub fn write(&mut self, record: &Record<'_>) -> (u64, Written) {
         self.number += 1;
         (self.number, record.write(Some(Uid { chain: self.chain.uid(), number: self.number })))
+    }
+
+    /// The same for what is known of a call when it has ended.
+    pub fn write_aftermath(&mut self, aftermath: &Aftermath<'_>) -> (u64, Written) {
+        self.number += 1;
+        (self.number, aftermath.write(Uid { chain: self.chain.uid(), number: self.number }))
     }
 
     /// Where it stands.

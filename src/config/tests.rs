@@ -8,7 +8,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::policy::{Access, Batches, Hold, Integrity, Unmatched, WhenFull};
+use crate::policy::{Access, Batches, Hold, Integrity, Outcomes, Unmatched, WhenFull};
 use crate::rules::{ClaimValue, Level, Mode, Recording, SignatureRule};
 use crate::signature::{DsseMode, Scheme};
 
@@ -107,7 +107,7 @@ fn what_a_document_says_is_what_the_policy_holds() {
         "token": {"header": "X-Token", "scheme": "", "forward": true},
         "limits": {"body": "64KiB", "events": 20, "depth": 16, "attributes": 8},
         "audit": {"cluster": "logs", "path": "/v2", "timeout": "1s", "batch": {"records": 5, "interval": "250ms"},
-                  "queue": {"records": 50, "bytes": 4096}, "whenFull": "drop-newest", "level": "metadata", "sample": 10,
+                  "queue": {"records": 50, "bytes": 4096}, "whenFull": "drop-newest", "outcomes": "none", "level": "metadata", "sample": 10,
                   "checkpoint": {"interval": "5s", "key": {"env": "AUDIT_KEY"}}},
     });
     document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -125,6 +125,7 @@ fn what_a_document_says_is_what_the_policy_holds() {
     assert_eq!((audit.timeout.as_millis(), audit.batch.records, audit.batch.interval.as_millis()), (1000, 5, 250));
     assert_eq!((audit.queue.records, audit.queue.bytes, audit.queue.when_full), (50, 4096, WhenFull::DropNewest));
     let checkpoint = audit.checkpoint.unwrap();
+    assert_eq!(audit.outcomes, Outcomes::None);
     assert_eq!((audit.integrity, checkpoint.records, checkpoint.interval.as_secs()), (Integrity::Chain, 1000, 5));
     assert_eq!(checkpoint.key.id(), "audit-1");
     let recording = |name| policy.rules.find(name).unwrap().recording;
@@ -312,6 +313,7 @@ fn every_error_names_its_place() {
         ("/audit", json!({"cluster": "logs", "queue": {"records": 99}}), "audit: no batch could be full: `batch.records` is more than `queue.records`"),
         ("/audit", json!({"cluster": "logs", "whenFull": "drop"}), "audit.whenFull: `drop` is not one of `drop-oldest` or `drop-newest`"),
         ("/audit", json!({"cluster": "logs", "integrity": "signed"}), "audit.integrity: `signed` is not one of `none` or `chain`"),
+        ("/audit", json!({"cluster": "logs", "outcomes": "all"}), "audit.outcomes: `all` is not one of `failed` or `none`"),
         ("/audit", json!({"cluster": "logs", "sample": 0}), "audit.sample: at least 1: one of how many is recorded"),
         ("/audit", json!({"cluster": "logs", "level": "all"}), "audit.level: `all` is not one of `none`, `metadata`, `digest`"),
         ("/audit", json!({"cluster": "logs", "checkpoint": {}}), "audit.checkpoint.key: is missing"),

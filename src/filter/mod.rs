@@ -10,6 +10,8 @@ pub mod stream;
 pub mod wire;
 
 #[cfg(target_os = "wasi")]
+mod aftermath;
+#[cfg(target_os = "wasi")]
 mod host;
 #[cfg(target_os = "wasi")]
 mod http;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
+use super::aftermath::circumstances;
 use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
 use super::http::{Call, Timing, carry_out, received};
@@ -17,9 +18,9 @@ use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
 use super::step::Step;
 use super::table::SharedTable;
-use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
+use crate::audit::{self, Answer, Batch, Queue, Record};
 use crate::config;
-use crate::decision::Outcome;
+use crate::decision::{Outcome, Verdict};
 use crate::identity::{CacheUse, TokenCache};
 use crate::key::Algorithm;
 use crate::policy::{AuditSettings, Checkpoint, Hold, Integrity, Policy, WhenFull};
@@ -50,7 +51,7 @@ pub struct Shared {
     pub hold_works: Cell<bool>,
     /// Whether the policy asks for the name of Envoy's route: a property that costs a microsecond.
     pub ask_for_route_name: bool,
-    queue: RefCell<Queue>,
+    pub(super) queue: RefCell<Queue>,
     metrics: RefCell<Defined>,
 }
 
@@ -105,21 +106,14 @@ impl Shared {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
         });
-        let caller = exchange.caller();
-        let circumstances = Circumstances {
-            authority: &caller.authority,
-            request_id: caller.request_id.as_deref(),
-            traceparent: caller.traceparent.as_deref(),
-            policy: &self.policy.digest,
-            now,
-        };
-        self.keep(&Record::of_call(outcome, &circumstances), now);
+        let circumstances = circumstances(exchange.caller(), &self.policy.digest, now);
+        self.keep(&Record::of_call(outcome, &circumstances), exchange, now);
         let micros = u64::try_from((spent + host::now().since(now)).as_micros()).unwrap_or(u64::MAX);
         self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
     }
 
     /// Sets the records that are kept as filter state, and has them sent.
-    fn keep(&self, records: &[Record<'_>], now: Timestamp) {
+    fn keep(&self, records: &[Record<'_>], exchange: &Exchange, now: Timestamp) {
         let mut queue = self.queue.borrow_mut();
         let kept = || records.iter().filter(|record| record.is_kept(host::random()));
         let written: Vec<_> = kept().map(|record| (record, queue.write(record))).collect();
@@ -131,7 +125,12 @@ impl Shared {
             host::log(Level::Warn, &format!("eventguard: the record could not be set as filter state: {error}"));
         }
         if self.policy.audit.cluster.is_some() {
-            written.into_iter().for_each(|(record, written)| queue.push(record, written, now));
+            for (record, written) in written {
+                if record.verdict() != Verdict::Refuse {
+                    exchange.record_admitted(written.0);
+                }
+                queue.push(record, written, now);
+            }
         }
     }
 

@@ -24,6 +24,8 @@ pub struct AuditSettings {
     pub queue: Queue,
     /// What a record tells of those before it.
     pub integrity: Integrity,
+    /// What is recorded of calls that have ended.
+    pub outcomes: Outcomes,
     /// When what was sent is signed; `None` where it is not.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -35,6 +37,15 @@ pub enum Integrity {
     None,
     /// The fingerprint of the one before it, so that they are a chain.
     Chain,
+}
+
+/// What is recorded of calls that have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcomes {
+    /// That the upstream did not take what was admitted, and that another filter refused a call before it was judged.
+    Failed,
+    /// Nothing.
+    None,
 }
 
 /// When what was sent is signed: whichever comes first.
@@ -98,6 +109,7 @@ impl AuditSettings {
             batch: Batch { records: 100, interval: Duration::from_secs(1) },
             queue: Queue { records: 10_000, bytes: 4 << 20, when_full: WhenFull::DropOldest },
             integrity: Integrity::Chain,
+            outcomes: Outcomes::Failed,
             checkpoint: None,
         }
     }

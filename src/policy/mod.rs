@@ -7,7 +7,7 @@ pub mod route;
 
 use std::sync::Arc;
 
-pub use audit::{AuditSettings, Batch, Checkpoint, Integrity, Queue, Sink, WhenFull};
+pub use audit::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, Sink, WhenFull};
 pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
 
 pub use crate::rules::Mode;

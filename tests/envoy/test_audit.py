@@ -10,6 +10,7 @@ import pytest
 
 import clients
 import local
+import proxy as proxies
 from conftest import STRUCTURED, bearer, cart_event, publish, reference_policy
 from test_stats import counters
 
@@ -122,6 +123,38 @@ def test_a_rule_says_how_much_is_recorded(start_once, sink):
     last = publish(proxy, clients.H1, path="/events/orders")
     sink.wait(last.id)
     assert [sink.of(call.id) for call in none] == [[], [], []] and all(call.response.status == 200 for call in none)
+
+
+def test_an_admitted_event_that_the_upstream_did_not_take_is_told(proxy, sink):
+    """In a record of its own, which names the first; where it was taken nothing more is told."""
+    taken = publish(proxy, clients.H1)
+    call = publish(proxy, clients.H1, headers=[STRUCTURED, bearer(), ("x-answer-with", "503")])
+    assert call.response.status == 503
+    first = sink.wait(call.id)[0]
+    told = local.wait_until(lambda: ended(sink, call), 6, "the outcome")
+    assert [(record["event"], record["status"], record["correlation"], record["count"]) for record in told] == [("outcome", 503, first["uid"], 1)]
+    assert told[0]["detail"] == "via_upstream"
+    assert ended(sink, taken) == []
+
+
+def test_a_call_that_another_filter_refused_is_told(start_once, sink):
+    sink.mode = "ok"
+    deny = proxies.typed("filters.http.rbac.v3.RBAC", rules={"action": "DENY", "policies": {"all": {
+        "permissions": [{"header": {"name": "x-deny", "present_match": True}}], "principals": [{"any": True}]}}})
+    proxy = start_once(logs=sink, before=[{"name": "envoy.filters.http.rbac", "typed_config": deny}])
+    call = publish(proxy, clients.H1, headers=[STRUCTURED, bearer(), ("x-deny", "1")])
+    assert call.response.status == 403
+    told = local.wait_until(lambda: ended(sink, call), 6, "the refusal of another filter")
+    assert [(record["event"], record["status"], record["authority"]) for record in told] == [("refused-before", 403, "bus.shop.example")]
+    assert told[0]["detail"].startswith("rbac_access_denied")
+    refused = publish(proxy, clients.H1, headers=[STRUCTURED])
+    sink.wait(refused.id)
+    time.sleep(1.5)
+    assert ended(sink, refused) == [] and sink.of(call.id) == []
+
+
+def ended(sink, call):
+    return [record for record in sink.records if record.get("requestId") == call.id and record["event"] != "verdict"]
 
 
 def test_long_names_are_cut(proxy, sink):

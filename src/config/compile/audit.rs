@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Environment, Place, Problem, Problems, count, optional, raw, required_text, size, span, text};
 use crate::call::cut;
 use crate::key::SigningKey;
-use crate::policy::{AuditSettings, Batch, Checkpoint, Integrity, Queue, Sink, WhenFull};
+use crate::policy::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, Sink, WhenFull};
 use crate::rules::{Level, Recording};
 
 pub(super) fn settings(
@@ -27,6 +27,7 @@ pub(super) fn settings(
         queue,
         when_full,
         integrity,
+        outcomes,
         checkpoint,
         level: _,
         sample: _,
@@ -65,6 +66,10 @@ pub(super) fn settings(
         batch,
         queue,
         integrity,
+        outcomes: match outcomes {
+            None | Some(raw::Outcomes::Failed) => Outcomes::Failed,
+            Some(raw::Outcomes::None) => Outcomes::None,
+        },
         checkpoint: optional(checkpoint)?,
     })
 }

@@ -31,6 +31,8 @@ pub struct Audit {
     pub when_full: Option<WhenFull>,
     /// What a record tells of those before it: `chain` (default), the fingerprint of the one before it; or `none`.
     pub integrity: Option<Integrity>,
+    /// What is recorded of calls that have ended: `failed` (default) or `none`.
+    pub outcomes: Option<Outcomes>,
     /// When what was sent is signed; without this key it is not.
     pub checkpoint: Option<Checkpoint>,
     /// What is recorded of events whose rule does not say.
@@ -49,6 +51,17 @@ pub enum Integrity {
     None,
     /// The fingerprint of the one before it.
     Chain,
+}
+
+/// What is recorded of calls that have ended.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Outcomes {
+    /// That the upstream did not take what was admitted, and that another filter refused a call before it was judged.
+    Failed,
+    /// Nothing.
+    None,
 }
 
 /// When what was sent is signed: whichever comes first.

@@ -6,8 +6,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eventguard::call::Head;
-use eventguard::protocol::service::{Fields, Layout, Wanted};
 use eventguard::protobuf::{Descriptors, UnknownFields};
+use eventguard::protocol::service::{Fields, Layout, Wanted};
 use eventguard::protocol::{Codec, Event, Protocol};
 use eventguard_fuzz::call::split_at_first;
 use eventguard_fuzz::event::{BUDGET, TOPIC};
