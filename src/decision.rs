@@ -202,6 +202,7 @@ impl Refusal {
                 Violation::NotJson
                 | Violation::Coding { .. }
                 | Violation::DataSchema { .. }
+                | Violation::Avro(_)
                 | Violation::Message(_)
                 | Violation::NotEncrypted { .. }
                 | Violation::Schema(_)

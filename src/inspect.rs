@@ -7,11 +7,13 @@ mod remember;
 mod shadow;
 mod summary;
 
+use std::cell::RefCell;
+
 use crate::call::{Head, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::identity::{self, CacheUse, Publisher, TokenCache};
-use crate::ledger::Store;
+use crate::ledger::{Store, Tag};
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
@@ -48,6 +50,8 @@ pub struct Opened {
     cache: Option<CacheUse>,
     /// Of a call that may have many messages.
     frames: Option<Frames>,
+    /// What its events have asked of the ledger once for all of them, whichever message they came with.
+    asked: RefCell<Vec<Tag>>,
     /// What the head led to under the policy's shadow.
     shadow: Option<Box<Opening>>,
 }
@@ -168,6 +172,7 @@ impl Arrived {
                     publisher,
                     cache,
                     frames,
+                    asked: RefCell::default(),
                     shadow: None,
                 }))
             }

@@ -24,6 +24,7 @@
 //! | `call` | a call as the wire gave it | - |
 //! | `json` | bytes into JSON of one reading only | - |
 //! | `schema` | a JSON Schema into a compiled contract, and data into nothing or where it breaks it | `json` |
+//! | `avro` | an Avro schema into a compiled one, and data into nothing or where it breaks it | `json` |
 //! | `cel` | the text of a condition into a checked program, and that into true, false or an error | `json` `time` |
 //! | `crypto` | a key, bytes and a signature into nothing or an error: the one place that verifies | `key` |
 //! | `keyset` | what key servers answer into the keys that may be used now, and what to fetch next | `json` `key` `crypto` `time` |
@@ -32,12 +33,12 @@
 //! | `protocol` | a call into events | `call` `budget` `json` `protobuf` `time` |
 //! | `identity` | a token into a publisher | `call` `key` `keyset` `crypto` `time` `json` |
 //! | `signature` | covered bytes and a key into evidence | `call` `protocol` `identity` `key` `crypto` `time` `json` |
-//! | `rules` | facts into nothing or a violation | `call` `cel` `schema` `crypto` `ledger` `protobuf` `protocol` `identity` `signature` `time` `json` |
+//! | `rules` | facts into nothing or a violation | `avro` `call` `cel` `schema` `crypto` `ledger` `protobuf` `protocol` `identity` `signature` `time` `json` |
 //! | `decision` | errors into refusals with codes; what is known of a judged call | `call` `keyset` `ledger` `protocol` `identity` `signature` `rules` `time` |
 //! | `policy` | everything that a call is judged by, compiled | `call` `budget` `key` `keyset` `ledger` `json` `time` `protocol` `identity` `signature` `rules` |
 //! | `inspect` | a call into its outcome: the whole path | `call` `budget` `crypto` `keyset` `ledger` `time` `protocol` `identity` `signature` `rules` `decision` `policy` |
 //! | `audit` | outcomes into records, records into chains and batches, and chains into what is wrong with them | `call` `key` `crypto` `time` `json` `protocol` `identity` `signature` `rules` `decision` |
-//! | `config` | policy text into a policy, or every error with its place | `call` `budget` `key` `cel` `schema` `crypto` `keyset` `ledger` `json` `time` `protobuf` `protocol` `identity` `signature` `rules` `policy` |
+//! | `config` | policy text into a policy, or every error with its place | `avro` `call` `budget` `key` `cel` `schema` `crypto` `keyset` `ledger` `json` `time` `protobuf` `protocol` `identity` `signature` `rules` `policy` |
 //! | `filter` | the proxy's events into commands to the proxy | all |
 //! | `cli` | arguments and files into an exit code (the binary `eventguard`) | all but `filter` |
 //!
@@ -86,6 +87,7 @@
 //! ```
 
 pub mod audit;
+pub mod avro;
 pub mod budget;
 pub mod call;
 pub mod cel;

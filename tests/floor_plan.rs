@@ -14,6 +14,7 @@ const CORE: &[&str] = &[
     "call",
     "json",
     "schema",
+    "avro",
     "cel",
     "crypto",
     "keyset",
@@ -38,6 +39,7 @@ const PLAN: &[(&str, &[&str])] = &[
     ("call", &[]),
     ("json", &[]),
     ("schema", &["json"]),
+    ("avro", &["json"]),
     ("cel", &["json", "time"]),
     ("crypto", &["key"]),
     ("keyset", &["json", "key", "crypto", "time"]),
@@ -46,7 +48,10 @@ const PLAN: &[(&str, &[&str])] = &[
     ("protocol", &["call", "budget", "json", "protobuf", "time"]),
     ("identity", &["call", "key", "keyset", "crypto", "time", "json"]),
     ("signature", &["call", "protocol", "identity", "key", "crypto", "time", "json"]),
-    ("rules", &["call", "cel", "schema", "crypto", "ledger", "protobuf", "protocol", "identity", "signature", "time", "json"]),
+    (
+        "rules",
+        &["avro", "call", "cel", "schema", "crypto", "ledger", "protobuf", "protocol", "identity", "signature", "time", "json"],
+    ),
     ("decision", &["call", "keyset", "ledger", "protocol", "identity", "signature", "rules", "time"]),
     ("policy", &["call", "budget", "key", "keyset", "ledger", "json", "time", "protocol", "identity", "signature", "rules"]),
     (
@@ -70,6 +75,7 @@ const PLAN: &[(&str, &[&str])] = &[
     (
         "config",
         &[
+            "avro",
             "call",
             "budget",
             "key",

@@ -28,8 +28,10 @@ impl<'a> Evaluation<'a> {
         self.meter.step().map_err(|fault| fault.at(node.place))?;
         let outcome = match &node.work {
             Work::Constant(value) => Ok(value.borrowed()),
-            Work::Variable(slot, name) => self.activation.resolve(*slot).ok_or_else(|| Fault::Absent(name.clone())),
-            Work::HasVariable(slot) => Ok(Value::Bool(self.activation.resolve(*slot).is_some())),
+            Work::Variable(slot, name) => {
+                self.activation.resolve(*slot).and_then(|value| value.ok_or_else(|| Fault::Absent(name.clone())))
+            }
+            Work::HasVariable(slot) => self.activation.resolve(*slot).map(|value| Value::Bool(value.is_some())),
             Work::Local(number) => self.locals.get(*number).cloned().ok_or(Fault::NoSuchIndex),
             Work::Member(operand, name) => {
                 let operand = self.value(operand)?;

@@ -52,7 +52,11 @@ struct Variable {
 pub trait Activation {
     /// The value of the variable of that number, counted in the order of [`Environment::with`]; `None` where it has none: to name
     /// it is then an error, and `has` of it is false. It is asked for each time the condition names it.
-    fn resolve(&self, slot: usize) -> Option<Value<'_>>;
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] where what it has is no value: `has` of it is an error too.
+    fn resolve(&self, slot: usize) -> Result<Option<Value<'_>>, Fault>;
 }
 
 /// No variable has a value.
@@ -60,8 +64,8 @@ pub trait Activation {
 struct Nothing;
 
 impl Activation for Nothing {
-    fn resolve(&self, _slot: usize) -> Option<Value<'_>> {
-        None
+    fn resolve(&self, _slot: usize) -> Result<Option<Value<'_>>, Fault> {
+        Ok(None)
     }
 }
 

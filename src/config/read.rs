@@ -133,14 +133,42 @@ fn describe_expected(expected: &str) -> &str {
     }
 }
 
+/// A part of a policy, as far as it matters to what `null` means there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Policy,
+    Schemas,
+    Events,
+    Contract,
+    /// A schema, in which `null` is a value like others.
+    Schema,
+    Other,
+}
+
+impl Part {
+    fn below(self, key: &str) -> Self {
+        match (self, key) {
+            (Self::Policy, "schemas") => Self::Schemas,
+            (Self::Policy, "events") => Self::Events,
+            (Self::Policy, "shadow") => Self::Policy,
+            (Self::Events, "schema") => Self::Contract,
+            (Self::Contract, "json" | "avro") | (Self::Schemas, _) => Self::Schema,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Notes every key without a value. It is a slip: in YAML, `signature:` with its map forgotten would otherwise ask for none.
-pub(super) fn note_nulls(value: &Value, place: &Place, problems: &mut Problems) {
+pub(super) fn note_nulls(value: &Value, part: Part, place: &Place, problems: &mut Problems) {
     match value {
         Value::Null => problems.add_unread(place.clone(), Problem::Null),
+        Value::Array(_) | Value::Object(_) if part == Part::Schema => {}
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| note_nulls(item, &place.index(index), problems));
+            items.iter().enumerate().for_each(|(index, item)| note_nulls(item, part, &place.index(index), problems));
         }
-        Value::Object(members) => members.iter().for_each(|(key, member)| note_nulls(member, &place.key(key), problems)),
+        Value::Object(members) => {
+            members.iter().for_each(|(key, member)| note_nulls(member, part.below(key), &place.key(key), problems));
+        }
         Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -94,6 +94,7 @@ impl JsonSchema for Shadow {
 }
 
 form!(Duration, { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$", "examples": ["250ms", "30s", "5m", "1h"] });
+form!(AvroSchema, { "type": ["string", "object", "array"] });
 form!(Time, { "type": "string", "format": "date-time" });
 form!(Pointer, { "type": "string", "pattern": "^(/([^~]|~[01])*)?$", "examples": ["/realm_access/roles"] });
 form!(Size, {

@@ -29,8 +29,8 @@ impl Counted {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Event(_) => "eventguard_events_total",
-            Self::Shadow(_) => "eventguard_shadow_differences_total",
+            Self::Event(_) => names::EVENTS,
+            Self::Shadow(_) => names::SHADOW,
         }
     }
 
@@ -75,20 +75,100 @@ impl<'o> EventCount<'o> {
     }
 }
 
-/// What is counted without tags.
+/// The names of metrics, as Prometheus shows them.
 pub mod names {
+    /// Events judged.
+    pub const EVENTS: &str = "eventguard_events_total";
+    /// Events of which the shadow says something else.
+    pub const SHADOW: &str = "eventguard_shadow_differences_total";
     /// Calls judged, by time spent in the filter, in microseconds.
     pub const TIME: &str = "eventguard_call_microseconds";
     /// Tokens that were verified before.
     pub const CACHE_HITS: &str = "eventguard_token_cache_hits_total";
     /// Tokens that had to be verified.
     pub const CACHE_MISSES: &str = "eventguard_token_cache_misses_total";
+    /// Tokens that are remembered, over all workers.
+    pub const CACHE_ENTRIES: &str = "eventguard_token_cache_entries";
     /// Records that the log cluster took.
     pub const AUDIT_SENT: &str = "eventguard_audit_sent_total";
     /// Records that were lost.
     pub const AUDIT_DROPPED: &str = "eventguard_audit_dropped_total";
     /// Records that wait, over all workers.
     pub const AUDIT_QUEUED: &str = "eventguard_audit_queued";
+    /// Policies that were not taken.
+    pub const POLICY_REFUSED: &str = "eventguard_policy_refused_total";
+    /// When the policy was loaded.
+    pub const POLICY_LOADED: &str = "eventguard_policy_loaded_timestamp_seconds";
+    /// Whether the policy refuses nothing.
+    pub const POLICY_OBSERVE: &str = "eventguard_policy_observe";
+    /// Rules that refuse nothing.
+    pub const RULES_OBSERVE: &str = "eventguard_rules_observe";
+
+    /// Counters without tags. They are there from the start: what first appears with its first count has no increase.
+    pub const COUNTERS: [&str; 5] = [CACHE_HITS, CACHE_MISSES, AUDIT_SENT, AUDIT_DROPPED, POLICY_REFUSED];
+}
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// What is told of a metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// By what it is told apart.
+    pub labels: &'static [&'static str],
+    /// What it says, for the README.
+    pub says: &'static str,
+}
+
+/// Every metric there is: the README's table, and what dashboards and alert rules may name.
+pub const METRICS: [Metric; 13] = {
+    use Kind::{Counter, Gauge, Histogram};
+    const fn metric(name: &'static str, kind: Kind, labels: &'static [&'static str], says: &'static str) -> Metric {
+        Metric { name, kind, labels, says }
+    }
+    [
+        metric(
+            names::EVENTS,
+            Counter,
+            &["verdict", "code", "route", "type"],
+            "events judged; `type` is the rule's, `other` outside the policy, `none` for a call whose events were not read",
+        ),
+        metric(
+            names::SHADOW,
+            Counter,
+            &["verdict", "code", "route", "type"],
+            "events of which the `shadow` says something else: its verdict (`undecided` where it cannot tell), and the code that it adds or takes away",
+        ),
+        metric(names::TIME, Histogram, &[], "time that a call spent in the filter"),
+        metric(names::CACHE_HITS, Counter, &[], "tokens that were verified before"),
+        metric(names::CACHE_MISSES, Counter, &[], "tokens that had to be verified"),
+        metric(names::CACHE_ENTRIES, Gauge, &[], "tokens that are remembered, over all workers"),
+        metric(names::AUDIT_SENT, Counter, &[], "records that the log cluster took"),
+        metric(names::AUDIT_DROPPED, Counter, &[], "records that were lost"),
+        metric(names::AUDIT_QUEUED, Gauge, &[], "records that wait, over all workers"),
+        metric(names::POLICY_REFUSED, Counter, &[], "policies that were not taken: the one before stays in force"),
+        metric(names::POLICY_LOADED, Gauge, &["plugin"], "when the policy was loaded (Unix time)"),
+        metric(names::POLICY_OBSERVE, Gauge, &["plugin"], "1 where the whole policy has `mode: observe`"),
+        metric(names::RULES_OBSERVE, Gauge, &["plugin"], "rules with `mode: observe`"),
+    ]
+};
+
+/// The name of what is told of a policy, by Envoy's name of the plugin that it configures.
+#[must_use]
+pub fn plugin_name(name: &str, plugin: &str) -> String {
+    ["plugin=.=", &tag_value(plugin), ";.;", name].concat()
 }
 
 /// The name of what is counted of a key set; its own name is the policy's.
@@ -138,6 +218,19 @@ fn tag_value(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_metric_is_told_of_and_every_counter_without_labels_is_there_from_the_start() {
+        let (source, _) = include_str!("metrics.rs").split_once("#[cfg(test)]").unwrap();
+        let named = source.split('"').filter(|text| text.starts_with("eventguard_"));
+        for name in named {
+            let told = METRICS.iter().any(|metric| metric.name.starts_with(name));
+            assert!(told, "`{name}` needs a row in METRICS, which the README and the dashboard are held to");
+        }
+        let plain = METRICS.iter().filter(|metric| metric.kind == Kind::Counter && metric.labels.is_empty());
+        assert_eq!(plain.map(|metric| metric.name).collect::<Vec<_>>(), names::COUNTERS);
+        assert_eq!(plugin_name(names::POLICY_OBSERVE, "a;b"), "plugin=.=a_b;.;eventguard_policy_observe");
+    }
 
     #[test]
     fn a_counter_is_defined_once_and_tags_cannot_be_broken_out_of() {

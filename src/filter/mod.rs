@@ -12,6 +12,8 @@ pub mod wire;
 #[cfg(target_os = "wasi")]
 mod aftermath;
 #[cfg(target_os = "wasi")]
+mod announce;
+#[cfg(target_os = "wasi")]
 mod host;
 #[cfg(target_os = "wasi")]
 mod http;

@@ -10,6 +10,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
 use super::aftermath::circumstances;
+use super::announce;
 use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
 use super::http::{Call, Timing, carry_out, received};
@@ -145,6 +146,22 @@ impl Shared {
         }
     }
 
+    /// Moves a gauge, which is the sum over all workers, by what this one's part has changed.
+    fn move_gauge(&self, name: &'static str, before: i64, now: usize) -> i64 {
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        if now != before {
+            self.with_metric(MetricKind::Gauge, name, |id| host::increment_metric(id, now - before));
+        }
+        now
+    }
+
+    /// Counters are there from the start.
+    fn define_counters(&self) {
+        for name in names::COUNTERS {
+            self.metrics.borrow_mut().id(name, |name| host::define_metric(MetricKind::Counter, name).ok());
+        }
+    }
+
     fn with_metric(&self, kind: MetricKind, name: &'static str, act: impl FnOnce(u32) -> Result<(), host::HostError>) {
         let id = self.metrics.borrow_mut().id(name, |name| host::define_metric(kind, name).ok());
         told(name, id.map(act));
@@ -152,7 +169,7 @@ impl Shared {
 }
 
 /// A proxy that does not count must not keep calls from being judged.
-fn told(name: &str, done: Option<Result<(), host::HostError>>) {
+pub(super) fn told(name: &str, done: Option<Result<(), host::HostError>>) {
     if let Some(Err(error)) = done {
         host::log(Level::Warn, &format!("eventguard: the metric `{name}` could not be set: {error}"));
     }
@@ -175,6 +192,7 @@ struct Reported {
     sent: u64,
     dropped: u64,
     queued: i64,
+    cached: i64,
 }
 
 impl RootContext for Root {
@@ -186,6 +204,7 @@ impl RootContext for Root {
                 if shared.policy.uses(Algorithm::Es384) && !shared.crypto.verifies_p384() {
                     let reason = "it uses ES384, which this proxy does not verify: take other keys, or Envoy 1.30 or later";
                     host::log(Level::Error, &format!("eventguard: the policy is refused: {reason}"));
+                    announce::refused();
                     return false;
                 }
                 describe(&shared);
@@ -198,6 +217,7 @@ impl RootContext for Root {
                 for error in errors {
                     host::log(Level::Error, &format!("eventguard: the policy is refused: {error}"));
                 }
+                announce::refused();
                 false
             }
         }
@@ -206,9 +226,14 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(shared) = self.shared.clone() {
             let now = host::now();
-            if !std::mem::replace(&mut self.ticks, true) && !shared.policy.fetched.is_empty() {
-                // The period was accepted before.
-                let _ = host::set_tick_period(TICK);
+            if !std::mem::replace(&mut self.ticks, true) {
+                // Not when it is configured, which is tried out on an instance that never serves.
+                shared.define_counters();
+                announce::loaded(&shared.policy, now);
+                if !shared.policy.fetched.is_empty() {
+                    // The period was accepted before.
+                    let _ = host::set_tick_period(TICK);
+                }
             }
             self.send(&shared, now);
             self.report(&shared);
@@ -251,6 +276,7 @@ impl Context for Root {
         let Some(shared) = self.shared.clone() else { return true };
         self.draining = true;
         self.send(&shared, host::now());
+        self.report(&shared);
         self.in_flight.is_empty()
     }
 }
@@ -280,12 +306,14 @@ impl Root {
         let counters = shared.queue.borrow().counters();
         shared.count(names::AUDIT_SENT, counters.sent - self.reported.sent);
         shared.count(names::AUDIT_DROPPED, counters.dropped - self.reported.dropped);
-        let queued = i64::try_from(counters.queued).unwrap_or(i64::MAX);
-        let moved = queued - self.reported.queued;
-        if moved != 0 {
-            shared.with_metric(MetricKind::Gauge, names::AUDIT_QUEUED, |id| host::increment_metric(id, moved));
-        }
-        self.reported = Reported { sent: counters.sent, dropped: counters.dropped, queued };
+        // What an instance remembers that is about to end is no longer of use.
+        let cached = if self.draining { 0 } else { shared.tokens.borrow().len() };
+        self.reported = Reported {
+            sent: counters.sent,
+            dropped: counters.dropped,
+            queued: shared.move_gauge(names::AUDIT_QUEUED, self.reported.queued, counters.queued),
+            cached: shared.move_gauge(names::CACHE_ENTRIES, self.reported.cached, cached),
+        };
     }
 
     fn end_drain(&self, shared: &Shared) {

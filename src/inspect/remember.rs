@@ -17,7 +17,7 @@ impl CallStage<'_> {
         if self.route.batch == Batches::RefuseAll && judged.iter().any(|event| event.verdict == Verdict::Refuse) {
             return;
         }
-        let mut asked_by_call = Vec::new();
+        let mut asked_by_call = self.opened.asked.borrow_mut();
         for (event, judged) in events.iter().zip(judged).filter(|(_, judged)| judged.refusal.is_none()) {
             let Some(rule) = self.policy.rules.find(&event.event_type) else { continue };
             match self.grants(rule, event, judged, &mut asked_by_call) {

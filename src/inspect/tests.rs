@@ -148,3 +148,31 @@ fn a_shadow_remembers_by_itself_and_takes_nothing_from_the_policy() {
     assert_eq!(publish("1", Ending::Published), (None, None), "for both it failed");
     assert_eq!(publish("1", Ending::Published), (seen, None), "for both it was published");
 }
+
+#[test]
+fn a_token_that_is_good_for_one_call_is_good_for_all_messages_of_a_stream_and_for_no_other_call() {
+    let document = json!({
+        "version": 1,
+        "routes": [{"name": "stream", "match": {"grpc": "bus.Bus/Publish"}, "protocol": "cloudevents", "anonymous": true,
+            "grpc": {"stream": true}}],
+        "events": [{"type": "t.*", "publishers": [{"subject": "a"}], "replay": {"window": "1m", "key": "jti"}}],
+    });
+    let policy = crate::config::from_value(document, &|_| None).unwrap();
+    // Fields 1 to 4 of io.cloudevents.v1.CloudEvent: id, source, specversion, type.
+    let frame = |id: &str| [b"\0\0\0\0\x11\x0a\x01", id.as_bytes(), b"\x12\x02/s\x1a\x031.0\x22\x03t.A"].concat();
+    let body = [frame("1"), frame("2")].concat();
+    let store = Memory::default();
+    let call = || {
+        let map =
+            [(":method", "POST"), (":authority", "bus"), (":path", "/bus.Bus/Publish"), ("content-type", "application/grpc")];
+        let head = Head::from_map(map.into_iter().collect()).unwrap();
+        let opening = super::head(&policy, head, &Hints::default(), None, now(), &mut TokenCache::new(0, [0; 16]), &RustCrypto);
+        let Opening::Judge(mut opened) = opening else { panic!("{opening:?}") };
+        opened.publisher = Some(Publisher::in_test("shop", "a", &json!({"jti": "j-1"})));
+        let outcome = super::body(&policy, &opened, &body, Means { now: now(), crypto: &RustCrypto, store: &store });
+        let codes = outcome.events.iter().map(|event| event.refusal.as_ref().map(|refusal| refusal.code().as_str()));
+        (codes.collect::<Vec<_>>(), outcome.refusal)
+    };
+    assert_eq!(call(), (vec![None, None], None));
+    assert_eq!(call().0, [Some("replay.seen")]);
+}

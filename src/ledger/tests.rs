@@ -251,3 +251,38 @@ proptest! {
         prop_assert!(granted <= burst + earned + 1, "{granted} of {burst} + {earned}");
     }
 }
+
+/// A store that notes which slots were changed.
+#[derive(Default)]
+struct Noted(Memory, std::cell::RefCell<std::collections::BTreeSet<u32>>);
+
+impl Store for Noted {
+    fn change(&self, slot: u32, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), Unavailable> {
+        self.1.borrow_mut().insert(slot);
+        self.0.change(slot, change)
+    }
+
+    fn seed(&self) -> [u8; 16] {
+        self.0.seed()
+    }
+}
+
+#[test]
+fn whatever_is_remembered_the_set_of_keys_is_fixed() {
+    let store = Noted::default();
+    let settings = Settings { slots: 4, before: 10, when_full: WhenFull::Admit };
+    for number in 0..1000 {
+        let granted = grant(&store, &settings, at(0), &once(&number.to_string(), Counts::Accept)).unwrap();
+        settle(&store, at(1), &granted, Ending::Published).unwrap();
+    }
+    assert_eq!(store.1.into_inner().into_iter().collect::<Vec<_>>(), [10, 11, 12, 13]);
+}
+
+#[test]
+fn clock_steps_do_not_let_an_event_come_again_in_its_window() {
+    let store = Memory::default();
+    ask(&store, 0, &once("a", Counts::Forward)).unwrap();
+    for millis in [-86_400_000, 599_999, -1, 0] {
+        assert_eq!(ask(&store, millis, &once("a", Counts::Forward)), Err(Breach::Seen), "{millis}");
+    }
+}

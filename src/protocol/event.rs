@@ -60,6 +60,8 @@ pub enum Coding {
     Json,
     /// As a message of Protocol Buffers.
     Protobuf,
+    /// In Avro's binary encoding.
+    Avro,
     /// Nothing is said.
     Unsaid,
     /// In another way.
@@ -73,7 +75,9 @@ impl Event<'_> {
         match (&self.data, &self.declared, self.data_content_type.as_deref()) {
             (Data::Json(_), _, _) | (Data::Text(_), _, None) => Coding::Json,
             (_, Declared::Message(_), _) => Coding::Protobuf,
-            (_, Declared::Nothing, Some(text)) => MediaType::parse(text).map_or(Coding::Other, MediaType::coding),
+            (_, Declared::Nothing, Some(text)) => {
+                MediaType::parse(text).filter(|media| media.is_utf8()).map_or(Coding::Other, MediaType::coding)
+            }
             (_, Declared::Nothing, None) => Coding::Unsaid,
         }
     }

@@ -80,13 +80,20 @@ impl<'a> MediaType<'a> {
         self.kind.eq_ignore_ascii_case("application") && self.is_json()
     }
 
+    fn is_avro_binary(self) -> bool {
+        self.kind.eq_ignore_ascii_case("avro") && self.subtype.eq_ignore_ascii_case("binary")
+    }
+
     /// How data of this type is written.
     pub(super) fn coding(self) -> Coding {
+        const AVRO: [&str; 4] = ["avro", "avro-binary", "vnd.apache.avro", "vnd.apache.avro+binary"];
         const PROTOBUF: [&str; 3] = ["protobuf", "x-protobuf", "vnd.google.protobuf"];
         if self.is_json() {
             Coding::Json
         } else if PROTOBUF.iter().any(|subtype| self.is_application(subtype)) {
             Coding::Protobuf
+        } else if AVRO.iter().any(|subtype| self.is_application(subtype)) || self.is_avro_binary() {
+            Coding::Avro
         } else if self.is_application("octet-stream") {
             Coding::Unsaid
         } else {

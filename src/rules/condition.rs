@@ -41,10 +41,13 @@ struct Variable {
 }
 
 macro_rules! variables {
-    ($($name:literal: $kind:expr, $value:expr;)*) => {
+    ($($name:tt: $kind:expr, $value:expr;)*) => {
         [$(Variable { name: $name, kind: || $kind, value: $value }),*]
     };
 }
+
+/// What may be there and yet have no value.
+const DATA: &str = "event.data";
 
 /// The variables, each found by its place.
 static VARIABLES: [Variable; 23] = variables! {
@@ -57,7 +60,7 @@ static VARIABLES: [Variable; 23] = variables! {
     "event.datacontenttype": Type::String, |known| text(known.facts.event.data_content_type.as_deref());
     "event.dataschema": Type::String, |known| text(known.facts.event.data_schema.as_deref());
     "event.extensions": Type::map(Type::String, Type::String), |known| Some(Value::Map(Map::Table(&known.extensions)));
-    "event.data": Type::Dyn, |known| known.data();
+    DATA: Type::Dyn, |known| known.data();
     "event.size": Type::Int, |known| i64::try_from(known.facts.event.data.bytes().len()).ok().map(Value::Int);
     "claims": Type::map(Type::String, Type::Dyn), |known| Some(Value::from_json(known.token()?.claims()));
     "publisher.issuer": Type::String, |known| text(known.facts.publisher?.issuer());
@@ -111,8 +114,13 @@ impl Known<'_, '_> {
 }
 
 impl Activation for Known<'_, '_> {
-    fn resolve(&self, slot: usize) -> Option<Value<'_>> {
-        (VARIABLES.get(slot)?.value)(self)
+    fn resolve(&self, slot: usize) -> Result<Option<Value<'_>>, Fault> {
+        let Some(variable) = VARIABLES.get(slot) else { return Ok(None) };
+        match (variable.value)(self) {
+            // Were it taken for absent, a caller could keep it from conditions by a slip in its form that others overlook.
+            None if variable.name == DATA && !self.facts.data.bytes.is_empty() => Err(Fault::Conversion { to: "JSON" }),
+            value => Ok(value),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::json::Pointer;
 use crate::protocol::{Declared, Event};
 use crate::time::Timestamp;
 
-pub use form::{Form, MessageForm};
+pub use form::{AvroForm, Form, Framing, MessageForm};
 
 /// The schemas that the data of an event type may keep, one or more.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct Version {
 pub struct Names {
     /// What the event's `dataschema` names it by; `None` where that says nothing.
     pub data_schema: Option<String>,
+    /// What its schema's id in a registry is, one of these.
+    pub ids: Vec<u32>,
     /// What its fields say, all of them.
     pub when: Vec<Claim>,
 }
@@ -127,11 +129,13 @@ impl Version {
     }
 
     fn declared(&self, event: &Event<'_>) -> Said {
-        match (&event.declared, &self.form) {
+        let framed = if let Form::Avro(avro) = &self.form { avro.id(event) } else { None };
+        let by_frame = framed.map_or(Said::Nothing, |id| Said::of(self.names.ids.contains(&id)));
+        by_frame.and(match (&event.declared, &self.form) {
             (Declared::Nothing, _) => Said::Nothing,
             (Declared::Message(url), Form::Protobuf(message)) => Said::of(message.is_named_by(url)),
-            (Declared::Message(_), Form::Json(_)) => Said::Another,
-        }
+            (Declared::Message(_), Form::Json(_) | Form::Avro(_)) => Said::Another,
+        })
     }
 
     fn fields_say(&self, data: &JsonData<'_>) -> Said {

@@ -24,13 +24,14 @@ pub use recording::{Level, Recording};
 use encrypted::NotEncrypted;
 use pattern::TypePattern;
 
+use crate::avro;
 use crate::call::{Peer, cut};
 use crate::cel::{Condition, EvalError};
 use crate::identity::Publisher;
 use crate::json::Document;
 use crate::ledger::Breach;
 use crate::protobuf::MessageError;
-use crate::protocol::Event;
+use crate::protocol::{Coding, Event};
 use crate::schema::Broken;
 use crate::signature::{Scheme, SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
@@ -206,6 +207,9 @@ pub enum Violation {
         /// Where: a JSON Pointer of the policy.
         instance: String,
     },
+    /// `rule.schema`: the data is not as its Avro schema has it.
+    #[error(transparent)]
+    Avro(#[from] avro::Broken),
     /// `rule.schema`: something is not encrypted as it must be.
     #[error("`{instance}` is not encrypted: {problem}")]
     NotEncrypted {
@@ -375,6 +379,7 @@ pub fn check_content(rule: &Rule, facts: &condition::Facts<'_, '_>) -> Result<()
 /// The data of an event as JSON, parsed when somebody asks for it, and once.
 #[derive(Debug)]
 pub struct JsonData<'a> {
+    event: &'a Event<'a>,
     bytes: &'a [u8],
     depth: usize,
     document: OnceCell<Option<Document<'a>>>,
@@ -383,13 +388,15 @@ pub struct JsonData<'a> {
 impl<'a> JsonData<'a> {
     /// The data of an event, nested so deep at most.
     #[must_use]
-    pub fn of(event: &'a Event<'_>, depth: usize) -> Self {
-        Self { bytes: event.data.bytes(), depth, document: OnceCell::new() }
+    pub fn of(event: &'a Event<'a>, depth: usize) -> Self {
+        Self { event, bytes: event.data.bytes(), depth, document: OnceCell::new() }
     }
 
-    /// The document; `None` where the data is none.
+    /// The document; `None` where the data is none, or is said to be something else: whoever goes by its media type, or by the
+    /// charset of that, reads it in another way than it was judged.
     fn document(&self) -> Option<&Document<'a>> {
-        self.document.get_or_init(|| Document::parse(self.bytes, self.depth).ok()).as_ref()
+        let is_json = || self.event.coding() != Coding::Other;
+        self.document.get_or_init(|| is_json().then(|| Document::parse(self.bytes, self.depth).ok())?).as_ref()
     }
 }
 

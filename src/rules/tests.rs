@@ -345,3 +345,15 @@ fn what_an_event_would_be_numbered_by_is_named_where_it_is_absent() {
     let pointer = absent(memory::NumberAt::Data(Pointer::parse("/meta/seq").unwrap()));
     assert_eq!(pointer, "the event has no `/meta/seq`, by which it would be remembered");
 }
+
+#[test]
+fn a_publisher_that_names_nothing_is_nobody_and_not_everybody() {
+    let rule = Rule { publishers: vec![PublisherRule::default()], ..rule("t") };
+    let publisher = Publisher::in_test("shop", "a", &serde_json::json!({}));
+    let peer = Peer::from_uri("spiffe://a".to_owned());
+    for publisher in [None, Some(&publisher)] {
+        assert!(matches!(check(&rule, &event(None, None), publisher, peer.as_ref()), Err(Violation::Publisher { .. })));
+    }
+    let rule = Rule { publishers: Vec::new(), ..rule };
+    assert!(check(&rule, &event(None, None), Some(&publisher), peer.as_ref()).is_err());
+}

@@ -7,7 +7,7 @@ import yaml
 
 import local
 
-TAGS = ["verdict", "code", "route", "type", "set", "result"]
+TAGS = ["verdict", "code", "route", "type", "set", "result", "plugin"]
 
 
 class Proxy(local.Envoy):

@@ -7,8 +7,10 @@ import time
 import pytest
 
 import clients
+import local
 import proxy as proxies
 from conftest import HOLDS, STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy
+from test_stats import counters
 
 
 def upstream_route(name, match, metadata=None, **more):
@@ -47,6 +49,18 @@ def test_in_observe_mode_everything_passes_and_the_record_says_what_would_have_b
 def test_in_observe_mode_the_upstream_is_told_of_an_honest_call(observing, client, upstream, sink):
     seen = assert_admitted(publish(observing, client), upstream)
     assert seen.header("x-eventguard-verdict") in ([], ["admit"])
+
+
+def test_a_dry_run_is_visible_in_the_metric_the_record_and_the_access_log(start_once, upstream, sink):
+    policy = reference_policy()
+    next(rule for rule in policy["events"] if rule["type"] == "com.shop.cart.*")["mode"] = "observe"
+    proxy = start_once(policy, logs=sink)
+    call = publish(proxy, clients.H1, headers=[STRUCTURED, bearer("order-service")])
+    assert upstream.one(call.id).body == call.body
+    assert (sink.wait(call.id)[0]["verdict"], sink.wait(call.id)[0]["mode"]) == ("observe", "enforce")
+    assert counters(proxy, "eventguard_events_total", verdict="observe", code="rule.publisher", type="com.shop.cart.*") == 1
+    assert counters(proxy, "eventguard_events_total", verdict="admit") == 0, "what would be refused is no success"
+    local.wait_until(lambda: '"verdict":"observe"' in proxy.access_log.read_text(), 12, "the access log")
 
 
 def test_a_rule_that_observes_lets_its_events_pass_and_no_others(start_once, client, upstream, sink):

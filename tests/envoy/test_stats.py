@@ -1,8 +1,25 @@
 """What Envoy's own statistics say: counters with tags, and the names that they have without."""
 
+import json
+import re
+import shutil
+import urllib.parse
+import urllib.request
+
+import pytest
+
 import clients
 import local
-from conftest import STRUCTURED, bearer, cart_event, publish
+import proxy as proxies
+from conftest import ROOT, STRUCTURED, bearer, cart_event, publish, reference_policy
+
+MONITORING = ROOT / "envoy/monitoring"
+
+
+def documented():
+    """The metrics of the README's table: name, kind, labels."""
+    rows = re.findall(r"^\| `(eventguard_\w+)` \| (\w+) \| (.*?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    return [(name, kind, set(re.findall(r"\w+", labels))) for name, kind, labels in rows]
 
 
 def counters(proxy, name, **labels):
@@ -73,3 +90,101 @@ def test_a_type_that_tries_to_forge_a_label_is_only_other(start_once, client, si
     publish(proxy, client, body=cart_event(event_type="a;.;verdict=.=admit;.;"))
     assert counters(proxy, "eventguard_events_total", verdict="refuse", type="other") == 1
     assert counters(proxy, "eventguard_events_total", verdict="admit") == 0
+
+
+def shadowed():
+    """A policy with a shadow that would let nothing pass, so that there is something of everything to count."""
+    return {**reference_policy(), "shadow": {"events": [{"type": "com.shop.none", "publishers": [{"issuer": "shop"}]}]}}
+
+
+def test_every_documented_metric_is_there_with_its_labels_and_no_other_is(start_once, sink):
+    """Before any call only what is counted of calls is missing: counters start at 0, so that their first count is an increase."""
+    proxy = start_once(shadowed(), logs=sink)
+    found = documented()
+    assert len(found) > 10
+
+    def shown():
+        return {name: set(labels) for name, labels, _ in proxy.prometheus() if name.startswith("eventguard_")}
+
+    plain = {name for name, kind, labels in found if kind == "counter" and not labels}
+    local.wait_until(lambda: plain <= shown().keys(), 5, "counters")
+    assert all(counters(proxy, name) == 0 for name in plain)
+    publish(proxy, clients.H1)
+    # Histograms are merged every five seconds.
+    local.wait_until(lambda: counters(proxy, "eventguard_call_microseconds_count"), 12, "a call timed")
+    series = {name + suffix: labels for name, kind, labels in found for suffix in (["_bucket", "_sum", "_count"] if kind == "histogram" else [""])}
+    local.wait_until(lambda: series.keys() <= shown().keys(), 5, "all metrics")
+    assert {name: labels - {"le"} for name, labels in shown().items()} == series
+
+
+def test_a_policy_says_what_of_it_refuses_nothing_and_since_when(start_once):
+    policy = reference_policy()
+    first, second, *others = policy["events"]
+    trials = [{**first, "mode": "observe"}, {**second, "mode": "observe"}, *others]
+    proxy = start_once({**policy, "events": trials}, dynamic=True, concurrency=2)
+
+    def gauge(name):
+        return counters(proxy, name, plugin="eventguard")
+
+    local.wait_until(lambda: gauge("eventguard_rules_observe") == 2, 5, "rules that observe")
+    assert gauge("eventguard_policy_observe") == 0
+    loaded = gauge("eventguard_policy_loaded_timestamp_seconds")
+    observing = {**proxy.policy, "mode": "observe", "events": policy["events"]}
+    proxy.write_dynamic(proxy.wasm(policy=observing))
+    local.wait_until(lambda: gauge("eventguard_policy_observe") == 1, 10, "the new policy")
+    local.wait_until(lambda: gauge("eventguard_rules_observe") == 0, 5, "no rule observes")
+    assert gauge("eventguard_policy_loaded_timestamp_seconds") >= loaded > 1.7e9
+
+
+def test_a_policy_that_is_not_taken_is_counted_once(start_once):
+    proxy = start_once(dynamic=True, concurrency=2)
+    local.wait_until(lambda: any(name == "eventguard_policy_refused_total" for name, _, _ in proxy.prometheus()), 5, "the counter")
+    assert counters(proxy, "eventguard_policy_refused_total") == 0
+    proxy.write_dynamic(proxy.wasm(configuration=proxies.string_value('{"version": 1}')))
+    local.wait_until(lambda: counters(proxy, "eventguard_policy_refused_total"), 10, "a policy refused")
+    assert counters(proxy, "eventguard_policy_refused_total") == 1
+
+
+def test_tokens_that_are_remembered_are_counted_and_forgotten_with_their_policy(start_once):
+    proxy = start_once(dynamic=True)
+    for number in range(3):
+        publish(proxy, clients.H1, headers=[STRUCTURED, bearer(jti=str(number))])
+    local.wait_until(lambda: counters(proxy, "eventguard_token_cache_entries") == 3, 5, "three tokens")
+    proxy.write_dynamic(proxy.wasm(policy={**proxy.policy, "mode": "observe"}))
+    local.wait_until(lambda: counters(proxy, "eventguard_token_cache_entries") == 0, 15, "no tokens")
+
+
+def test_prometheus_takes_what_is_shipped(start_once, sink, tmp_path):
+    """A real one scrapes with the configuration that is shipped, and knows every metric that the rules and the dashboard ask for."""
+    if not shutil.which("prometheus"):
+        pytest.skip("prometheus is not on the path (Debian and Ubuntu: apt install prometheus)")
+    proxy = start_once(shadowed(), logs=sink)
+    publish(proxy, clients.H1)
+    port = local.free_port()
+    config = (MONITORING / "prometheus.yaml").read_text()
+    for shipped, tried in [("127.0.0.1:9901", f"127.0.0.1:{proxy.admin_port}"), ("15s", "200ms"), ("alerts.yaml", str(MONITORING / "alerts.yaml"))]:
+        assert shipped in config
+        config = config.replace(shipped, tried)
+    (tmp_path / "prometheus.yaml").write_text(config)
+    server = local.Process(["prometheus", f"--config.file={tmp_path}/prometheus.yaml", f"--storage.tsdb.path={tmp_path}/data",
+                            f"--web.listen-address=127.0.0.1:{port}"], tmp_path / "prometheus.log")
+
+    def ask(path, **parameters):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}", timeout=5) as answer:
+                return json.load(answer)["data"]
+        except OSError:
+            server.check_alive()
+            return None
+
+    try:
+        names = {name for name, kind, _ in documented() if kind != "histogram"} | {"eventguard_call_microseconds_bucket"}
+        local.wait_until(lambda: names <= set(ask("label/__name__/values") or []), 20, "every metric scraped")
+        stored = ask("label/__name__/values")
+        assert all(name.startswith(("eventguard_", "up", "scrape_", "ALERTS")) for name in stored), stored
+        health = [rule["health"] for group in ask("rules")["groups"] for rule in group["rules"]]
+        assert len(health) > 10 and "err" not in health
+        admitted = ask("query", query='eventguard_events_total{verdict="admit", route="cloudevents", type="com.shop.cart.*"}')["result"]
+        assert [float(sample["value"][1]) for sample in admitted] == [1]
+    finally:
+        server.stop()

@@ -49,8 +49,8 @@ struct Exception {
 struct Bindings(Vec<Option<Value<'static>>>);
 
 impl Activation for Bindings {
-    fn resolve(&self, slot: usize) -> Option<Value<'_>> {
-        self.0.get(slot).cloned().flatten()
+    fn resolve(&self, slot: usize) -> Result<Option<Value<'_>>, crate::cel::Fault> {
+        Ok(self.0.get(slot).cloned().flatten())
     }
 }
 

@@ -28,16 +28,16 @@ impl Table for Headers {
 }
 
 impl Activation for Facts<'_> {
-    fn resolve(&self, slot: usize) -> Option<Value<'_>> {
-        Some(match slot {
+    fn resolve(&self, slot: usize) -> Result<Option<Value<'_>>, Fault> {
+        Ok(Some(match slot {
             0 => Value::from("com.shop.OrderPlaced"),
             1 => Value::from("/orders/eu"),
             3 => Value::from_json(self.data.root()),
             4 => Value::from_json(self.claims.root()),
             5 => Value::Map(crate::cel::Map::Table(&self.headers)),
             6 => Value::Timestamp(crate::time::Timestamp::parse("2026-11-23T08:00:00Z").unwrap().into()),
-            _ => return None,
-        })
+            _ => return Ok(None),
+        }))
     }
 }
 

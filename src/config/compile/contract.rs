@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::protocol::read_descriptors;
-use super::schemas::{Compiled, Named, document, id_of};
+use super::schemas::{Compiled, Named, avro_schema, document, id_of};
 use super::{Place, Problem, Problems, one_or_each, optional, raw, rule, text, texts};
 use crate::call::cut;
 use crate::cel::Condition;
 use crate::json::Pointer;
 use crate::protobuf;
 use crate::rules::condition::environment;
-use crate::rules::contract::{Deprecated, Form, MessageForm, Names, Version, Versions};
+use crate::rules::contract::{AvroForm, Deprecated, Form, Framing, MessageForm, Names, Version, Versions};
 use crate::rules::encrypted::{ALGORITHMS, ENCRYPTIONS, Encrypted};
 use crate::schema::UnknownFields;
 use crate::time::Timestamp;
@@ -28,13 +28,14 @@ pub(super) fn versions(raw: Value, named: &Named, place: &Place, problems: &mut 
 fn check_names(versions: &[(Option<usize>, Version)], place: &Place, problems: &mut Problems) {
     for (at, (index, version)) in versions.iter().enumerate() {
         let place = index.map_or_else(|| place.clone(), |index| place.index(index));
-        let Names { data_schema, when } = &version.names;
-        if data_schema.is_none() && when.is_empty() && versions.len() > 1 {
-            problems.add(&place, Problem::Contradiction("of several versions each has a `dataschema`, an `$id`, or a `when`"));
+        let Names { data_schema, ids, when } = &version.names;
+        if data_schema.is_none() && ids.is_empty() && when.is_empty() && versions.len() > 1 {
+            problems
+                .add(&place, Problem::Contradiction("of several versions each has a `dataschema`, an `$id`, `ids`, or a `when`"));
         }
         if versions.iter().take(at).any(|(_, former)| former.names == version.names) {
             let problem = match data_schema {
-                Some(name) if when.is_empty() => format!("a version is named `{}` already", cut(name, 64)),
+                Some(name) if ids.is_empty() && when.is_empty() => format!("a version is named `{}` already", cut(name, 64)),
                 Some(_) | None => "a version before it is named by the same".to_owned(),
             };
             problems.add(&place, Problem::Value(problem));
@@ -43,7 +44,19 @@ fn check_names(versions: &[(Option<usize>, Version)], place: &Place, problems: &
 }
 
 fn version(raw: raw::DataSchema, named: &Named, place: &Place, problems: &mut Problems) -> Option<Version> {
-    let raw::DataSchema { json, protobuf, unknown_fields, dataschema, when, forbidden, encrypted, deprecated } = raw;
+    let raw::DataSchema {
+        json,
+        protobuf,
+        avro,
+        framing,
+        unknown_fields,
+        dataschema,
+        ids,
+        when,
+        forbidden,
+        encrypted,
+        deprecated,
+    } = raw;
     let data_schema = text(dataschema, &place.key("dataschema"), problems);
     let when = when.map(|when| rule::claims(&when, &place.key("when"), problems)).unwrap_or_default();
     for (key, is_there) in [("forbidden", forbidden.is_some()), ("encrypted", encrypted.is_some())] {
@@ -54,13 +67,18 @@ fn version(raw: raw::DataSchema, named: &Named, place: &Place, problems: &mut Pr
     let encrypted = encrypted.map(|raw| self::encrypted(raw, &place.key("encrypted"), problems));
     let forbidden = pointers(forbidden, &place.key("forbidden"), problems);
     let deprecated = deprecated.map(|raw| end(raw, &place.key("deprecated"), problems));
-    let (form, id) = match (json, protobuf) {
-        (Some(json), None) => json_form(&json, unknown_fields, named, &place.key("json"), problems)?,
-        (None, Some(raw)) => (message_form(raw, unknown_fields, named, &place.key("protobuf"), problems)?, None),
-        (None, None) => return problems.wrong(place, Problem::Contradiction("it has neither `json` nor `protobuf`")),
-        (Some(_), Some(_)) => return problems.wrong(place, Problem::Contradiction("it has more than one of `json`, `protobuf`")),
+    if ids.as_ref().is_some_and(Vec::is_empty) {
+        problems.add(&place.key("ids"), Problem::Empty);
+    }
+    let ids = ids.unwrap_or_default();
+    check_avro(avro.is_some(), framing, unknown_fields, &ids, place, problems);
+    let (form, id) = match (json, protobuf, avro) {
+        (Some(json), None, None) => json_form(&json, unknown_fields, named, &place.key("json"), problems)?,
+        (None, Some(raw), None) => (message_form(raw, unknown_fields, named, &place.key("protobuf"), problems)?, None),
+        (None, None, Some(avro)) => (avro_form(&avro, framing, named, &place.key("avro"), problems)?, None),
+        _ => return problems.wrong(place, Problem::Contradiction("it has one of `json`, `protobuf` and `avro`")),
     };
-    let names = Names { data_schema: data_schema.or(id), when };
+    let names = Names { data_schema: data_schema.or(id), ids, when };
     Some(Version { form, names, forbidden: forbidden?, encrypted: optional(encrypted)?, deprecated: optional(deprecated)? })
 }
 
@@ -112,6 +130,43 @@ fn message_form(
         Some(raw::FieldsUnknown::Allow) => protobuf::UnknownFields::Keep,
     };
     Some(Form::Protobuf(MessageForm { descriptors, message, unknown }))
+}
+
+/// What means something with Avro only, or not with it.
+fn check_avro(
+    avro: bool,
+    framing: Option<raw::Framing>,
+    unknown: Option<raw::FieldsUnknown>,
+    ids: &[u32],
+    place: &Place,
+    problems: &mut Problems,
+) {
+    if framing.is_some() && !avro {
+        problems.add(&place.key("framing"), Problem::Contradiction("it means something only with `avro`"));
+    }
+    if let (Some(raw::Framing::Confluent), []) = (framing, ids) {
+        problems.add(&place.key("framing"), Problem::Contradiction("the framing has an id, and there are no `ids`"));
+    }
+    if avro && unknown.is_some() {
+        problems.add(&place.key("unknownFields"), Problem::Contradiction("Avro has no fields that its schema does not know"));
+    }
+}
+
+/// An Avro schema, named or as it stands there.
+fn avro_form(avro: &Value, framing: Option<raw::Framing>, named: &Named, place: &Place, problems: &mut Problems) -> Option<Form> {
+    let schema = match avro.as_str().map(|name| (name, named.avro(name))) {
+        Some((_, Some(schema))) => schema?,
+        Some((name, None)) => {
+            return problems.wrong(place, Problem::NoSuch { what: "Avro schema", name: cut(name, 64).to_owned() });
+        }
+        None => Arc::new(avro_schema(avro, place, problems)?),
+    };
+    let framing = match framing {
+        None => Framing::Bare,
+        Some(raw::Framing::SingleObject) => Framing::SingleObject,
+        Some(raw::Framing::Confluent) => Framing::Confluent,
+    };
+    Some(Form::Avro(AvroForm { schema, framing }))
 }
 
 fn pointers(raw: Option<Vec<String>>, place: &Place, problems: &mut Problems) -> Option<Vec<Pointer>> {

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{ConfigError, Place, Problem, Problems};
-use super::read::{UnknownKeys, describe, has_null, note_nulls, read};
+use super::read::{Part, UnknownKeys, describe, has_null, note_nulls, read};
 use super::{digest, raw, units};
 use crate::budget::Budget;
 use crate::call::cut;
@@ -45,7 +45,7 @@ pub(super) fn compile(document: &Value, env: Environment<'_>) -> Result<Policy, 
 /// Compiles what stands at `root`.
 fn compile_at(document: &Value, root: &Place, env: Environment<'_>, problems: &mut Problems) -> Option<Policy> {
     if has_null(document) {
-        note_nulls(document, root, problems);
+        note_nulls(document, Part::Policy, root, problems);
     }
     let raw = read(document, UnknownKeys::Note, root, problems)?;
     compile_policy(raw, document, root, env, problems)

@@ -1,5 +1,5 @@
-//! The schemas that a policy names, as entries that rules refer to: JSON Schemas, which refer to each other too, and descriptors of
-//! Protocol Buffers.
+//! The schemas that a policy names, as entries that rules refer to: JSON Schemas, which refer to each other too, descriptors of
+//! Protocol Buffers and Avro schemas.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::protocol::read_descriptors;
 use super::{Place, Problem, Problems};
+use crate::avro;
 use crate::json::Owned;
 use crate::protobuf::Descriptors;
 use crate::schema::{Compiler, Contract, DocumentId, Limits, Schemas, UnknownFields};
@@ -19,19 +20,26 @@ pub(super) struct Named {
     compiled: Option<Compiled>,
     /// `None` for what is wrong, and was told.
     descriptors: Vec<(String, Option<Arc<Descriptors>>)>,
+    /// Likewise.
+    avro: Vec<(String, Option<Arc<avro::Schema>>)>,
 }
 
 /// What an entry is.
 enum Entry<'v> {
     Json,
     Protobuf(&'v Value),
+    Avro(&'v Value),
 }
 
 impl<'v> Entry<'v> {
     /// An entry with this one key, which is none of JSON Schema, is something else than a JSON Schema.
     fn of(value: &'v Value) -> Self {
-        let only = value.as_object().filter(|members| members.len() == 1).and_then(|members| members.get("protobuf"));
-        only.map_or(Self::Json, Self::Protobuf)
+        let Some(members) = value.as_object().filter(|members| members.len() == 1) else { return Self::Json };
+        match (members.get("protobuf"), members.get("avro")) {
+            (Some(set), _) => Self::Protobuf(set),
+            (_, Some(schema)) => Self::Avro(schema),
+            (None, None) => Self::Json,
+        }
     }
 }
 
@@ -63,6 +71,10 @@ impl Named {
                     let set = descriptor_set(set, &place.key("protobuf"), problems);
                     named.descriptors.push((name, set.map(Arc::new)));
                 }
+                Entry::Avro(schema) => {
+                    let schema = avro_schema(schema, &place.key("avro"), problems);
+                    named.avro.push((name, schema.map(Arc::new)));
+                }
             }
         }
         named.compiled = named.compile(None, place, problems);
@@ -77,6 +89,11 @@ impl Named {
     /// The descriptors of a name; `None` inside for such as are wrong.
     pub(super) fn descriptors(&self, name: &str) -> Option<Option<Arc<Descriptors>>> {
         self.descriptors.iter().find(|(known, _)| known == name).map(|(_, descriptors)| descriptors.clone())
+    }
+
+    /// The Avro schema of a name; `None` inside for one that is wrong.
+    pub(super) fn avro(&self, name: &str) -> Option<Option<Arc<avro::Schema>>> {
+        self.avro.iter().find(|(known, _)| known == name).map(|(_, schema)| schema.clone())
     }
 
     /// The contract of a name, and the schema's `$id`.
@@ -132,4 +149,9 @@ fn descriptor_set(value: &Value, place: &Place, problems: &mut Problems) -> Opti
             problems.wrong(place, Problem::Type { found: super::describe(other), expected: "a text".to_owned() })
         }
     }
+}
+
+pub(super) fn avro_schema(value: &Value, place: &Place, problems: &mut Problems) -> Option<avro::Schema> {
+    let document = problems.ok(place, Owned::parse(value.to_string().into_bytes(), Limits::DEFAULT.depth))?;
+    problems.ok(place, avro::Schema::compile(document.root()))
 }

@@ -18,7 +18,9 @@ pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Token};
 pub use memory::{Counts, Gap, Memory, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom};
 pub use protocol::{Envelope, Grpc, UnknownFields};
 pub use route::{Batches, Match, Protocol, Route};
-pub use rule::{DataSchema, Deprecated, Encrypted, Event, FieldsUnknown, MessageSchema, Publisher, Scheme, SignatureRule};
+pub use rule::{
+    DataSchema, Deprecated, Encrypted, Event, FieldsUnknown, Framing, MessageSchema, Publisher, Scheme, SignatureRule,
+};
 pub use signature::{Dsse, DsseMode, FieldType, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks};
 
 #[cfg(feature = "cli")]
@@ -50,7 +52,7 @@ pub struct Policy {
     /// `refuse` (default) or `pass`: what becomes of calls that match no route.
     pub unmatched: Option<Unmatched>,
     /// Schemas by name, for `events[].schema`: JSON Schemas, which may refer to each other, by name or `$id` (nothing is ever fetched); or
-    /// `{protobuf: DESCRIPTORS}`, a `FileDescriptorSet` in base64.
+    /// `{protobuf: DESCRIPTORS}`, a `FileDescriptorSet` in base64; or `{avro: SCHEMA}`.
     #[cfg_attr(feature = "cli", schemars(with = "Option<std::collections::BTreeMap<String, Value>>"))]
     pub schemas: Option<Value>,
     /// What each event type demands; the longest match wins.

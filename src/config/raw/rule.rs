@@ -48,7 +48,7 @@ pub struct Event {
     pub audit: Option<Recording>,
 }
 
-/// What data must keep: `json` or `protobuf`.
+/// What data must keep: one of `json`, `protobuf` and `avro`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a map")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -57,6 +57,11 @@ pub struct DataSchema {
     pub json: Option<Value>,
     /// A message type of Protocol Buffers. The data is such a message, or its JSON mapping.
     pub protobuf: Option<MessageSchema>,
+    /// An Avro schema, or the name of one of the policy's `schemas`. The data is in Avro's binary encoding, or in its JSON encoding.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::AvroSchema>"))]
+    pub avro: Option<Value>,
+    /// What stands before data in Avro's binary encoding: nothing, without this key.
+    pub framing: Option<Framing>,
     /// What becomes of fields that the schema does not know. Without this key a JSON Schema allows them, and a message type of Protocol
     /// Buffers does not.
     pub unknown_fields: Option<FieldsUnknown>,
@@ -64,6 +69,9 @@ pub struct DataSchema {
     /// key it is the schema's `$id`.
     #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
     pub dataschema: Option<String>,
+    /// What the id of its schema in a registry may be, where the call or the framing has one.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub ids: Option<Vec<u32>>,
     /// What fields of JSON data say in this version, all of them: by JSON Pointer a value, or a list of values of which one must be
     /// there.
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Claims>"))]
@@ -75,6 +83,17 @@ pub struct DataSchema {
     pub encrypted: Option<Encrypted>,
     /// When this version ends.
     pub deprecated: Option<Deprecated>,
+}
+
+/// What stands before data in Avro's binary encoding.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Framing {
+    /// `C3 01` and the fingerprint of the schema (CRC-64-AVRO): Avro's single-object encoding.
+    SingleObject,
+    /// `00` and four bytes: the schema's id in a registry, which must be one of `ids`. Confluent's serializers write so.
+    Confluent,
 }
 
 /// A message type of Protocol Buffers.

@@ -27,8 +27,8 @@ fn a_schema_is_named_or_stands_there_and_may_have_versions() {
 #[test]
 fn what_is_wrong_with_a_schema_is_told_at_its_place() {
     for (value, expected) in [
-        (json!({}), "events[0].schema: it has neither `json` nor `protobuf`"),
-        (json!({"json": true, "protobuf": {}}), "events[0].schema: it has more than one of `json`, `protobuf`"),
+        (json!({}), "events[0].schema: it has one of `json`, `protobuf` and `avro`"),
+        (json!({"json": true, "protobuf": {}}), "events[0].schema: it has one of `json`, `protobuf` and `avro`"),
         (json!({"json": "orders"}), "events[0].schema.json: no schema is named \"orders\""),
         (json!({"json": 7}), "events[0].schema.json: found a number, expected a JSON Schema"),
         (json!({"json": {"type": "strin"}}), "events[0].schema.json: `/type`"),
@@ -40,7 +40,7 @@ fn what_is_wrong_with_a_schema_is_told_at_its_place() {
         (json!([]), "events[0].schema: is empty"),
         (
             json!([{"json": "order"}, {"json": true}]),
-            "events[0].schema[1]: of several versions each has a `dataschema`, an `$id`, or a `when`",
+            "events[0].schema[1]: of several versions each has a `dataschema`, an `$id`, `ids`, or a `when`",
         ),
         (
             json!([{"json": "order"}, {"json": "money", "dataschema": "https://shop.example/order"}]),
@@ -161,5 +161,59 @@ fn what_must_be_encrypted_is_said_in_full() {
         let mut encrypted = whole.clone();
         encrypted.as_object_mut().unwrap().remove(key);
         assert_eq!(errors(document(encrypted)), [format!("events[0].schema.encrypted.{key}: is missing")]);
+    }
+}
+
+#[test]
+fn null_is_a_value_in_a_schema_and_nowhere_else() {
+    let optional = json!({"type": "record", "name": "A", "fields": [{"name": "a", "type": ["null", "int"], "default": null}]});
+    for value in [json!({"json": {"enum": ["a", null]}}), json!([{"avro": optional}])] {
+        let mut document = schema(value);
+        document["schemas"]["maybe"] = json!({"const": null});
+        assert!(compiled(document).rules.find("t.A").unwrap().contract.is_some());
+    }
+    for (pointer, value, place) in [
+        ("/schemas", json!({"a": null}), "schemas.a"),
+        ("/events/0/schema", json!({"json": null}), "events[0].schema.json"),
+        ("/events/0/schema", json!([{"json": true, "when": {"/a": null}}]), r#"events[0].schema[0].when["/a"]"#),
+        ("/routes/0/json", json!({"type": null}), "routes[0].json.type"),
+    ] {
+        let found = errors(with(pointer, value));
+        assert!(found.iter().any(|error| error.starts_with(&format!("{place}: no value"))), "{place}: {found:?}");
+    }
+}
+
+#[test]
+fn avro_is_named_or_stands_there_and_says_its_framing() {
+    let document = |value: Value| {
+        let mut document = schema(value);
+        document["schemas"]["line"] = json!({"avro": {"type": "array", "items": "int"}});
+        document
+    };
+    for value in [
+        json!({"avro": "line"}),
+        json!({"avro": {"type": "int"}, "framing": "single-object"}),
+        json!([{"avro": "line", "framing": "confluent", "ids": [1]}, {"avro": ["null", "int"], "ids": [2]}]),
+    ] {
+        assert!(compiled(document(value)).rules.find("t.A").unwrap().contract.is_some());
+    }
+    for (value, expected) in [
+        (json!({"avro": "lines"}), "events[0].schema.avro: no Avro schema is named \"lines\""),
+        (json!({"avro": {"type": "text"}}), "events[0].schema.avro: ``: a type that is not known here"),
+        (json!({"avro": "line", "json": true}), "events[0].schema: it has one of `json`, `protobuf` and `avro`"),
+        (
+            json!({"avro": "line", "framing": "confluent"}),
+            "events[0].schema.framing: the framing has an id, and there are no `ids`",
+        ),
+        (
+            json!({"json": true, "framing": "confluent", "ids": [1]}),
+            "events[0].schema.framing: it means something only with `avro`",
+        ),
+        (json!({"avro": "line", "unknownFields": "refuse"}), "events[0].schema.unknownFields: Avro has no fields"),
+        (json!({"avro": "line", "ids": []}), "events[0].schema.ids: is empty"),
+        (json!({"avro": "line", "encrypted": {}}), "events[0].schema.encrypted: it means something only with `json`"),
+    ] {
+        let found = errors(document(value.clone()));
+        assert!(!found.is_empty() && found[0].starts_with(expected), "{value}: {found:?}");
     }
 }

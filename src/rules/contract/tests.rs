@@ -8,6 +8,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto
 use prost_types::{FileDescriptorSet, MessageOptions};
 
 use super::*;
+use crate::avro;
 use crate::json::Owned;
 use crate::protobuf::{Descriptors, MessageError, UnknownFields};
 use crate::protocol::Data;
@@ -251,7 +252,7 @@ fn the_type_of_an_any_must_be_the_message() {
 
 fn when(pointer: &str, value: i64) -> Names {
     let claim = Claim { at: Pointer::parse(pointer).unwrap(), values: vec![ClaimValue::Integer(value)] };
-    Names { data_schema: None, when: vec![claim] }
+    Names { when: vec![claim], ..Names::default() }
 }
 
 #[test]
@@ -301,4 +302,50 @@ fn a_version_of_every_form_ends() {
     assert!(versions.is_deprecated(&event, &data, before));
     let other = Event { declared: Declared::Message(Cow::Borrowed("x")), ..binary(b"") };
     assert!(!versions.is_deprecated(&other, &JsonData::of(&other, 16), before));
+}
+
+fn avro(framing: Framing) -> Form {
+    let schema =
+        Owned::parse(br#"{"type": "record", "name": "A", "fields": [{"name": "a", "type": "string"}]}"#.to_vec(), 8).unwrap();
+    Form::Avro(AvroForm { schema: Arc::new(avro::Schema::compile(schema.root()).unwrap()), framing })
+}
+
+fn bytes(bytes: &[u8]) -> Event<'_> {
+    event(Some("application/avro"), Data::Binary(Cow::Borrowed(bytes)))
+}
+
+#[test]
+fn avro_stands_behind_the_frame_that_the_policy_says_and_behind_no_other() {
+    let Form::Avro(AvroForm { schema, .. }) = avro(Framing::Bare) else { panic!("Avro") };
+    let single = [&[0xc3, 1][..], &schema.fingerprint().to_le_bytes(), b"\x02a"].concat();
+    let confluent = b"\x00\x00\x00\x00\x07\x02a";
+    let versions =
+        |framing, ids: &[u32]| Versions::new(vec![version(avro(framing), Names { ids: ids.to_vec(), ..Names::default() })]);
+    for (framing, taken) in [
+        (Framing::Bare, [true, false, false]),
+        (Framing::SingleObject, [false, true, false]),
+        (Framing::Confluent, [false, false, true]),
+    ] {
+        let versions = versions(framing, &[7]);
+        let judged = [&b"\x02a"[..], &single, confluent].map(|data| judge(&versions, &bytes(data)).is_ok());
+        assert_eq!(judged, taken, "{framing:?}");
+        assert_eq!(judge(&versions, &mapped(r#"{"a": "b"}"#)), Ok(()), "JSON has no frame");
+        assert!(matches!(judge(&versions, &mapped(r#"{"a": 1}"#)), Err(Violation::Avro(_))));
+    }
+    assert!(matches!(judge(&versions(Framing::Confluent, &[8]), &bytes(confluent)), Err(Violation::DataSchema { .. })));
+    assert_eq!(judge(&of(avro(Framing::Bare)), &binary(b"\x02a")), Err(Violation::Coding { expected: "Avro" }));
+    assert_eq!(judge(&of(json("true")), &bytes(b"1")), Err(Violation::NotJson));
+}
+
+#[test]
+fn the_id_in_the_frame_says_which_version_an_event_is_of() {
+    let with_id = |id| version(avro(Framing::Confluent), Names { ids: vec![id], ..Names::default() });
+    let ended = Deprecated { after: Timestamp::parse(NOW).unwrap(), refuse_after: Some(Timestamp::parse(NOW).unwrap()) };
+    let versions = Versions::new(vec![with_id(1), Version { deprecated: Some(ended), ..with_id(2) }]);
+    let framed = |id| [&[0, 0, 0, 0, id][..], b"\x02a"].concat();
+    assert_eq!(judge(&versions, &bytes(&framed(1))), Ok(()));
+    assert!(matches!(judge(&versions, &bytes(&framed(2))), Err(Violation::Deprecated { .. })));
+    for data in [&framed(3)[..], b"\x02a", b"", b"\x00\x00\x00\x00"] {
+        assert!(matches!(judge(&versions, &bytes(data)), Err(Violation::DataSchema { .. })), "{data:?}");
+    }
 }

@@ -7,11 +7,14 @@ use crate::rules::condition::{Facts, environment};
 
 const NOW: &str = "2026-11-23T08:00:00Z";
 
-/// What becomes of an event with this data whose call has these headers: what the rule says of the condition.
-fn held(condition: &str, headers: &[(&str, &[u8])], data: &'static str) -> Result<(), String> {
+/// What becomes of an event whose call has these headers: what the rule says of the condition.
+fn held(condition: &str, headers: &[(&str, &[u8])]) -> Result<(), String> {
+    of_event(condition, headers, event(None, None))
+}
+
+fn of_event(condition: &str, headers: &[(&str, &[u8])], event: Event<'_>) -> Result<(), String> {
     let pseudo: [(&str, &[u8]); 3] = [(":method", b"POST"), (":authority", b"bus"), (":path", b"/e")];
     let head = Head::from_map(pseudo.iter().chain(headers).copied().collect()).unwrap();
-    let event = Event { data: Data::Json(data.into()), ..event(None, None) };
     let facts = Facts {
         event: &event,
         publisher: None,
@@ -42,19 +45,60 @@ fn a_header_that_is_there_twice_or_is_no_text_is_neither_absent_nor_its_first_or
         r#"request.headers == {"debug": "1", "other": "1"}"#,
     ] {
         for headers in [twice, no_text] {
-            let refused = held(condition, headers, "{}").unwrap_err();
+            let refused = held(condition, headers).unwrap_err();
             assert!(
                 refused.contains("is there more than once, or is not text") || condition.contains("{"),
                 "{condition}: {refused}"
             );
         }
     }
-    assert_eq!(held(r#"request.headers.other == "1""#, twice, "{}"), Ok(()), "nobody asks for the other one");
-    assert_eq!(held("!has(request.headers.debug)", &[("other", b"1")], "{}"), Ok(()));
+    assert_eq!(held(r#"request.headers.other == "1""#, twice), Ok(()), "nobody asks for the other one");
+    assert_eq!(held("!has(request.headers.debug)", &[("other", b"1")]), Ok(()));
 }
 
 #[test]
 fn a_header_is_found_whatever_the_case_of_its_name_in_the_policy() {
-    assert!(held(r#""X-Debug" in request.headers"#, &[("x-debug", b"1")], "{}").is_ok());
-    assert!(held(r#"request.headers["X-DEBUG"] == "1""#, &[("x-debug", b"1")], "{}").is_ok());
+    assert!(held(r#""X-Debug" in request.headers"#, &[("x-debug", b"1")]).is_ok());
+    assert!(held(r#"request.headers["X-DEBUG"] == "1""#, &[("x-debug", b"1")]).is_ok());
+}
+
+#[test]
+fn data_that_is_no_json_or_is_said_to_be_something_else_is_not_absent() {
+    let data = |data, content_type: Option<&'static str>| Event {
+        data,
+        data_content_type: content_type.map(Cow::Borrowed),
+        ..event(None, None)
+    };
+    let condition = "!has(event.data) || event.data.total < 5";
+    let binary = |text: &'static str| Data::Binary(text.as_bytes().into());
+    for (event, expected) in [
+        (data(Data::Absent, None), Ok(())),
+        (data(binary(""), Some("text/plain")), Ok(())),
+        (data(binary("{\"total\":1}"), None), Ok(())),
+        (data(binary("{\"total\":1}"), Some("application/json; charset=UTF-8")), Ok(())),
+        (data(Data::Json("{\"total\":1}".into()), Some("text/plain")), Ok(())),
+        (data(binary("{\"total\":1,\"total\":1}"), None), Err(())),
+        (data(binary("{\"total\":1}"), Some("text/plain")), Err(())),
+        (data(binary("{\"total\":1}"), Some("application/x-www-form-urlencoded")), Err(())),
+        (data(binary("{\"total\":1}"), Some("application/json; charset=utf-7")), Err(())),
+    ] {
+        let found = of_event(condition, &[], event.clone());
+        assert!(found.as_ref().err().is_none_or(|refused| refused.contains("the value is no JSON")), "{found:?}");
+        assert_eq!(found.map_err(|_| ()), expected, "{event:?}");
+    }
+}
+
+#[test]
+fn a_condition_that_errors_is_not_skipped() {
+    for condition in [
+        "event.subject == \"a\"",
+        "event.data.total < 5",
+        "claims.admin == true",
+        "event.extensions[\"level\"] != \"1\"",
+        "1 / event.size == 1",
+        "event.type == \"another\" || event.id == \"1\"",
+        "has(request.headers.other) || !has(claims.guest)",
+    ] {
+        assert!(held(condition, &[]).unwrap_err().contains("cannot be told"), "{condition}");
+    }
 }
