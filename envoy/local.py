@@ -46,6 +46,27 @@ def wait_until(condition, seconds, what):
         time.sleep(0.02)
 
 
+def flatten(record):
+    """A record (OCSF) by the words that this project uses: what is asked of it is who, what, where and what became of it."""
+    def at(*path):
+        found = record
+        for key in path:
+            found = found.get(key, {}) if isinstance(found, dict) else dict(enumerate(found)).get(key, {})
+        return None if found == {} else found
+
+    if at("class_uid") != 6003:
+        return {"event": at("metadata", "event_code"), **record.get("unmapped", {})}
+    named = {
+        "code": at("status_code"), "detail": at("status_detail"), "rule": at("firewall_rule", "name"), "policy": at("policy", "uid"),
+        "type": at("resources", 0, "name"), "id": at("resources", 0, "uid"), "source": at("resources", 0, "namespace"),
+        "topic": at("resources", 1, "name"), "issuer": at("actor", "idp", "name"), "publisher": at("actor", "user", "uid"),
+        "peer": at("src_endpoint", "uid"), "protocol": at("api", "service", "name"), "authority": at("dst_endpoint", "hostname"),
+        "requestId": at("api", "request", "uid"), "uid": at("metadata", "uid"), "event": at("metadata", "event_code"),
+        "status": at("http_response", "code"), "correlation": at("metadata", "correlation_uid"),
+    }
+    return {**record["unmapped"], **{key: value for key, value in named.items() if value is not None}}
+
+
 class Process:
     """A child whose output goes to a file. Ends with `stop`, also when it must be forced."""
 

@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 
-from local import COMMAND, ROOT, Envoy, Process, free_port, is_free, wait_until
+from local import COMMAND, ROOT, Envoy, Process, flatten, free_port, is_free, wait_until
 
 EXAMPLES = ROOT / "examples"
 RUN = ROOT / ".envoy/run"
@@ -113,7 +113,7 @@ def records(path):
     """The records that the log cluster wrote so far, by the id of their call."""
     found = {}
     for line in path.read_text().splitlines() if path.exists() else []:
-        record = json.loads(line)
+        record = flatten(json.loads(line))
         found.setdefault(record.get("requestId"), []).append(record)
     return found
 

@@ -141,6 +141,14 @@ pub fn sha256(message: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(message).into()
 }
 
+/// SHA-256 of the parts, one behind the other.
+#[must_use]
+pub fn sha256_of(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = sha2::Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    hash.finalize().into()
+}
+
 /// SHA-512 (FIPS 180-4).
 #[must_use]
 pub fn sha512(message: &[u8]) -> [u8; 64] {

@@ -9,7 +9,7 @@ use crate::keyset::{SetId, Want};
 use crate::ledger::limiter::Counter;
 use crate::ledger::{Breach, Grant};
 use crate::protocol::ProtocolError;
-use crate::rules::{Mode, Violation};
+use crate::rules::{Mode, Recording, Violation};
 use crate::signature::{SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
 
@@ -408,8 +408,8 @@ pub struct JudgedEvent {
     pub time: Option<Timestamp>,
     /// The topic.
     pub topic: Option<String>,
-    /// SHA-256 of the data.
-    pub data_sha256: [u8; 32],
+    /// SHA-256 of the data, where it is recorded.
+    pub data_sha256: Option<[u8; 32]>,
     /// Bytes of data.
     pub data_size: usize,
     /// The signatures that cover the event.
@@ -418,6 +418,8 @@ pub struct JudgedEvent {
     pub deprecated: bool,
     /// How many numbers of its sequence did not come before it, where that is recorded.
     pub missing: u64,
+    /// How much is recorded of it.
+    pub recording: Recording,
     /// What it was granted of what may be published; empty where it was refused.
     pub grants: Vec<Grant>,
     /// What the limiter is to be asked for it, besides; empty where it was refused.

@@ -11,10 +11,12 @@ use superboring::pkey::{PKey, Public};
 
 mod p384;
 mod set;
+mod signing;
 mod spki;
 
 pub(crate) use p384::P384Key;
 pub use set::{JwkSet, KeySet, KeySetError};
+pub use signing::{NotASigningKey, SigningKey};
 
 /// What a signature is made with: a JOSE algorithm (RFC 7518, RFC 8037), the same ones that RFC 9421 uses by other names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

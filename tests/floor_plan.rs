@@ -71,7 +71,7 @@ const PLAN: &[(&str, &[&str])] = &[
             "policy",
         ],
     ),
-    ("audit", &["call", "time", "json", "protocol", "identity", "signature", "rules", "decision"]),
+    ("audit", &["call", "key", "crypto", "time", "json", "protocol", "identity", "signature", "rules", "decision"]),
     (
         "config",
         &[

@@ -97,7 +97,7 @@ fn what_is_grouped_by_are_labels() {
 fn the_dashboard_shows_every_metric() {
     let text = read("envoy/monitoring/grafana-dashboard.json");
     let shown: Vec<_> = named(&text).into_iter().filter_map(|(name, _)| metric(name)).map(|metric| metric.name).collect();
-    for metric in &METRICS {
+    for metric in METRICS {
         assert!(shown.contains(&metric.name), "the dashboard does not show `{}`", metric.name);
     }
 }

@@ -43,7 +43,7 @@ fn refusals() -> String {
 
 fn metrics() -> String {
     let mut table = "| metric | kind | labels | says |\n|---|---|---|---|\n".to_owned();
-    for Metric { name, kind, labels, says } in &METRICS {
+    for Metric { name, kind, labels, says } in METRICS {
         let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
         let kind = format!("{kind:?}").to_lowercase();
         writeln!(table, "| `{name}` | {kind} | {} | {says} |", if labels.is_empty() { "-".to_owned() } else { labels.join(" ") })

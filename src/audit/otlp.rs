@@ -1,24 +1,23 @@
-//! Records into what an OTLP receiver over HTTP reads (OTLP 1.x, `ExportLogsServiceRequest`, protobuf), and its answers. The messages
-//! are written straight from the records' text, without the message structs in between: this runs once for each event.
+//! Records into what an OTLP receiver over HTTP reads (OTLP 1.x, `ExportLogsServiceRequest`, protobuf), and its answers: the body of a
+//! log record is the record as it is, so that a chain can be verified wherever it went. Written without message structs in between.
 
 use std::time::Duration;
 
 use prost::Message;
 
-use super::drops::Drops;
-use super::field::{self, Value};
-use super::queue::Answer;
+use super::aftermath::Aftermath;
+use super::note::Note;
 use super::record::{Kind, Record};
+use super::settings::Answer;
 use super::text::Text;
+use super::trace::TraceContext;
 use crate::time::Timestamp;
 
 /// The content type of requests and answers.
 pub const CONTENT_TYPE: &str = "application/x-protobuf";
 
-/// `event_name` of the record of an event.
-pub const VERDICT_EVENT: &str = "eventguard.verdict";
-/// `event_name` of the record that tells of dropped records.
-pub const DROPPED_EVENT: &str = "eventguard.dropped";
+/// What `event_name` begins with; behind it stands the record's `metadata.event_code`.
+pub const EVENTS: &str = "eventguard.";
 
 /// `SeverityNumber` and its text.
 type Severity = (u64, &'static str);
@@ -26,71 +25,71 @@ const INFO: Severity = (9, "INFO");
 const WARN: Severity = (13, "WARN");
 const ERROR: Severity = (17, "ERROR");
 
-/// The field of a `LogRecord` that holds its attributes.
-const ATTRIBUTES: u64 = 6;
-
 /// Bytes of what a sender says of itself.
 const TEXT: usize = 256;
 
-/// Bytes that a record takes as a rule: what is allocated at first.
-const USUAL: usize = 1536;
+/// Bytes that a log record takes beside its body, as a rule: what is allocated at first.
+const USUAL: usize = 512;
 
-/// A record as one `LogRecord`.
+/// What a `LogRecord` says of a record beside its body.
 #[must_use]
-pub fn log_record(record: &Record<'_>) -> Vec<u8> {
+pub fn envelope(record: &Record<'_>) -> Vec<u8> {
     let severity = match record.kind() {
         Kind::Admitted => INFO,
         Kind::Refused => WARN,
     };
-    let trace = record.traceparent().and_then(TraceContext::parse);
-    write_log_record(VERDICT_EVENT, severity, record.time(), &record.summary(), trace, |out| {
-        record.fields(&mut |field, value| out.attribute(ATTRIBUTES, field.attribute, &value));
-    })
+    let mut out = open("verdict", severity, record.time());
+    record.attributes(&mut |name, text| out.attribute(6, name, text.as_str()));
+    out.trace(record.traceparent());
+    out.0
 }
 
-/// What was dropped, as one `LogRecord`: the gap that a reader of the stream would otherwise not see.
+/// What a `LogRecord` says of how a call ended.
 #[must_use]
-pub fn gap_record(drops: &Drops, total: u64, now: Timestamp) -> Vec<u8> {
-    let number = Value::Number;
-    let fields = [
-        (field::DROPPED, number(drops.total())),
-        (field::DROPPED_QUEUE_FULL, number(drops.queue_full.total())),
-        (field::DROPPED_REJECTED, number(drops.rejected.total() + drops.partly_rejected)),
-        (field::DROPPED_ADMITTED, number(drops.queue_full.admitted + drops.rejected.admitted)),
-        (field::DROPPED_REFUSED, number(drops.queue_full.refused + drops.rejected.refused)),
-        (field::DROPPED_TOTAL, number(total)),
-    ];
-    let summary = format!("dropped {} records", drops.total());
-    write_log_record(DROPPED_EVENT, ERROR, now, &summary, None, |out| {
-        fields.iter().for_each(|(field, value)| out.attribute(ATTRIBUTES, field.attribute, value));
-    })
+pub fn aftermath_envelope(aftermath: &Aftermath<'_>) -> Vec<u8> {
+    let mut out = open(aftermath.code(), WARN, aftermath.circumstances.now);
+    out.trace(aftermath.circumstances.traceparent);
+    out.0
 }
 
-/// `LogRecord` of `opentelemetry/proto/logs/v1/logs.proto`.
-fn write_log_record(
-    event_name: &str,
-    (severity, severity_text): Severity,
-    time: Timestamp,
-    summary: &str,
-    trace: Option<TraceContext>,
-    write_attributes: impl FnOnce(&mut Writer),
-) -> Vec<u8> {
+/// What a `LogRecord` says of what the stream tells of itself.
+#[must_use]
+pub fn note_envelope(note: &Note, now: Timestamp) -> Vec<u8> {
+    open(note.code(), if note.is_loss() { ERROR } else { INFO }, now).0
+}
+
+/// What every `LogRecord` of `opentelemetry/proto/logs/v1/logs.proto` has.
+fn open(code: &str, (severity, severity_text): Severity, time: Timestamp) -> Writer {
     // No record is from before 1970; a proxy whose clock says so says nothing.
     let nanos = u64::try_from(time.unix_nanos()).unwrap_or(0);
     let mut out = Writer(Vec::with_capacity(USUAL));
     out.fixed64(1, nanos);
     out.number(2, severity);
     out.bytes(3, severity_text.as_bytes());
-    out.message(5, |body| body.bytes(1, summary.as_bytes()));
-    write_attributes(&mut out);
-    if let Some(TraceContext { trace_id, span_id, flags }) = trace {
-        out.fixed32(8, u32::from(flags));
-        out.bytes(9, &trace_id);
-        out.bytes(10, &span_id);
-    }
     out.fixed64(11, nanos);
-    out.bytes(12, event_name.as_bytes());
-    out.0
+    out.key(12, 2);
+    out.varint(length(EVENTS.len() + code.len()));
+    out.0.extend([EVENTS, code].map(str::as_bytes).concat());
+    out
+}
+
+/// Log records, one behind the other as they stand in a request.
+#[derive(Debug, Default)]
+pub struct Records(Vec<u8>);
+
+impl Records {
+    /// Adds a log record: what it says beside its body, and the body.
+    pub fn add(&mut self, envelope: &[u8], body: &str) {
+        let mut out = Writer(std::mem::take(&mut self.0));
+        let text = 1 + varint_bytes(body.len()) + body.len();
+        out.key(2, 2);
+        out.varint(length(envelope.len() + 1 + varint_bytes(text) + text));
+        out.0.extend_from_slice(envelope);
+        out.key(5, 2);
+        out.varint(length(text));
+        out.bytes(1, body.as_bytes());
+        self.0 = out.0;
+    }
 }
 
 /// Who sends, written once: what stands before the records in every request.
@@ -104,12 +103,11 @@ impl Sender {
     /// `instance` tells proxies apart (`service.instance.id`), where it is known.
     #[must_use]
     pub fn new(instance: Option<&str>) -> Self {
-        let text = |text| Value::Text(Text::clean(text, TEXT));
         let mut resource = Writer(Vec::new());
-        resource.attribute(1, "service.name", &text(env!("CARGO_PKG_NAME")));
-        resource.attribute(1, "service.version", &text(env!("CARGO_PKG_VERSION")));
+        resource.attribute(1, "service.name", env!("CARGO_PKG_NAME"));
+        resource.attribute(1, "service.version", env!("CARGO_PKG_VERSION"));
         if let Some(instance) = instance {
-            resource.attribute(1, "service.instance.id", &text(instance));
+            resource.attribute(1, "service.instance.id", Text::clean(instance, TEXT).as_str());
         }
         let mut scope = Writer(Vec::new());
         scope.bytes(1, env!("CARGO_PKG_NAME").as_bytes());
@@ -117,19 +115,28 @@ impl Sender {
         Self { resource: resource.0, scope: scope.0 }
     }
 
-    /// A request (`ExportLogsServiceRequest`) with these `LogRecord`s.
-    pub fn request<'r>(&self, records: impl Iterator<Item = &'r [u8]> + Clone) -> Vec<u8> {
-        let room = records.clone().map(|record| record.len() + 8).sum::<usize>() + self.resource.len() + self.scope.len() + 64;
-        let mut out = Writer(Vec::with_capacity(room));
+    /// A request (`ExportLogsServiceRequest`) with these records.
+    #[must_use]
+    pub fn request(&self, records: &Records) -> Vec<u8> {
+        let mut out = Writer(Vec::with_capacity(records.0.len() + self.resource.len() + self.scope.len() + 64));
         out.message(1, |resource_logs| {
             resource_logs.bytes(1, &self.resource);
             resource_logs.message(2, |scope_logs| {
                 scope_logs.bytes(1, &self.scope);
-                records.for_each(|record| scope_logs.bytes(2, record));
+                scope_logs.0.extend_from_slice(&records.0);
             });
         });
         out.0
     }
+}
+
+fn length(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// Bytes of a number as a varint.
+fn varint_bytes(number: usize) -> usize {
+    std::iter::successors(Some(number), |number| Some(number >> 7).filter(|rest| *rest > 0)).count()
 }
 
 /// Writes protobuf (the encoding guide's wire types: 0 varint, 1 and 5 fixed, 2 with a length).
@@ -197,64 +204,21 @@ impl Writer {
         self.0.remove(place + length);
     }
 
-    /// A `KeyValue` of `opentelemetry/proto/common/v1/common.proto`.
-    fn attribute(&mut self, field: u64, name: &str, value: &Value<'_>) {
-        self.message(field, |attribute| {
-            attribute.bytes(1, name.as_bytes());
-            attribute.message(2, |any| any.any_value(value));
-        });
-    }
-
-    fn any_value(&mut self, value: &Value<'_>) {
-        match value {
-            Value::Text(text) => self.bytes(1, text.as_str().as_bytes()),
-            Value::Number(number) => self.number(3, *number),
-            Value::List(texts) => self.message(5, |array| {
-                for text in texts {
-                    array.message(1, |any| any.bytes(1, text.as_str().as_bytes()));
-                }
-            }),
+    /// The trace that a `LogRecord` is part of.
+    fn trace(&mut self, traceparent: Option<&str>) {
+        if let Some(TraceContext { trace_id, span_id, flags }) = traceparent.and_then(TraceContext::parse) {
+            self.fixed32(8, u32::from(flags));
+            self.bytes(9, &trace_id);
+            self.bytes(10, &span_id);
         }
     }
-}
 
-/// The trace that a call is part of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct TraceContext {
-    trace_id: [u8; 16],
-    span_id: [u8; 8],
-    flags: u8,
-}
-
-impl TraceContext {
-    /// Reads a `traceparent` (W3C Trace Context section 3.2): `00-` trace id `-` span id `-` flags, in lower-case hexadecimal. A later
-    /// version may say more behind that. `None` where it is not one, or one of its ids is zero.
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('-');
-        let [version] = hex(parts.next()?)?;
-        let parsed = Self { trace_id: hex(parts.next()?)?, span_id: hex(parts.next()?)?, flags: hex::<1>(parts.next()?)?[0] };
-        let is_complete = version != 0xff && (version != 0 || parts.next().is_none());
-        (is_complete && parsed.trace_id != [0; 16] && parsed.span_id != [0; 8]).then_some(parsed)
-    }
-}
-
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let (digits, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let mut bytes = [0; N];
-    if digits.len() != N {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(digits) {
-        *byte = hex_digit(*high)? << 4 | hex_digit(*low)?;
-    }
-    Some(bytes)
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+    /// A `KeyValue` of `opentelemetry/proto/common/v1/common.proto`, a text.
+    fn attribute(&mut self, field: u64, name: &str, text: &str) {
+        self.message(field, |attribute| {
+            attribute.bytes(1, name.as_bytes());
+            attribute.message(2, |any| any.bytes(1, text.as_bytes()));
+        });
     }
 }
 

@@ -1,80 +1,20 @@
 //! Records on their way to a log cluster, as a value: what is waiting, what is under way, and what was lost. Nothing is lost without
-//! being counted, and told in the stream itself. Knows nothing of sockets; the time and a random number are arguments.
+//! being counted, and told in the stream itself. A record becomes part of the chain when it is sent, and a batch is sent again as it
+//! was, byte for byte. Knows nothing of sockets; the time and a random number are arguments.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::drops::Drops;
+use super::aftermath::Aftermath;
+use super::chain::Mark;
+use super::drops::{Counts, Drops};
+use super::note::Gap;
 use super::otlp::{self, Sender};
-use super::record::{Kind, Record};
+use super::record::{Kind, Record, Written};
+use super::settings::{Answer, Batch, Counters, Settings, WhenFull};
+use super::trail::Trail;
 use crate::time::Timestamp;
-
-/// When a batch goes, and what may wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// A batch goes when so many records wait, and holds at most as many.
-    pub batch_records: usize,
-    /// A batch also goes when its first record has waited so long.
-    pub interval: Duration,
-    /// Records that may wait, those under way among them.
-    pub queue_records: usize,
-    /// Bytes that may wait, those under way among them.
-    pub queue_bytes: usize,
-    /// Which record is dropped when there is no room.
-    pub when_full: WhenFull,
-}
-
-/// Which record is dropped when there is no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhenFull {
-    /// The one of its kind that has waited longest.
-    DropOldest,
-    /// The one that comes.
-    DropNewest,
-}
-
-/// What became of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// The log cluster has it.
-    Accepted,
-    /// The log cluster has it, but for some records; it does not say which.
-    PartlyRejected {
-        /// How many.
-        rejected: usize,
-    },
-    /// The log cluster asks for it again.
-    Retryable {
-        /// In how long, where it says so.
-        retry_after: Option<Duration>,
-    },
-    /// The log cluster will not have it.
-    Permanent,
-    /// Nobody answered: no connection, a timeout, a reset.
-    Failed,
-}
-
-/// A batch to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
-    /// What [`Queue::delivered`] is told.
-    pub id: u64,
-    /// The body of the request, see [`otlp`].
-    pub body: Vec<u8>,
-}
-
-/// What became of all records so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Records that the log cluster took.
-    pub sent: u64,
-    /// Records that were lost.
-    pub dropped: u64,
-    /// Records that wait or are under way.
-    pub queued: usize,
-    /// How often a record went back to wait for another try.
-    pub retried: u64,
-}
 
 /// Bytes of one request's records: well below what receivers take (the Collector: 20 MiB).
 const BATCH_BYTES: usize = 1 << 20;
@@ -95,6 +35,7 @@ const OVERHEAD: usize = 64;
 pub struct Queue {
     settings: Settings,
     sender: Sender,
+    trail: Trail,
     clock: Clock,
     admitted: Lane,
     refused: Lane,
@@ -109,7 +50,7 @@ pub struct Queue {
     failures: u32,
     /// Whether what waits goes without waiting to be due.
     draining: bool,
-    /// Drops that the stream does not tell of yet.
+    /// Losses that the stream does not tell of yet.
     untold: Drops,
     counters: Counters,
 }
@@ -119,6 +60,12 @@ pub struct Queue {
 struct Lane {
     waiting: VecDeque<Waiting>,
     /// Records and bytes, those under way among them.
+    held: Held,
+}
+
+/// How much of a queue's room is taken.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
     records: usize,
     bytes: usize,
 }
@@ -127,22 +74,32 @@ struct Lane {
 struct Waiting {
     sequence: u64,
     kind: Kind,
-    record: Box<[u8]>,
+    number: u64,
+    record: Written,
+    envelope: Box<[u8]>,
 }
 
+/// A batch that was sent at least once.
 #[derive(Debug)]
 struct Flight {
     id: u64,
-    since: Duration,
-    records: Vec<Waiting>,
+    body: Rc<Vec<u8>>,
+    /// Since when it is under way; `None` while it waits to be sent again.
+    since: Option<Duration>,
+    admitted: Held,
+    refused: Held,
+    /// Where the chain stood before it.
+    mark: Mark,
+    /// What it tells of.
     told: Drops,
 }
 
 impl Queue {
-    /// An empty queue.
+    /// An empty queue. The seed makes the chain's id, which must be no other's.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, policy: &str, seed: [u8; 16]) -> Self {
         Self {
+            trail: Trail::new(settings.integrity, settings.checkpoint.clone(), policy, seed),
             settings,
             sender: Sender::new(None),
             clock: Clock::default(),
@@ -166,31 +123,42 @@ impl Queue {
         Self { sender: Sender::new(Some(instance)), ..self }
     }
 
-    /// Adds a record, or counts one as dropped where there is no room.
-    pub fn push(&mut self, record: &Record<'_>, now: Timestamp) {
-        self.push_encoded(record.kind(), otlp::log_record(record).into(), now);
+    /// Writes a record under the next number.
+    pub fn write(&mut self, record: &Record<'_>) -> (u64, Written) {
+        self.trail.write(record)
     }
 
-    fn push_encoded(&mut self, kind: Kind, record: Box<[u8]>, now: Timestamp) {
+    /// Adds a record that was written before, or counts it as dropped where there is no room.
+    pub fn push(&mut self, record: &Record<'_>, (number, written): (u64, Written), now: Timestamp) {
+        self.add(record.kind(), number, written, otlp::envelope(record).into(), now);
+    }
+
+    /// Adds what is known of a call when it has ended. It is told of what went on, or else it is one of the refused.
+    pub fn push_aftermath(&mut self, aftermath: &Aftermath<'_>, now: Timestamp) {
+        let kind = if aftermath.admitted.is_some() { Kind::Admitted } else { Kind::Refused };
+        let (number, written) = self.trail.write_aftermath(aftermath);
+        self.add(kind, number, written, otlp::aftermath_envelope(aftermath).into(), now);
+    }
+
+    fn add(&mut self, kind: Kind, number: u64, record: Written, envelope: Box<[u8]>, now: Timestamp) {
         let now = self.clock.advance(now);
         self.waiting_since.get_or_insert(now);
         self.sequence += 1;
-        let waiting = Waiting { sequence: self.sequence, kind, record };
+        let waiting = Waiting { sequence: self.sequence, kind, number, record, envelope };
         while !self.has_room(kind, waiting.size()) {
             let oldest = match self.settings.when_full {
-                WhenFull::DropOldest => self.lane(kind).pop(),
+                WhenFull::DropOldest => self.lane(kind).waiting.pop_front(),
                 WhenFull::DropNewest => None,
             };
             self.untold.queue_full.add(kind);
             self.counters.dropped += 1;
             match oldest {
-                Some(oldest) => self.lane(kind).forget(&oldest),
+                Some(oldest) => self.lane(kind).held.free(Held { records: 1, bytes: oldest.size() }),
                 None => return,
             }
         }
         let lane = self.lane(kind);
-        lane.records += 1;
-        lane.bytes += waiting.size();
+        lane.held.take(waiting.size());
         lane.waiting.push_back(waiting);
     }
 
@@ -200,7 +168,8 @@ impl Queue {
         self.give_up_lost_flight(elapsed);
         let enough = self.admitted.waiting.len() + self.refused.waiting.len() >= self.settings.batch_records;
         let overdue = self.waiting_since.is_some_and(|since| elapsed.saturating_sub(since) >= self.settings.interval);
-        (elapsed >= self.resume_at && (enough || overdue)).then(|| self.depart(now, elapsed)).flatten()
+        let is_due = self.flight.is_some() || enough || overdue || self.trail.is_checkpoint_due(elapsed, 0);
+        (elapsed >= self.resume_at && is_due).then(|| self.depart(now, elapsed)).flatten()
     }
 
     /// The next batch whether or not it is due, for when there will be no later. Ends a wait that is on when it is asked first; what
@@ -218,7 +187,7 @@ impl Queue {
     /// a batch that is not under way, such as a late one, changes nothing.
     pub fn delivered(&mut self, id: u64, answer: Answer, now: Timestamp, random: u64) {
         let now = self.clock.advance(now);
-        let Some(flight) = self.flight.take_if(|flight| flight.id == id) else { return };
+        let Some(flight) = self.flight.take_if(|flight| flight.id == id && flight.since.is_some()) else { return };
         match answer {
             Answer::Accepted => self.take_off(flight, 0),
             Answer::PartlyRejected { rejected } => self.take_off(flight, rejected),
@@ -231,13 +200,13 @@ impl Queue {
     /// What became of all records so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters { queued: self.admitted.records + self.refused.records, ..self.counters }
+        Counters { queued: self.admitted.held.records + self.refused.held.records, ..self.counters }
     }
 
     /// Whether nothing waits and nothing is under way.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.flight.is_none() && self.admitted.records + self.refused.records == 0 && self.untold.total() == 0
+        self.flight.is_none() && self.counters().queued == 0 && self.untold.is_empty() && !(self.draining && self.trail.is_open())
     }
 
     /// Each kind may use the whole queue but for a quarter that is the other's: a flood of refused calls does not push out the
@@ -245,8 +214,8 @@ impl Queue {
     fn has_room(&self, kind: Kind, size: usize) -> bool {
         let Settings { queue_records, queue_bytes, .. } = self.settings;
         let (own, other) = match kind {
-            Kind::Admitted => (&self.admitted, &self.refused),
-            Kind::Refused => (&self.refused, &self.admitted),
+            Kind::Admitted => (&self.admitted.held, &self.refused.held),
+            Kind::Refused => (&self.refused.held, &self.admitted.held),
         };
         own.records + 1 + other.records.max(queue_records / 4) <= queue_records
             && own.bytes + size + other.bytes.max(queue_bytes / 4) <= queue_bytes
@@ -259,31 +228,51 @@ impl Queue {
         }
     }
 
+    /// The batch that waits to be sent again, or else a new one.
     fn depart(&mut self, now: Timestamp, elapsed: Duration) -> Option<Batch> {
-        if self.flight.is_some() || self.is_empty() {
-            return None;
+        if self.flight.is_none() {
+            self.flight = self.load(now, elapsed);
         }
-        let records = self.load();
-        let told = std::mem::take(&mut self.untold);
-        let gap = (told.total() > 0).then(|| otlp::gap_record(&told, self.counters.dropped, now));
-        let body = self.sender.request(gap.as_deref().into_iter().chain(records.iter().map(|waiting| &*waiting.record)));
+        let flight = self.flight.as_mut().filter(|flight| flight.since.is_none())?;
         self.batches += 1;
-        self.flight = Some(Flight { id: self.batches, since: elapsed, records, told });
-        let more = !self.admitted.waiting.is_empty() || !self.refused.waiting.is_empty();
-        self.waiting_since = more.then_some(elapsed);
-        Some(Batch { id: self.batches, body })
+        flight.id = self.batches;
+        flight.since = Some(elapsed);
+        Some(Batch { id: flight.id, body: Rc::clone(&flight.body) })
     }
 
-    /// The records of the next batch, in the order in which they came.
-    fn load(&mut self) -> Vec<Waiting> {
-        let mut records = Vec::new();
-        let mut bytes = 0;
-        while records.len() < self.settings.batch_records.max(1) && bytes < BATCH_BYTES {
-            let Some(waiting) = self.first_lane().pop() else { break };
-            bytes += waiting.size();
-            records.push(waiting);
+    /// A batch of what waits: what the stream has to tell of itself, and records in the order in which they came.
+    fn load(&mut self, now: Timestamp, elapsed: Duration) -> Option<Flight> {
+        if self.is_empty() && !self.trail.is_checkpoint_due(elapsed, 0) {
+            return None;
         }
-        records
+        let mark = self.trail.mark();
+        let mut records = otlp::Records::default();
+        self.trail.start(&mut records, now);
+        let told = std::mem::take(&mut self.untold);
+        for note in told.notes(self.counters.dropped) {
+            self.trail.tell(&note, &mut records, now);
+        }
+        let (admitted, refused) = self.load_records(&mut records);
+        let is_all = self.admitted.waiting.is_empty() && self.refused.waiting.is_empty();
+        self.trail.close(&mark, is_all && self.draining, &mut records, now, elapsed);
+        self.waiting_since = (!is_all).then_some(elapsed);
+        let body = Rc::new(self.sender.request(&records));
+        Some(Flight { id: 0, body, since: None, admitted, refused, mark, told })
+    }
+
+    fn load_records(&mut self, records: &mut otlp::Records) -> (Held, Held) {
+        let (mut admitted, mut refused) = (Held::default(), Held::default());
+        let room = self.settings.batch_records.max(1);
+        while admitted.records + refused.records < room && admitted.bytes + refused.bytes < BATCH_BYTES {
+            let Some(waiting) = self.first_lane().waiting.pop_front() else { break };
+            match waiting.kind {
+                Kind::Admitted => admitted.take(waiting.size()),
+                Kind::Refused => refused.take(waiting.size()),
+            }
+            let linked = self.trail.link(waiting.number, waiting.record, None);
+            records.add(&waiting.envelope, &linked);
+        }
+        (admitted, refused)
     }
 
     /// The lane whose first record has waited longer.
@@ -294,78 +283,80 @@ impl Queue {
 
     fn take_off(&mut self, flight: Flight, rejected: usize) {
         self.failures = 0;
-        let records = u64::try_from(flight.records.len()).unwrap_or(u64::MAX);
+        let records = flight.counts().total();
         let rejected = u64::try_from(rejected).unwrap_or(u64::MAX);
+        let partly = rejected.min(records);
+        self.counters.sent += records - partly;
+        self.counters.dropped += partly;
         if rejected > records {
-            // Then the record that told of drops is among those that were rejected.
+            // Then what the batch told of the stream is among what was not taken.
             self.untold.add(&flight.told);
         }
-        let rejected = rejected.min(records);
-        self.counters.sent += records - rejected;
-        self.counters.dropped += rejected;
-        self.untold.partly_rejected += rejected;
-        self.forget(&flight);
+        if rejected > 0 {
+            let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
+            self.untold.add_gap(Gap { partly, ..gap });
+        }
+        self.free(&flight);
     }
 
     fn reject(&mut self, flight: Flight) {
         self.failures = 0;
+        self.counters.dropped += flight.counts().total();
         self.untold.add(&flight.told);
-        for waiting in &flight.records {
-            self.untold.rejected.add(waiting.kind);
-            self.counters.dropped += 1;
+        let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
+        self.untold.add_gap(Gap { counts: flight.counts(), ..gap });
+        if self.draining {
+            self.resume_at = self.clock.elapsed + FIRST_BACKOFF;
         }
-        self.forget(&flight);
+        self.free(&flight);
     }
 
-    fn forget(&mut self, flight: &Flight) {
-        for waiting in &flight.records {
-            self.lane(waiting.kind).forget(waiting);
-        }
-        self.wait_to_be_told();
-    }
-
-    fn put_back(&mut self, flight: Flight, now: Duration, retry_after: Option<Duration>, random: u64) {
-        self.failures = self.failures.saturating_add(1);
-        self.resume_at = now + wait(self.failures, retry_after, random);
-        self.untold.add(&flight.told);
-        for waiting in flight.records.into_iter().rev() {
-            self.counters.retried += 1;
-            self.lane(waiting.kind).waiting.push_front(waiting);
-        }
-        // The records have waited for their interval before.
-        self.waiting_since = Some(flight.since.saturating_sub(self.settings.interval));
-    }
-
-    fn wait_to_be_told(&mut self) {
-        if self.untold.total() > 0 {
+    fn free(&mut self, flight: &Flight) {
+        self.admitted.held.free(flight.admitted);
+        self.refused.held.free(flight.refused);
+        if !self.untold.is_empty() {
             let now = self.clock.elapsed;
             self.waiting_since.get_or_insert(now);
         }
     }
 
+    fn put_back(&mut self, flight: Flight, now: Duration, retry_after: Option<Duration>, random: u64) {
+        self.failures = self.failures.saturating_add(1);
+        self.resume_at = now + wait(self.failures, retry_after, random);
+        self.counters.retried += flight.counts().total();
+        self.flight = Some(Flight { since: None, ..flight });
+    }
+
     fn give_up_lost_flight(&mut self, now: Duration) {
-        if let Some(flight) = self.flight.take_if(|flight| now.saturating_sub(flight.since) >= LONGEST_FLIGHT) {
+        let is_lost = |since| now.saturating_sub(since) >= LONGEST_FLIGHT;
+        if let Some(flight) = self.flight.take_if(|flight| flight.since.is_some_and(is_lost)) {
             self.put_back(flight, now, None, 0);
         }
     }
 }
 
-impl Lane {
-    /// Takes the first record off the wait; it keeps its room until it is forgotten.
-    fn pop(&mut self) -> Option<Waiting> {
-        self.waiting.pop_front()
+impl Held {
+    fn take(&mut self, bytes: usize) {
+        self.records += 1;
+        self.bytes += bytes;
     }
 
-    /// Frees the room of a record.
-    fn forget(&mut self, waiting: &Waiting) {
-        self.records = self.records.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(waiting.size());
+    fn free(&mut self, other: Self) {
+        self.records = self.records.saturating_sub(other.records);
+        self.bytes = self.bytes.saturating_sub(other.bytes);
     }
 }
 
 impl Waiting {
     fn size(&self) -> usize {
-        self.record.len() + OVERHEAD
+        self.record.json.len() + self.envelope.len() + OVERHEAD
+    }
+}
+
+impl Flight {
+    fn counts(&self) -> Counts {
+        let count = |held: Held| u64::try_from(held.records).unwrap_or(u64::MAX);
+        Counts { admitted: count(self.admitted), refused: count(self.refused) }
     }
 }
 

@@ -2,8 +2,11 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use serde_json::Value as Json;
+
 use super::*;
 use crate::audit::record::tests::{circumstances, event, outcome};
+use crate::audit::settings::{Checkpoint, Integrity};
 
 const SETTINGS: Settings = Settings {
     batch_records: 3,
@@ -11,25 +14,35 @@ const SETTINGS: Settings = Settings {
     queue_records: 8,
     queue_bytes: 1 << 20,
     when_full: WhenFull::DropOldest,
+    integrity: Integrity::Chain,
+    checkpoint: None,
 };
 
 const ACCEPTED: Answer = Answer::Accepted;
 const BUSY: Answer = Answer::Retryable { retry_after: None };
 
-/// A queue, a clock that a test moves, and what the log cluster has got: records are numbers, gaps are told apart by their form.
+/// A queue, a clock that a test moves, and the lines that the log cluster has taken: records are numbers.
 struct Trial {
     queue: Queue,
     now: Timestamp,
     next: u32,
+    taken: Vec<String>,
 }
 
 impl Trial {
     fn new(settings: Settings) -> Self {
-        Self { queue: Queue::new(settings), now: Timestamp::from_unix_seconds(1_795_420_800).unwrap(), next: 0 }
+        Self {
+            queue: Queue::new(settings, "ab12", [7; 16]),
+            taken: Vec::new(),
+            now: Timestamp::from_unix_seconds(1_795_420_800).unwrap(),
+            next: 0,
+        }
     }
 
     fn push(&mut self, kind: Kind) {
-        self.queue.push_encoded(kind, Box::from(self.next.to_le_bytes()), self.now);
+        let json = format!("{{\"a\":{},\"z\":0}}", self.next);
+        let gap = json.find("\"z").unwrap();
+        self.queue.add(kind, u64::from(self.next) + 1000, Written { json, gap }, Box::default(), self.now);
         self.next += 1;
     }
 
@@ -43,10 +56,36 @@ impl Trial {
     }
 
     fn poll(&mut self) -> Option<(u64, Vec<u32>, u64)> {
-        self.queue.poll(self.now).map(|batch| (batch.id, numbers(&batch.body), gap(&batch.body)))
+        self.queue.poll(self.now).map(|batch| self.seen(&batch))
+    }
+
+    fn batch(&mut self) -> Batch {
+        self.queue.poll(self.now).unwrap()
+    }
+
+    fn seen(&self, batch: &Batch) -> (u64, Vec<u32>, u64) {
+        (batch.id, numbers(&batch.body), told(&batch.body))
     }
 
     fn answer(&mut self, id: u64, answer: Answer) {
+        let flight = self.queue.flight.as_ref().filter(|flight| flight.id == id);
+        let lines = flight.map(|flight| lines(&flight.body)).unwrap_or_default();
+        let is_record = |line: &String| line.contains("\"a\":");
+        let records = lines.iter().filter(|line| is_record(line)).count();
+        let mut rejected = match answer {
+            Answer::Accepted => 0,
+            Answer::PartlyRejected { rejected } => rejected,
+            Answer::Retryable { .. } | Answer::Permanent | Answer::Failed => usize::MAX,
+        };
+        if rejected <= records {
+            // The first ones are those that are not taken.
+            let is_taken = |line: &String| {
+                let is_lost = rejected > 0 && is_record(line);
+                rejected -= usize::from(is_lost);
+                !is_lost
+            };
+            self.taken.extend(lines.into_iter().filter(is_taken));
+        }
         self.queue.delivered(id, answer, self.now, 512);
     }
 
@@ -58,38 +97,65 @@ impl Trial {
     }
 }
 
-/// The `LogRecord`s of a request: field 2 of field 2 of field 1.
-fn log_records(body: &[u8]) -> Vec<&[u8]> {
-    let scope_logs = |message| fields(message).into_iter().filter(|(field, _)| *field == 2).map(|(_, value)| value);
-    fields(body).into_iter().flat_map(|(_, resource_logs)| scope_logs(resource_logs)).flat_map(scope_logs).collect()
+/// The bodies of the `LogRecord`s of a request: field 1 of field 5 of field 2 of field 2 of field 1.
+fn lines(body: &[u8]) -> Vec<String> {
+    let inside = |messages: Vec<Vec<u8>>, wanted: u64| -> Vec<Vec<u8>> {
+        messages
+            .iter()
+            .flat_map(|message| fields(message))
+            .filter(|(field, _)| *field == wanted)
+            .map(|(_, value)| value)
+            .collect()
+    };
+    let bodies = [1, 2, 2, 5, 1].into_iter().fold(vec![body.to_vec()], inside);
+    bodies.into_iter().map(|body| String::from_utf8(body).unwrap()).collect()
 }
 
-/// The fields of a message that has only fields with a length.
-fn fields(mut message: &[u8]) -> Vec<(u8, &[u8])> {
+/// The fields of a message that have a length.
+fn fields(mut message: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    use prost::encoding::decode_varint;
     let mut fields = Vec::new();
-    while let [key, rest @ ..] = message {
-        let length = prost::encoding::decode_varint(&mut { rest }).unwrap();
-        let rest = &rest[prost::encoding::encoded_len_varint(length)..];
-        let (value, rest) = rest.split_at(usize::try_from(length).unwrap());
-        fields.push((key >> 3, value));
-        message = rest;
+    while !message.is_empty() {
+        let key = decode_varint(&mut message).unwrap();
+        match key & 7 {
+            0 => drop(decode_varint(&mut message).unwrap()),
+            1 => message = &message[8..],
+            5 => message = &message[4..],
+            2 => {
+                let length = usize::try_from(decode_varint(&mut message).unwrap()).unwrap();
+                let (value, rest) = message.split_at(length);
+                fields.push((key >> 3, value.to_vec()));
+                message = rest;
+            }
+            other => panic!("wire type {other}"),
+        }
     }
     fields
 }
 
+fn json(line: &str) -> Json {
+    serde_json::from_str(line).unwrap()
+}
+
 fn numbers(body: &[u8]) -> Vec<u32> {
-    log_records(body).into_iter().filter_map(|record| record.try_into().ok()).map(u32::from_le_bytes).collect()
+    lines(body).iter().filter_map(|line| json(line)["a"].as_u64()).map(|number| u32::try_from(number).unwrap()).collect()
 }
 
-/// How many drops the request tells of: `dropped N records` is the gap's body.
-fn gap(body: &[u8]) -> u64 {
-    log_records(body).into_iter().filter(|record| record.len() > 4).map(dropped).sum()
+/// How many lost records the request tells of.
+fn told(body: &[u8]) -> u64 {
+    lines(body).iter().filter_map(|line| json(line)["unmapped"]["dropped"].as_u64()).sum()
 }
 
-fn dropped(record: &[u8]) -> u64 {
-    let text = String::from_utf8_lossy(record);
-    let number = text.split("dropped ").nth(1).and_then(|rest| rest.split(' ').next());
-    number.unwrap().parse().unwrap()
+/// What the stream tells of itself in the request.
+fn codes(body: &[u8]) -> Vec<String> {
+    let code = |line: &String| json(line)["metadata"]["event_code"].as_str().map(str::to_owned);
+    lines(body).iter().map(|line| code(line).unwrap_or_else(|| "record".to_owned())).collect()
+}
+
+fn verified(lines: &[String]) -> crate::audit::verify::Report {
+    let mut verifier = crate::audit::verify::Verifier::new(&[], &crate::crypto::RustCrypto);
+    lines.iter().for_each(|line| verifier.line(line.as_bytes()));
+    verifier.finish()
 }
 
 #[test]
@@ -214,7 +280,7 @@ fn more_rejected_than_sent_means_that_the_gap_was_not_told() {
 }
 
 #[test]
-fn a_gap_that_did_not_arrive_is_told_again() {
+fn a_drop_that_did_not_arrive_is_told_again() {
     let mut trial = Trial::new(SETTINGS);
     trial.push_many(Kind::Admitted, 8);
     assert_eq!(trial.queue.counters().dropped, 2);
@@ -259,10 +325,11 @@ fn a_flood_of_one_kind_does_not_push_out_the_other() {
 #[test]
 fn bytes_bound_the_queue_as_records_do() {
     let mut trial = Trial::new(Settings { queue_records: 1000, queue_bytes: 1000, ..SETTINGS });
-    trial.queue.push_encoded(Kind::Admitted, Box::from([0; 2000]), trial.now);
+    let long = Written { json: "x".repeat(2000), gap: 0 };
+    trial.queue.add(Kind::Admitted, 1, long, Box::default(), trial.now);
     assert_eq!((trial.queue.counters().queued, trial.queue.counters().dropped), (0, 1));
-    trial.push_many(Kind::Admitted, 100);
-    assert_eq!(trial.queue.counters().queued, 750 / (4 + OVERHEAD));
+    trial.push_many(Kind::Admitted, 10);
+    assert_eq!(trial.queue.counters().queued, 750 / ("{\"a\":0,\"z\":0}".len() + OVERHEAD));
 }
 
 #[test]
@@ -347,17 +414,103 @@ fn draining_sends_what_waits_at_once_but_does_not_ask_a_failing_log_cluster_with
     trial.answer(batch.id, Answer::Failed);
     assert_eq!(trial.queue.drain(trial.now), None);
     trial.after(2000);
-    assert!(trial.queue.drain(trial.now).is_some());
+    let again = trial.queue.drain(trial.now).unwrap();
+    assert_eq!(again.body, batch.body, "a batch is sent again as it was");
+    trial.answer(again.id, ACCEPTED);
+    assert_eq!(codes(&trial.queue.drain(trial.now).unwrap().body), ["record", "stop"]);
 }
 
 #[test]
-fn a_record_is_queued_as_it_is_written() {
+fn a_record_is_sent_as_it_is_written_with_its_place_in_the_chain() {
     let outcome = outcome(vec![event("c-1")]);
     let record = Record::new(&outcome, Some((0, &outcome.events[0])), &circumstances());
-    let mut queue = Queue::new(SETTINGS).with_instance("worker-1");
-    queue.push(&record, record.time());
+    let mut queue = Queue::new(SETTINGS, "ab12", [7; 16]).with_instance("worker-1");
+    let written = queue.write(&record);
+    queue.push(&record, written.clone(), record.time());
     let batch = queue.drain(record.time()).unwrap();
-    assert_eq!(log_records(&batch.body), [otlp::log_record(&record)]);
+    let lines = lines(&batch.body);
+    assert_eq!(codes(&batch.body), ["start", "verdict", "stop"]);
+    let (before, behind) = written.1.json.split_at(written.1.gap);
+    assert!(lines[1].starts_with(before) && lines[1].ends_with(behind));
+    let sent = json(&lines[1]);
+    let attestation = &sent["attestation_list"][0];
+    assert_eq!((&attestation["chain_uid"], &attestation["uid"]), (&Json::from("07".repeat(12)), &Json::from("2")));
+    assert_eq!(attestation["prev_event"]["uid"], json(&lines[0])["metadata"]["uid"]);
+    assert_eq!(attestation["prev_event"]["fingerprint"], json(&lines[0])["attestation_list"][0]["fingerprint"]);
+    // Canonical form: names in order, no white space; this is how serde_json writes a map.
+    assert_eq!(sent.to_string(), lines[1]);
+}
+
+#[test]
+fn without_integrity_records_are_sent_as_they_are_written() {
+    let mut trial = Trial::new(Settings { integrity: Integrity::None, ..SETTINGS });
+    trial.push_many(Kind::Admitted, 3);
+    let batch = trial.queue.poll(trial.now).unwrap();
+    assert_eq!(lines(&batch.body)[1..], ["{\"a\":0,\"z\":0}", "{\"a\":1,\"z\":0}", "{\"a\":2,\"z\":0}"]);
+}
+
+fn signed() -> Settings {
+    let jwk = r#"{"kty":"OKP","crv":"Ed25519","kid":"k","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+    let key = std::sync::Arc::new(crate::key::SigningKey::from_jwk(jwk).unwrap());
+    Settings { checkpoint: Some(Checkpoint { records: 5, interval: Duration::from_secs(60), key }), ..SETTINGS }
+}
+
+#[test]
+fn a_checkpoint_comes_behind_so_many_records_or_when_they_are_old_enough() {
+    let mut trial = Trial::new(signed());
+    trial.push_many(Kind::Admitted, 3);
+    let (first, more) = (trial.queue.poll(trial.now).unwrap(), 2);
+    assert_eq!(codes(&first.body), ["start", "record", "record", "record"]);
+    trial.answer(first.id, ACCEPTED);
+    trial.push_many(Kind::Admitted, more);
+    let second = trial.after(1000).batch();
+    assert_eq!(codes(&second.body), ["record", "record", "checkpoint"]);
+    trial.answer(second.id, ACCEPTED);
+    trial.push(Kind::Admitted);
+    let third = trial.after(1000).batch();
+    assert_eq!(codes(&third.body), ["record"]);
+    trial.answer(third.id, ACCEPTED);
+    assert_eq!(trial.after(59_999).poll(), None);
+    let fourth = trial.after(1).batch();
+    assert_eq!(codes(&fourth.body), ["checkpoint"]);
+    trial.answer(fourth.id, ACCEPTED);
+    assert_eq!(trial.after(600_000).poll(), None, "there is nothing to sign");
+    let last = trial.queue.drain(trial.now).unwrap();
+    assert_eq!(codes(&last.body), ["stop"]);
+    trial.answer(last.id, ACCEPTED);
+    assert!(trial.queue.is_empty() && trial.queue.drain(trial.now).is_none());
+    assert_eq!(verified(&trial.taken).wrong, 0);
+}
+
+#[test]
+fn what_the_log_cluster_did_not_take_is_told_and_the_chain_goes_on_from_before_it() {
+    let mut trial = Trial::new(SETTINGS);
+    trial.push_many(Kind::Admitted, 3);
+    assert!(trial.send(ACCEPTED).is_some());
+    for _ in 0..2 {
+        trial.push_many(Kind::Refused, 3);
+        assert!(trial.after(1000).send(Answer::Permanent).is_some());
+    }
+    trial.push_many(Kind::Admitted, 3);
+    assert!(trial.after(1000).send(ACCEPTED).is_some());
+    let gap = json(&trial.taken[4]);
+    // The second lost batch began with a record of the first one's loss: that is lost too.
+    assert_eq!((&gap["unmapped"]["first"], &gap["unmapped"]["last"]), (&Json::from(5), &Json::from(11)));
+    assert_eq!((&gap["unmapped"]["dropped"], &gap["unmapped"]["refused"]), (&Json::from(6), &Json::from(6)));
+    let report = verified(&trial.taken);
+    assert_eq!((report.wrong, report.chains[0].lost, report.chains[0].records), (0, 6, 8));
+}
+
+#[test]
+fn a_log_cluster_that_takes_nothing_is_not_hammered_while_the_stream_ends() {
+    let mut trial = Trial::new(SETTINGS);
+    trial.push_many(Kind::Admitted, 3);
+    for _ in 0..3 {
+        let batch = trial.queue.drain(trial.now).unwrap();
+        trial.answer(batch.id, Answer::Permanent);
+        assert_eq!(trial.queue.drain(trial.now), None);
+        trial.after(1000);
+    }
 }
 
 /// What can happen to a queue.
@@ -424,13 +577,18 @@ proptest! {
             // The trial answers in time, so no batch may be given up: that would make it arrive twice.
             if flight.is_some() {
                 let elapsed = trial.queue.clock.advance(trial.now);
-                trial.queue.flight.as_mut().unwrap().since = elapsed;
+                trial.queue.flight.as_mut().unwrap().since = Some(elapsed);
             }
         }
         answer(&mut trial, flight.take(), ACCEPTED);
+        // The first lets a batch go that waits to be sent again; no answer of the log cluster makes the next wait.
         while let Some(batch) = trial.queue.drain(trial.now) {
-            answer(&mut trial, Some((batch.id, numbers(&batch.body), gap(&batch.body))), ACCEPTED);
+            let seen = trial.seen(&batch);
+            answer(&mut trial, Some(seen), ACCEPTED);
         }
+        let report = verified(&trial.taken);
+        prop_assert_eq!(report.wrong, 0, "{:?}", report.findings);
+        prop_assert!(report.chains.iter().all(|chain| chain.ended));
         let counters = trial.queue.counters();
         let arrived = u64::try_from(arrived.len() - partly).unwrap();
         prop_assert_eq!(counters.sent, arrived);

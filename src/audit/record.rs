@@ -1,15 +1,18 @@
-//! What was decided of one event into its record: who, what, where, what became of it and why. Every text that came from outside is
-//! bounded and cleaned here, and nowhere else. There is no place in a record for a token, a key or an event's data.
+//! What was decided of one event into its record: who, what, where, what became of it and why, as an event of the Open Cybersecurity
+//! Schema Framework (OCSF 1.9, class API Activity, `envoy/record.schema.json`). Every text that came from outside is bounded and cleaned
+//! here, and nowhere else. There is no place in a record for a token, a key or an event's data.
 
-use super::field::{self, Field, Value};
+use super::json::Writer;
 use super::text::Text;
-use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict};
+use super::trace::TraceContext;
+use crate::decision::{Difference, JudgedEvent, Outcome, Refusal, Verdict};
 use crate::identity::{Publisher, VerifiedToken};
-use crate::signature::{Scheme, VerifiedSignature};
+use crate::rules::{Level, Recording};
+use crate::signature::{Coverage, Scheme, VerifiedSignature};
 use crate::time::Timestamp;
 
 /// Bytes of a text from outside.
-const TEXT: usize = 256;
+pub(super) const TEXT: usize = 256;
 /// Bytes of what an event is found by: its type, id and source.
 const NAME: usize = 512;
 /// Signatures that a record names.
@@ -17,11 +20,17 @@ const SIGNATURES: usize = 8;
 /// Unsigned extensions that a record names, and the bytes of each.
 const UNSIGNED: (usize, usize) = (16, 64);
 
-/// Bytes that the JSON form takes as a rule: what is allocated at first.
-const USUAL_JSON: usize = 1024;
+/// Bytes that a record takes as a rule: what is allocated at first.
+const USUAL: usize = 1280;
 
-/// Bytes of filter state: what the access log is given for one call.
-pub const FILTER_STATE: usize = 16 << 10;
+/// What every record of ours says of itself behind its code: the version of the form (`log_version`), and who writes it.
+pub(super) const PRODUCT: &str = concat!(
+    r#","log_version":"1","product":{"name":"eventguard","vendor_name":"eventguard","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#""},"profiles":["record_integrity","security_control","trace"]"#
+);
+/// The version of OCSF, behind that.
+pub(super) const VERSION: &str = r#","version":"1.9.0"}"#;
 
 /// What a record tells of the call beside its outcome.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +47,15 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
 }
 
+/// A record's own id: the chain that it may be part of, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uid<'a> {
+    /// The chain's id.
+    pub chain: &'a str,
+    /// The record's number.
+    pub number: u64,
+}
+
 /// What the queue keeps room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -45,6 +63,15 @@ pub enum Kind {
     Admitted,
     /// The event was refused, or would have been.
     Refused,
+}
+
+/// A record as it is sent: canonical JSON (RFC 8785) in one line, without the attestation that a chain adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The JSON.
+    pub json: String,
+    /// Where the attestation goes.
+    pub(super) gap: usize,
 }
 
 /// What is told of one event, or of a call that was refused before its events were read.
@@ -65,8 +92,11 @@ enum Cause {
     Call,
 }
 
-/// Takes one field after the other.
-type Take<'t> = dyn FnMut(&'static Field, Value<'_>) + 't;
+/// How OCSF says what became of an event: `action_id`, `disposition_id`, `severity_id`, `status_id`.
+type Outcomes = [&'static str; 4];
+const ALLOWED: Outcomes = ["1", "1", "1", "1"];
+const BLOCKED: Outcomes = ["2", "2", "3", "2"];
+const DETECTED: Outcomes = ["3", "15", "2", "1"];
 
 impl<'a> Record<'a> {
     /// The records of a call: one for each event, or a single one where no event was read.
@@ -103,6 +133,19 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Whether it is kept: what was refused, or a shadow judges otherwise, always is, of what was admitted as much as its rule says. The random number is not one that a
+    /// caller could guess, who else would choose what is not recorded.
+    #[must_use]
+    pub fn is_kept(&self, random: u64) -> bool {
+        match (self.kind(), self.judged().map(|event| event.recording)) {
+            _ if self.difference().is_some() => true,
+            (Kind::Admitted, Some(Recording { level, one_in })) => {
+                level != Level::None && random.is_multiple_of(one_in.max(1).into())
+            }
+            (Kind::Admitted, None) | (Kind::Refused, _) => true,
+        }
+    }
+
     /// When the verdict fell.
     #[must_use]
     pub fn time(&self) -> Timestamp {
@@ -115,47 +158,90 @@ impl<'a> Record<'a> {
         self.circumstances.traceparent
     }
 
-    /// One line for a reader: `refuse rule.publisher com.shop.order.ItemShipped`.
+    /// Whether the event, not its call or another event, is to blame for the refusal.
     #[must_use]
-    pub fn summary(&self) -> String {
+    pub fn is_to_blame(&self) -> bool {
+        matches!(self.reason(), Some((_, Cause::Event)))
+    }
+
+    /// The record as it is sent.
+    #[must_use]
+    pub fn write(&self, uid: Option<Uid<'_>>) -> Written {
+        let verdict = self.verdict();
+        let [action, disposition, severity, status] = match verdict {
+            Verdict::Admit => ALLOWED,
+            Verdict::Refuse => BLOCKED,
+            Verdict::Observe => DETECTED,
+        };
+        let mut json = Writer(String::with_capacity(USUAL));
+        json.raw("{\"action_id\":");
+        json.raw(action);
+        json.raw(",\"activity_id\":1,\"actor\":{");
+        self.write_actor(&mut json);
+        json.raw("},\"api\":{\"operation\":\"publish\"");
+        json.text(",\"request\":{\"uid\":", self.circumstances.request_id, TEXT, "}");
+        json.text(",\"service\":{\"name\":", self.outcome.protocol, TEXT, "}");
+        json.raw("},");
+        let gap = json.0.len();
+        json.raw("\"category_uid\":6,\"class_uid\":6003,\"disposition_id\":");
+        json.raw(disposition);
+        json.text(",\"dst_endpoint\":{\"hostname\":", filled(Some(self.circumstances.authority)), TEXT, "}");
+        json.text(",\"firewall_rule\":{\"name\":", self.judged().and_then(|event| event.rule.as_deref()), TEXT, "}");
+        json.text(",\"message\":", Some(&self.summary()), TEXT + NAME, "");
+        json.raw(",\"metadata\":{\"event_code\":\"verdict\"");
+        json.raw(PRODUCT);
+        write_uid(&mut json, ",\"uid\":\"", uid);
+        json.raw(VERSION);
+        json.text(",\"policy\":{\"uid\":", filled(Some(self.circumstances.policy)), TEXT, "}");
+        self.write_resources(&mut json);
+        json.raw(",\"severity_id\":");
+        json.raw(severity);
+        self.write_source(&mut json);
+        if let Some((refusal, _)) = self.reason() {
+            json.text(",\"status_code\":", Some(refusal.code().as_str()), TEXT, "");
+            json.text(",\"status_detail\":", Some(&refusal.to_string()), TEXT, "");
+        }
+        json.raw(",\"status_id\":");
+        json.raw(status);
+        json.number(",\"time\":", millis(self.time()), "");
+        if let Some(trace) = self.traceparent().and_then(TraceContext::parse) {
+            json.hex(",\"trace\":{\"uid\":\"", &trace.trace_id, "\"}");
+        }
+        json.raw(",\"type_uid\":600301,\"unmapped\":{");
+        self.write_unmapped(&mut json, verdict);
+        json.raw("}}");
+        Written { json: json.0, gap }
+    }
+
+    /// What OpenTelemetry's semantic conventions have a name for, and the verdict: what a log cluster indexes without reading the body.
+    pub fn attributes(&self, take: &mut dyn FnMut(&'static str, Text<'_>)) {
+        let mut text = |name, text: Option<&str>, limit| {
+            if let Some(text) = text {
+                take(name, Text::clean(text, limit));
+            }
+        };
+        text("eventguard.verdict", Some(self.verdict().as_str()), TEXT);
+        text("eventguard.code", self.reason().map(|(refusal, _)| refusal.code().as_str()), TEXT);
+        if let Some(event) = self.judged() {
+            text("cloudevents.event_type", Some(&event.event_type), NAME);
+            text("cloudevents.event_id", event.id.as_deref(), NAME);
+            text("cloudevents.event_source", event.source.as_deref(), NAME);
+            text("cloudevents.event_subject", event.subject.as_deref(), TEXT);
+            text("messaging.destination.name", event.topic.as_deref(), TEXT);
+        }
+        text("user.id", self.publisher().map(Publisher::subject), TEXT);
+        text("http.route", self.outcome.path_template.as_deref(), TEXT);
+    }
+
+    /// One line for a reader: `refuse rule.publisher com.shop.order.ItemShipped`.
+    fn summary(&self) -> String {
         let mut line = self.verdict().as_str().to_owned();
         let code = self.reason().map(|(refusal, _)| refusal.code().as_str());
-        let event_type = self.judged().map(|event| Text::clean(&event.event_type, NAME));
-        for word in [code, event_type.as_ref().map(Text::as_str)].into_iter().flatten() {
+        for word in [code, self.judged().map(|event| event.event_type.as_str())].into_iter().flatten() {
             line.push(' ');
             line.push_str(word);
         }
         line
-    }
-
-    /// The record as one line of JSON, without a line end: flat, the keys of [`FIELDS`](super::FIELDS), and `time` first.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut json = String::with_capacity(USUAL_JSON);
-        json.push_str("{\"time\":\"");
-        self.time().write_to(&mut json);
-        json.push('"');
-        self.fields(&mut |field, value| {
-            json.push_str(field.member);
-            value.write_json(&mut json);
-        });
-        json.push('}');
-        json
-    }
-
-    /// What goes into the filter state for the proxy's access logs: the record of a call with one event, an array of the records
-    /// where there are more. It is one line of at most [`FILTER_STATE`] bytes; where they do not all fit, those that were refused
-    /// by themselves come first, and `count` still says how many there are.
-    #[must_use]
-    pub fn filter_state(records: &[Self]) -> String {
-        match records {
-            [record] => record.to_json(),
-            records => array(records.iter().map(|record| (record.is_to_blame(), record.to_json())).collect()),
-        }
-    }
-
-    fn is_to_blame(&self) -> bool {
-        matches!(self.reason(), Some((_, Cause::Event)))
     }
 
     fn judged(&self) -> Option<&'a JudgedEvent> {
@@ -167,122 +253,123 @@ impl<'a> Record<'a> {
         own.or_else(|| self.outcome.refusal.as_ref().map(|refusal| (refusal, Cause::Call)))
     }
 
-    /// Every field that the record has, in the order of [`FIELDS`](super::FIELDS). Here every text that came from outside is bounded
-    /// and cleaned.
-    pub fn fields(&self, take: &mut Take<'_>) {
-        text(take, field::VERDICT, Some(self.verdict().as_str()), TEXT);
-        if let Some((refusal, cause)) = self.reason() {
-            text(take, field::CODE, Some(refusal.code().as_str()), TEXT);
-            text(take, field::CAUSE, Some(cause.as_str()), TEXT);
-            text(take, field::DETAIL, Some(&refusal.to_string()), TEXT);
+    fn publisher(&self) -> Option<&'a Publisher> {
+        self.judged().and_then(|event| event.publisher.as_ref()).or(self.outcome.publisher.as_ref())
+    }
+
+    fn write_actor(&self, json: &mut Writer) {
+        let publisher = self.publisher();
+        if let Some(token) = publisher.and_then(Publisher::token) {
+            json.text("\"idp\":{\"issuer\":", Some(VerifiedToken::issuer(token)), TEXT, "");
+            json.text(",\"name\":", Some(VerifiedToken::issuer_name(token)), TEXT, "},");
         }
-        text(take, field::RULE, self.judged().and_then(|event| event.rule.as_deref()), TEXT);
-        text(take, field::MODE, Some(self.outcome.mode.as_str()), TEXT);
-        text(take, field::POLICY, Some(self.circumstances.policy), TEXT);
-        self.event_fields(take);
-        self.publisher_fields(take);
-        self.signature_fields(take);
-        self.place_fields(take);
-        number(
-            take,
-            field::MISSING,
-            self.judged().and_then(|event| usize::try_from(event.missing).ok()).filter(|missing| *missing > 0),
-        );
-        text(take, field::DEPRECATED, self.judged().filter(|event| event.deprecated).map(|_| "true"), TEXT);
-        self.shadow_fields(take);
-        number(take, field::INDEX, self.event.map(|(index, _)| index));
-        number(take, field::COUNT, Some(self.outcome.events.len()));
-        text(take, field::REQUEST_ID, self.circumstances.request_id, TEXT);
-        text(take, field::TRACEPARENT, self.circumstances.traceparent, TEXT);
+        match publisher {
+            Some(publisher) => json.text("\"user\":{\"uid\":", Some(publisher.subject()), TEXT, "}"),
+            // An actor there must be. A publisher's name is its `uid`, so nobody can be called so.
+            None => json.raw("\"user\":{\"name\":\"unknown\",\"type_id\":0}"),
+        }
     }
 
-    fn event_fields(&self, take: &mut Take<'_>) {
+    fn write_source(&self, json: &mut Writer) {
+        json.raw(",\"src_endpoint\":{");
+        match (self.outcome.peer.as_deref(), self.publisher()) {
+            (Some(peer), _) => json.text("\"uid\":", Some(peer), TEXT, "}"),
+            (None, Some(publisher)) => json.text("\"svc_name\":", Some(publisher.subject()), TEXT, "}"),
+            (None, None) => json.raw("\"name\":\"unknown\"}"),
+        }
+    }
+
+    fn write_resources(&self, json: &mut Writer) {
         let Some(event) = self.judged() else { return };
-        text(take, field::TYPE, Some(&event.event_type), NAME);
-        text(take, field::ID, event.id.as_deref(), NAME);
-        text(take, field::SOURCE, event.source.as_deref(), NAME);
-        text(take, field::SUBJECT, event.subject.as_deref(), TEXT);
-        text(take, field::EVENT_TIME, event.time.map(|time| time.to_string()).as_deref(), TEXT);
-        text(take, field::TOPIC, event.topic.as_deref(), TEXT);
-        text(take, field::DATA_SHA256, Some(&hex(&event.data_sha256)), TEXT);
-        number(take, field::DATA_SIZE, Some(event.data_size));
+        json.text(",\"resources\":[{\"name\":", Some(&event.event_type), NAME, "");
+        json.text(",\"namespace\":", event.source.as_deref(), NAME, "");
+        json.raw(",\"type\":\"event\"");
+        json.text(",\"uid\":", event.id.as_deref(), NAME, "");
+        json.text("},{\"name\":", event.topic.as_deref(), TEXT, ",\"type\":\"topic\"");
+        json.raw("}]");
     }
 
-    fn publisher_fields(&self, take: &mut Take<'_>) {
-        let publisher = self.judged().and_then(|event| event.publisher.as_ref()).or(self.outcome.publisher.as_ref());
-        let token = publisher.and_then(Publisher::token);
-        text(take, field::ISSUER, token.map(VerifiedToken::issuer_name), TEXT);
-        text(take, field::ISSUER_URL, token.map(VerifiedToken::issuer), TEXT);
-        text(take, field::PUBLISHER, publisher.map(Publisher::subject), TEXT);
-        text(take, field::PEER, self.outcome.peer.as_deref(), TEXT);
-    }
-
-    fn signature_fields(&self, take: &mut Take<'_>) {
-        let Some(signatures) = self.judged().map(|event| event.signatures.as_slice()) else { return };
+    /// What OCSF has no name for.
+    fn write_unmapped(&self, json: &mut Writer, verdict: Verdict) {
+        let event = self.judged();
+        json.text("\"cause\":", self.reason().map(|(_, cause)| cause.as_str()), TEXT, ",");
+        json.number("\"count\":", whole(self.outcome.events.len()), ",");
+        let signatures = event.map(|event| event.signatures.as_slice()).unwrap_or_default();
         let named = || signatures.iter().take(SIGNATURES);
-        list(take, field::KEY_IDS, named().map(|signature| Text::clean(signature.key_id(), TEXT)).collect());
-        list(take, field::SCHEMES, named().map(|signature| Text::clean(scheme(signature.scheme()), TEXT)).collect());
-        let coverage = named().filter_map(|signature| Some(Text::clean(signature.coverage()?.as_str(), TEXT)));
-        list(take, field::COVERAGE, coverage.collect());
-        let unsigned = signatures.iter().flat_map(VerifiedSignature::uncovered).take(UNSIGNED.0);
-        list(take, field::UNSIGNED, unsigned.map(|name| Text::clean(name, UNSIGNED.1)).collect());
+        let coverage = named().filter_map(VerifiedSignature::coverage).map(Coverage::as_str);
+        json.list("\"coverage\":[", coverage, TEXT, "],");
+        if let Some(event) = event {
+            if let Some(sha256) = &event.data_sha256 {
+                json.hex("\"data_sha256\":\"", sha256, "\",");
+            }
+            json.number("\"data_size\":", whole(event.data_size), ",");
+            json.raw(if event.deprecated { "\"deprecated\":true," } else { "" });
+            if let Some(time) = event.time {
+                json.raw("\"event_time\":\"");
+                time.write_to(&mut json.0);
+                json.raw("\",");
+            }
+        }
+        if let Some((index, _)) = self.event {
+            json.number("\"index\":", whole(index), ",");
+        }
+        json.list("\"key_ids\":[", named().map(VerifiedSignature::key_id), TEXT, "],");
+        if let Some(missing @ 1..) = event.map(|event| event.missing) {
+            json.number("\"missing\":", missing, ",");
+        }
+        json.text("\"mode\":", Some(self.outcome.mode.as_str()), TEXT, ",");
+        json.text("\"path_template\":", self.outcome.path_template.as_deref(), TEXT, ",");
+        json.text("\"route\":", self.outcome.route.as_deref(), TEXT, ",");
+        if let (Some(one_in @ 2..), Verdict::Admit) = (event.map(|event| event.recording.one_in), verdict) {
+            json.number("\"sample\":", one_in.into(), ",");
+        }
+        json.list("\"schemes\":[", named().map(|signature| scheme(signature.scheme())), TEXT, "],");
+        self.write_shadow(json);
+        json.text("\"subject\":", event.and_then(|event| event.subject.as_deref()), TEXT, ",");
+        json.text("\"traceparent\":", self.circumstances.traceparent, TEXT, ",");
+        let unsigned = signatures.iter().flat_map(VerifiedSignature::uncovered).map(String::as_str).take(UNSIGNED.0);
+        json.list("\"unsigned\":[", unsigned, UNSIGNED.1, "],");
+        json.text("\"verdict\":", Some(verdict.as_str()), TEXT, "");
     }
 
     /// Where the shadow differs.
-    fn shadow_fields(&self, take: &mut Take<'_>) {
-        let difference = match self.judged() {
+    fn write_shadow(&self, json: &mut Writer) {
+        let Some(difference) = self.difference() else { return };
+        let refusal = difference.refusal.as_ref();
+        json.text("\"shadow_code\":", refusal.map(|refusal| refusal.code().as_str()), TEXT, ",");
+        json.text("\"shadow_detail\":", refusal.map(ToString::to_string).as_deref(), TEXT, ",");
+        json.text("\"shadow_verdict\":", Some(difference.verdict()), TEXT, ",");
+    }
+
+    fn difference(&self) -> Option<&'a Difference> {
+        match self.judged() {
             Some(event) => event.shadow.as_deref(),
             None => self.outcome.shadow.as_deref(),
-        };
-        let Some(difference) = difference else { return };
-        text(take, field::SHADOW_VERDICT, Some(difference.verdict()), TEXT);
-        if let Some(refusal) = &difference.refusal {
-            text(take, field::SHADOW_CODE, Some(refusal.code().as_str()), TEXT);
-            text(take, field::SHADOW_DETAIL, Some(&refusal.to_string()), TEXT);
         }
     }
+}
 
-    fn place_fields(&self, take: &mut Take<'_>) {
-        text(take, field::ROUTE, self.outcome.route.as_deref(), TEXT);
-        text(take, field::PROTOCOL, self.outcome.protocol, TEXT);
-        text(take, field::AUTHORITY, Some(self.circumstances.authority), TEXT);
-        text(take, field::PATH_TEMPLATE, self.outcome.path_template.as_deref(), TEXT);
+/// Writes `before`, the id of a record and a quote.
+pub(super) fn write_uid(json: &mut Writer, before: &str, uid: Option<Uid<'_>>) {
+    if let Some(Uid { chain, number }) = uid {
+        json.raw(before);
+        json.raw(chain);
+        json.number("-", number, "\"");
     }
 }
 
-fn text(take: &mut Take<'_>, field: &'static Field, text: Option<&str>, limit: usize) {
-    if let Some(text) = text {
-        take(field, Value::Text(Text::clean(text, limit)));
-    }
+/// Milliseconds since 1970, as OCSF tells time. No record is from before; a proxy whose clock says so says nothing.
+pub(super) fn millis(time: Timestamp) -> u64 {
+    u64::try_from(time.unix_nanos() / 1_000_000).unwrap_or(0)
 }
 
-fn number(take: &mut Take<'_>, field: &'static Field, number: Option<usize>) {
-    if let Some(number) = number {
-        take(field, Value::Number(u64::try_from(number).unwrap_or(u64::MAX)));
-    }
+fn whole(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-fn list(take: &mut Take<'_>, field: &'static Field, texts: Vec<Text<'_>>) {
-    if !texts.is_empty() {
-        take(field, Value::List(texts));
-    }
-}
-
-/// A JSON array of objects that are JSON already, of at most [`FILTER_STATE`] bytes.
-fn array(objects: Vec<(bool, String)>) -> String {
-    let whole = objects.iter().map(|(_, json)| json.len() + 1).sum::<usize>() < FILTER_STATE;
-    let (mut first, rest): (Vec<_>, Vec<_>) = objects.into_iter().partition(|(to_blame, _)| *to_blame || whole);
-    first.extend(rest);
-    let mut text = String::from("[");
-    for (_, json) in first {
-        if text.len() + json.len() + 1 >= FILTER_STATE {
-            break;
-        }
-        text.push_str(if text.len() > 1 { "," } else { "" });
-        text.push_str(&json);
-    }
-    text.push(']');
-    text
+/// A text that says something.
+pub(super) fn filled(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
 }
 
 impl Cause {
@@ -304,17 +391,6 @@ const fn scheme(scheme: Scheme) -> &'static str {
         Scheme::Dsse => "dsse",
         Scheme::EventJws => "event-jws",
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(DIGITS.get(usize::from(digit)).copied().map_or('?', char::from));
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! `eventguard audit sink`: an embedded log cluster for one machine. It receives what the filter sends as any OTLP/HTTP receiver
-//! would, and prints or writes the records, a line each. What it is sent is outside text: it is cleaned before it is printed.
+//! `eventguard audit`: what is recorded of events. `sink` is an embedded log cluster for one machine, which receives what the filter
+//! sends as any OTLP/HTTP receiver would, and prints or writes the records, a line each; `verify` says whether they are whole. What they
+//! are given is outside text.
 
 mod lines;
 mod live;
@@ -7,6 +8,7 @@ mod receiver;
 mod server;
 mod shown;
 mod terminal;
+mod verify;
 mod web;
 
 use std::cell::RefCell;
@@ -36,6 +38,7 @@ pub struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Sink(Sink),
+    Verify(verify::Verify),
 }
 
 /// Receive records over OTLP/HTTP (POST /v1/logs) and print them, a line each; on a terminal, counts and the last refusals
@@ -65,7 +68,13 @@ impl Sink {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Command::Sink(sink) = &arguments.command;
+    match &arguments.command {
+        Command::Sink(sink) => run_sink(sink),
+        Command::Verify(verify) => Ok(verify::run(verify)),
+    }
+}
+
+fn run_sink(sink: &Sink) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(tokio::task::LocalSet::new().run_until(receive(sink)))?;
     Ok(ExitCode::SUCCESS)

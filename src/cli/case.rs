@@ -217,5 +217,5 @@ pub fn records(policy: &Policy, call: &CaseCall, outcome: &Outcome, now: Timesta
         policy: &policy.digest,
         now,
     };
-    Record::of_call(outcome, &circumstances).iter().map(Record::to_json).collect()
+    Record::of_call(outcome, &circumstances).iter().map(|record| record.write(None).json).collect()
 }

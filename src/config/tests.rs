@@ -8,11 +8,14 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::policy::{Access, Batches, Hold, Unmatched, WhenFull};
-use crate::rules::{ClaimValue, Mode, SignatureRule};
+use crate::policy::{Access, Batches, Hold, Integrity, Outcomes, Unmatched, WhenFull};
+use crate::rules::{ClaimValue, Level, Mode, Recording, SignatureRule};
 use crate::signature::{DsseMode, Scheme};
 
 const ED25519: &str = "RWnRsJlI_IxbUqQJWrtzd-6hU7VdSVkwL1JqhMhOmGI";
+
+/// The public half of the key of RFC 8037, appendix A.
+const ED25519_OF_RFC_8037: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
 /// A document with all its parts and nothing wrong.
 fn good() -> Value {
@@ -59,6 +62,9 @@ fn put(mut document: Value, pointer: &str, value: Value) -> Value {
 fn env(name: &str) -> Option<String> {
     match name {
         "LONG" => Some("sixteen bytes !!".to_owned()),
+        "AUDIT_KEY" => Some(format!(
+            r#"{{"kty":"OKP","crv":"Ed25519","kid":"audit-1","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"{ED25519_OF_RFC_8037}"}}"#
+        )),
         "SHORT" => Some("short".to_owned()),
         _ => None,
     }
@@ -97,13 +103,15 @@ fn a_good_document_compiles_with_the_defaults() {
 
 #[test]
 fn what_a_document_says_is_what_the_policy_holds() {
-    let mut document = with("/signatures", json!({"dsse": {"mode": "passthrough"}, "jws": {"header": "X-Sig"}}));
+    let mut document = with("/events/1/audit", json!({"level": "none"}));
+    document["signatures"] = json!({"dsse": {"mode": "passthrough"}, "jws": {"header": "X-Sig"}});
     let more = json!({
         "mode": "observe", "hold": "headers", "unmatched": "pass",
         "token": {"header": "X-Token", "scheme": "", "forward": true},
         "limits": {"body": "64KiB", "events": 20, "depth": 16, "attributes": 8},
         "audit": {"cluster": "logs", "path": "/v2", "timeout": "1s", "batch": {"records": 5, "interval": "250ms"},
-                  "queue": {"records": 50, "bytes": 4096}, "whenFull": "drop-newest"},
+                  "queue": {"records": 50, "bytes": 4096}, "whenFull": "drop-newest", "outcomes": "none", "level": "metadata", "sample": 10,
+                  "checkpoint": {"interval": "5s", "key": {"env": "AUDIT_KEY"}}},
     });
     document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let policy = compiled(document);
@@ -119,6 +127,13 @@ fn what_a_document_says_is_what_the_policy_holds() {
     assert_eq!((audit.cluster.as_deref(), audit.authority.as_str(), audit.path.as_str()), (Some("logs"), "logs", "/v2"));
     assert_eq!((audit.timeout.as_millis(), audit.batch.records, audit.batch.interval.as_millis()), (1000, 5, 250));
     assert_eq!((audit.queue.records, audit.queue.bytes, audit.queue.when_full), (50, 4096, WhenFull::DropNewest));
+    let checkpoint = audit.checkpoint.unwrap();
+    assert_eq!(audit.outcomes, Outcomes::None);
+    assert_eq!((audit.integrity, checkpoint.records, checkpoint.interval.as_secs()), (Integrity::Chain, 1000, 5));
+    assert_eq!(checkpoint.key.id(), "audit-1");
+    let recording = |name| policy.rules.find(name).unwrap().recording;
+    assert_eq!(recording("t.A"), Recording { level: Level::Metadata, one_in: 10 });
+    assert_eq!(recording("t.B"), Recording { level: Level::None, one_in: 10 });
 }
 
 #[test]
@@ -348,6 +363,17 @@ fn every_error_names_its_place() {
         ("/audit", json!({"cluster": "logs", "batch": {"records": 0}}), "audit.batch.records: nothing could keep it: it must be 1 or more"),
         ("/audit", json!({"cluster": "logs", "queue": {"records": 99}}), "audit: no batch could be full: `batch.records` is more than `queue.records`"),
         ("/audit", json!({"cluster": "logs", "whenFull": "drop"}), "audit.whenFull: `drop` is not one of `drop-oldest` or `drop-newest`"),
+        ("/audit", json!({"cluster": "logs", "integrity": "signed"}), "audit.integrity: `signed` is not one of `none` or `chain`"),
+        ("/audit", json!({"cluster": "logs", "outcomes": "all"}), "audit.outcomes: `all` is not one of `failed` or `none`"),
+        ("/audit", json!({"cluster": "logs", "sample": 0}), "audit.sample: at least 1: one of how many is recorded"),
+        ("/audit", json!({"cluster": "logs", "level": "all"}), "audit.level: `all` is not one of `none`, `metadata`, `digest`"),
+        ("/audit", json!({"cluster": "logs", "checkpoint": {}}), "audit.checkpoint.key: is missing"),
+        ("/audit", json!({"cluster": "logs", "checkpoint": {"key": {}}}), "audit.checkpoint.key.env: is missing"),
+        ("/audit", json!({"cluster": "logs", "checkpoint": {"key": {"env": "NONE"}}}), "audit.checkpoint.key.env: the environment variable `NONE` is not set"),
+        ("/audit", json!({"cluster": "logs", "checkpoint": {"records": 0, "key": {"env": "AUDIT_KEY"}}}), "audit.checkpoint.records: nothing could keep it: it must be 1 or more"),
+        ("/audit", json!({"cluster": "logs", "integrity": "none", "checkpoint": {"key": {"env": "AUDIT_KEY"}}}), "audit.checkpoint: only a chain can be signed: `integrity` is `none`"),
+        ("/events/0/audit", json!({"sample": 0}), "events[0].audit.sample: at least 1: one of how many is recorded"),
+        ("/events/0/audit", json!({"level": "some"}), "events[0].audit.level: `some` is not one of `none`, `metadata`, `digest`"),
     ] {
         let found = errors(with(pointer, value.clone()));
         if found != [expected] {

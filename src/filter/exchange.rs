@@ -4,6 +4,7 @@
 mod asking;
 mod wait;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::call::{Head, HeaderMap, Peer};
@@ -88,6 +89,8 @@ pub struct Exchange {
     grants: Vec<Grant>,
     /// The proxy's number of the question to the limiter.
     question: Option<u32>,
+    /// The number of the first record of what went on, and how many there are.
+    admitted: Cell<Option<(u64, u64)>>,
 }
 
 #[derive(Debug)]
@@ -112,7 +115,15 @@ impl Exchange {
     /// A call that nothing is known of.
     #[must_use]
     pub fn new(policy: Rc<Policy>) -> Self {
-        Self { policy, caller: Caller::default(), state: State::New, refused: None, grants: Vec::new(), question: None }
+        Self {
+            policy,
+            caller: Caller::default(),
+            state: State::New,
+            refused: None,
+            grants: Vec::new(),
+            question: None,
+            admitted: Cell::new(None),
+        }
     }
 
     /// Says what the call is judged by from now on: the same policy, with what was fetched meanwhile.
@@ -124,6 +135,30 @@ impl Exchange {
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Whether nothing was told of the call.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        matches!(self.state, State::New)
+    }
+
+    /// Whether the call went on.
+    #[must_use]
+    pub fn went_on(&self) -> bool {
+        matches!(self.state, State::Passed)
+    }
+
+    /// What went on has a record of that number.
+    pub fn record_admitted(&self, number: u64) {
+        let (first, count) = self.admitted.get().unwrap_or((number, 0));
+        self.admitted.set(Some((first, count + 1)));
+    }
+
+    /// The number of the first record of what went on, and how many there are.
+    #[must_use]
+    pub fn admitted(&self) -> Option<(u64, u64)> {
+        self.admitted.get()
     }
 
     /// Whether the body is waited for, of which nothing was judged yet.

@@ -278,6 +278,10 @@ impl HttpContext for Call {
         }
         Action::Continue
     }
+
+    fn on_log(&mut self) {
+        self.shared.ended(&self.exchange.borrow());
+    }
 }
 
 impl Drop for Call {

@@ -11,6 +11,8 @@ pub mod stream;
 pub mod wire;
 
 #[cfg(target_os = "wasi")]
+mod aftermath;
+#[cfg(target_os = "wasi")]
 mod announce;
 #[cfg(target_os = "wasi")]
 mod host;

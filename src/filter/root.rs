@@ -3,11 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
+use super::aftermath::circumstances;
 use super::announce;
 use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
@@ -17,13 +19,13 @@ use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
 use super::step::Step;
 use super::table::SharedTable;
-use crate::audit::{self, Answer, Batch, Circumstances, Queue, Record};
+use crate::audit::{self, Answer, Batch, Queue, Record};
 use crate::config;
-use crate::decision::Outcome;
+use crate::decision::{Outcome, Verdict};
 use crate::identity::{CacheUse, TokenCache};
 use crate::inspect::Means;
 use crate::key::Algorithm;
-use crate::policy::{AuditSettings, Hold, Policy, WhenFull};
+use crate::policy::{AuditSettings, Checkpoint, Hold, Integrity, Policy, WhenFull};
 use crate::time::Timestamp;
 
 /// How often the tick comes: what a record waits at most beyond the policy's interval.
@@ -53,7 +55,7 @@ pub struct Shared {
     pub hold_works: Cell<bool>,
     /// Whether the policy asks for the name of Envoy's route: a property that costs a microsecond.
     pub ask_for_route_name: bool,
-    queue: RefCell<Queue>,
+    pub(super) queue: RefCell<Queue>,
     metrics: RefCell<Defined>,
 }
 
@@ -76,7 +78,7 @@ impl Shared {
             asking: RefCell::default(),
             hold_works: Cell::new(false),
             ask_for_route_name: policy.ask_for_route_name(),
-            queue: RefCell::new(Queue::new(queue_settings(&policy.audit))),
+            queue: RefCell::new(Queue::new(queue_settings(&policy.audit), &policy.digest, host::seed())),
             metrics: RefCell::default(),
             policy,
         }
@@ -109,26 +111,32 @@ impl Shared {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
         });
-        let caller = exchange.caller();
-        let circumstances = Circumstances {
-            authority: &caller.authority,
-            request_id: caller.request_id.as_deref(),
-            traceparent: caller.traceparent.as_deref(),
-            policy: &self.policy.digest,
-            now,
-        };
-        let records = Record::of_call(outcome, &circumstances);
-        if let Err(error) = host::set_filter_state("eventguard", Record::filter_state(&records).as_bytes()) {
+        let circumstances = circumstances(exchange.caller(), &self.policy.digest, now);
+        self.keep(&Record::of_call(outcome, &circumstances), exchange, now);
+        let micros = u64::try_from((spent + host::now().since(now)).as_micros()).unwrap_or(u64::MAX);
+        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
+    }
+
+    /// Sets the records that are kept as filter state, and has them sent.
+    fn keep(&self, records: &[Record<'_>], exchange: &Exchange, now: Timestamp) {
+        let mut queue = self.queue.borrow_mut();
+        let kept = || records.iter().filter(|record| record.is_kept(host::random()));
+        let written: Vec<_> = kept().map(|record| (record, queue.write(record))).collect();
+        if written.is_empty() {
+            return;
+        }
+        let states: Vec<_> = written.iter().map(|(record, (_, written))| (record.is_to_blame(), written)).collect();
+        if let Err(error) = host::set_filter_state("eventguard", Record::filter_state(&states).as_bytes()) {
             host::log(Level::Warn, &format!("eventguard: the record could not be set as filter state: {error}"));
         }
         if self.policy.audit.cluster.is_some() {
-            let mut queue = self.queue.borrow_mut();
-            for record in &records {
-                queue.push(record, now);
+            for (record, written) in written {
+                if record.verdict() != Verdict::Refuse {
+                    exchange.record_admitted(written.0);
+                }
+                queue.push(record, written, now);
             }
         }
-        let micros = u64::try_from((spent + host::now().since(now)).as_micros()).unwrap_or(u64::MAX);
-        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
     }
 
     /// What judging needs besides the call and the policy.
@@ -356,6 +364,15 @@ fn queue_settings(audit: &AuditSettings) -> audit::Settings {
             WhenFull::DropOldest => audit::WhenFull::DropOldest,
             WhenFull::DropNewest => audit::WhenFull::DropNewest,
         },
+        integrity: match audit.integrity {
+            Integrity::None => audit::Integrity::None,
+            Integrity::Chain => audit::Integrity::Chain,
+        },
+        checkpoint: audit.checkpoint.as_ref().map(|Checkpoint { records, interval, key }| audit::Checkpoint {
+            records: u64::try_from(*records).unwrap_or(u64::MAX),
+            interval: *interval,
+            key: Arc::clone(key),
+        }),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::crypto::sha256;
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::identity::Publisher;
 use crate::protocol::Event;
-use crate::rules::{Mode, Rule};
+use crate::rules::{Level, Mode, Rule};
 use crate::signature::VerifiedSignature;
 
 /// What an outside string may take of an outcome, in bytes.
@@ -80,6 +80,7 @@ pub(super) fn summarize(
     refusal: Option<Refusal>,
 ) -> JudgedEvent {
     let text = |text: &str| cut(text, SUMMARY).to_owned();
+    let recording = rule.map(|rule| rule.recording).unwrap_or_default();
     JudgedEvent {
         verdict: verdict(mode, refusal.as_ref()),
         refusal,
@@ -91,11 +92,12 @@ pub(super) fn summarize(
         subject: event.subject.as_deref().map(text),
         time: event.time.as_ref().map(|time| time.at),
         topic: event.topic.as_deref().map(text),
-        data_sha256: sha256(event.data.bytes()),
+        data_sha256: (recording.level == Level::Digest).then(|| sha256(event.data.bytes())),
         data_size: event.data.bytes().len(),
         signatures,
         deprecated: false,
         missing: 0,
+        recording,
         grants: Vec::new(),
         counters: Vec::new(),
         mode,

@@ -1,6 +1,9 @@
 //! How records go to the log cluster: settings alone. What a record is, and when it goes, is known elsewhere.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::key::SigningKey;
 
 /// Where records go, and what happens when they cannot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,41 @@ pub struct AuditSettings {
     pub batch: Batch,
     /// What may wait.
     pub queue: Queue,
+    /// What a record tells of those before it.
+    pub integrity: Integrity,
+    /// What is recorded of calls that have ended.
+    pub outcomes: Outcomes,
+    /// When what was sent is signed; `None` where it is not.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// What a record tells of those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Integrity {
+    /// Nothing.
+    None,
+    /// The fingerprint of the one before it, so that they are a chain.
+    Chain,
+}
+
+/// What is recorded of calls that have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcomes {
+    /// That the upstream did not take what was admitted, and that another filter refused a call before it was judged.
+    Failed,
+    /// Nothing.
+    None,
+}
+
+/// When what was sent is signed: whichever comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Behind so many records.
+    pub records: usize,
+    /// When the first record that is not signed is so old.
+    pub interval: Duration,
+    /// What it is signed with.
+    pub key: Arc<SigningKey>,
 }
 
 /// What a log cluster speaks.
@@ -59,7 +97,7 @@ pub enum WhenFull {
 
 impl AuditSettings {
     /// What holds where the policy says nothing: no log cluster; OTLP at `/v1/logs` with a timeout of 5 s, in batches of 100
-    /// records or 1 s; up to 10,000 records or 4 MiB wait, and then the oldest is dropped.
+    /// records or 1 s; up to 10,000 records or 4 MiB wait, and then the oldest is dropped; records are a chain that nobody signs.
     #[must_use]
     pub fn default_for(cluster: Option<String>) -> Self {
         Self {
@@ -70,6 +108,9 @@ impl AuditSettings {
             timeout: Duration::from_secs(5),
             batch: Batch { records: 100, interval: Duration::from_secs(1) },
             queue: Queue { records: 10_000, bytes: 4 << 20, when_full: WhenFull::DropOldest },
+            integrity: Integrity::Chain,
+            outcomes: Outcomes::Failed,
+            checkpoint: None,
         }
     }
 }

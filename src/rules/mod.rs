@@ -9,6 +9,7 @@ pub mod memory;
 mod pattern;
 mod publisher;
 mod quorum;
+mod recording;
 
 use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 pub use pattern::NotAPattern;
 pub use publisher::{Claim, ClaimValue, PublisherRule};
 pub use quorum::{Quorum, check_signers};
+pub use recording::{Level, Recording};
 
 use encrypted::NotEncrypted;
 use pattern::TypePattern;
@@ -89,6 +91,8 @@ pub struct Rule {
     pub rates: Vec<memory::RateRule>,
     /// Whether refusals for breaking this rule are carried out, where the rule says so itself.
     pub mode: Option<Mode>,
+    /// How much is recorded of them.
+    pub recording: Recording,
 }
 
 impl Rule {

@@ -23,6 +23,7 @@ fn rule(types: &str) -> Rule {
         sequence: None,
         rates: Vec::new(),
         mode: None,
+        recording: Recording::default(),
     }
 }
 

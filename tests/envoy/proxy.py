@@ -13,17 +13,18 @@ TAGS = ["verdict", "code", "route", "type", "set", "result", "plugin"]
 class Proxy(local.Envoy):
     """Listens on `port` in cleartext (HTTP/1.1 and HTTP/2) and on `tls_port` with TLS, where a client certificate is asked for but
     not required. `manager` is what else the HTTP connection manager is told, `http2` whether the upstream is spoken to in HTTP/2, and
-    `room` how many bytes of a call the proxy holds. `clusters` are others by name, each with its port."""
+    `room` how many bytes of a call the proxy holds. `clusters` are others by name, each with
+    its port; `environment` are the variables that the filter sees, `before` the filters in front of it."""
 
     def __init__(self, binary, directory, policy, *, upstream, logs=None, pki=None, hold="body", flag=None, buffer=None, filters=None,
                  routes=None, limits=None, tags=True, concurrency=1, dynamic=False, access_log=True, configuration=None, module=local.MODULE, vm_id="eventguard",
-                 manager=None, http2=False, room=1 << 20, clusters=None):
+                 manager=None, http2=False, room=1 << 20, clusters=None, environment=None, before=()):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.policy = {**policy, "hold": hold}
         if logs:
             self.policy.setdefault("audit", {"cluster": "logs"})
-        self.module, self.vm_id = str(module), vm_id
+        self.module, self.vm_id, self.environment = str(module), vm_id, environment
         self.flag = hold == "headers" if flag is None else flag
         buffered = hold == "body" if buffer is None else buffer
         self.port, self.tls_port, admin = local.free_port(), local.free_port() if pki else None, local.free_port()
@@ -33,6 +34,7 @@ class Proxy(local.Envoy):
         if dynamic:
             self.write_dynamic(self.wasm(configuration))
         chain = [self._dynamic_filter() if dynamic else {"name": "eventguard", "typed_config": self.wasm(configuration)}]
+        chain = [*before, *chain]
         if filters is not None:
             chain = list(filters)
         if buffered and filters is None:
@@ -66,6 +68,8 @@ class Proxy(local.Envoy):
             "vm_config": {"vm_id": self.vm_id, "runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": self.module}}},
             "configuration": configuration or string_value(json.dumps(policy or self.policy)),
         }
+        if self.environment:
+            config["vm_config"]["environment_variables"] = {"key_values": self.environment}
         if self.flag:
             config["allow_on_headers_stop_iteration"] = True
         return typed("filters.http.wasm.v3.Wasm", config=config)

@@ -2,13 +2,14 @@
 
 import gzip
 import http.server
+import json
 import socket
 import threading
 import time
 
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 
-from local import free_port, wait_until
+from local import flatten, free_port, wait_until
 
 
 class Sink:
@@ -100,9 +101,14 @@ class Sink:
         return gzip.decompress(body) if request.headers.get("content-encoding") == "gzip" else body
 
     def events(self):
-        """The records of events, not those in which the stream tells of itself (drops)."""
+        """The records of events, not those in which the stream tells of itself."""
         with self.lock:
             return [record for record in self.records if record.get("verdict")]
+
+    def lines(self):
+        """Every record as it was sent, one line each."""
+        with self.lock:
+            return [line for _, _, export in self.exports for line in _lines(export)]
 
     def of(self, request_id):
         return [record for record in self.events() if record.get("requestId") == request_id]
@@ -115,33 +121,12 @@ class Sink:
         return found
 
 
-def _records(export):
+def _lines(export):
     for resource in export.resource_logs:
         for scope in resource.scope_logs:
             for record in scope.log_records:
-                yield flatten(record)
+                yield record.body.string_value
 
 
-# What the tests look at, by the keys of the record's JSON form.
-KEYS = {
-    "cloudevents.event_type": "type", "cloudevents.event_id": "id", "cloudevents.event_source": "source",
-    "messaging.destination.name": "topic", "messaging.message.body.size": "dataSize", "user.id": "publisher", "http.route": "pathTemplate",
-    "eventguard.request_id": "requestId", "eventguard.signature.key_ids": "keyIds", "eventguard.data.sha256": "dataSha256",
-    "eventguard.shadow.verdict": "shadowVerdict", "eventguard.shadow.code": "shadowCode", "eventguard.shadow.detail": "shadowDetail",
-}
-
-
-def flatten(record):
-    """A log record as the flat document that it is in the access log."""
-    return {KEYS.get(entry.key, entry.key.removeprefix("eventguard.")): value_of(entry.value) for entry in record.attributes}
-
-
-def value_of(value):
-    kind = value.WhichOneof("value")
-    if kind is None:
-        return None
-    if kind == "array_value":
-        return [value_of(entry) for entry in value.array_value.values]
-    if kind == "kvlist_value":
-        return {entry.key: value_of(entry.value) for entry in value.kvlist_value.values}
-    return getattr(value, kind)
+def _records(export):
+    return [flatten(json.loads(line)) for line in _lines(export)]

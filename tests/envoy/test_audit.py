@@ -1,12 +1,16 @@
 """Records on their way to the log cluster: what they hold, and that none is lost without being counted when the cluster is away,
 slow, overloaded or cuts the connection."""
 
+import hashlib
+import json
+import subprocess
 import time
 
 import pytest
 
 import clients
 import local
+import proxy as proxies
 from conftest import STRUCTURED, bearer, cart_event, publish, reference_policy
 from test_stats import counters
 
@@ -34,10 +38,11 @@ def test_a_record_says_who_what_where_and_why(proxy, sink):
     assert (record["type"], record["id"], record["source"], record["topic"]) == ("com.shop.cart.ItemAdded", "e-77", "/shop/cart", "carts")
     assert record["publisher"] == "cart-service"
     assert (record["route"], record["protocol"], record["authority"]) == ("cloudevents", "cloudevents", "bus.shop.example")
-    assert record["pathTemplate"] == "/events/{topic}"
-    assert record["dataSize"] == len('{"quantity":1}')
+    assert record["path_template"] == "/events/{topic}"
+    assert record["data_size"] == len('{"quantity":1}')
     assert record["rule"] == "com.shop.cart.*"
-    assert record["policy.digest"]
+    assert record["data_sha256"] == hashlib.sha256(b'{"quantity":1}').hexdigest()
+    assert len(record["policy"]) == 64
     path, headers, export = sink.exports[-1]
     assert path == "/v1/logs"
     assert {name.lower(): value for name, value in headers.items()}["content-type"] == "application/x-protobuf"
@@ -58,6 +63,98 @@ def test_a_record_holds_no_token_no_payload_and_no_control_character(proxy, sink
         assert not any(character in str(value) for record in sink.of(call.id) for value in record.values() for character in "\x1b\n")
     logged = proxy.logged(call.id)
     assert "do-not-tell" not in logged and token[1][20:60] not in logged and "\x1b" not in logged
+
+
+def test_what_the_log_cluster_got_is_a_chain_that_verifies(start_once, sink, tmp_path, monkeypatch):
+    """Over two workers and a while in which the log cluster is overloaded; with a key, and without what was cut out."""
+    sink.mode = "ok"
+    pair = json.loads(subprocess.run([local.COMMAND, "keygen", "--kid", "audit-1"], check=True, capture_output=True, text=True).stdout)
+    key = tmp_path / "key.json"
+    key.write_text(json.dumps(pair["public"]))
+    policy = reference_policy()
+    checkpoint = {"records": 10, "interval": "1s", "key": {"env": "AUDIT_KEY"}}
+    policy["audit"] = {"cluster": "logs", "batch": {"records": 5, "interval": "100ms"}, "checkpoint": checkpoint}
+    known = len(sink.lines())
+    proxy = start_once(policy, logs=sink, concurrency=2, environment={"AUDIT_KEY": json.dumps(pair["private"])})
+    calls = [publish(proxy, clients.H1, before_body=0) for _ in range(30)]
+    sink.mode = 503
+    calls += [publish(proxy, clients.H1, before_body=0) for _ in range(30)]
+    time.sleep(1)
+    sink.mode = "ok"
+    settle(sink, calls)
+    # Every record that is not signed yet is, a second later.
+    local.wait_until(lambda: sum(record.get("event") == "checkpoint" for record in sink.records) >= 2, 10, "checkpoints")
+    time.sleep(1.5)
+    lines = sink.lines()[known:]
+    report = verify(tmp_path, lines, key)
+    assert report["wrong"] == 0, report
+    assert sum(chain["records"] for chain in report["chains"]) == len(lines) >= 60 + len(report["chains"])
+    assert all(chain["signed"] == chain["last"] for chain in report["chains"]), report
+    findings = verify(tmp_path, lines[:7] + lines[8:], key)["findings"]
+    assert [finding["wrong"] for finding in findings] == ["missing"], findings
+
+
+def verify(directory, lines, key):
+    path = directory / "records.ndjson"
+    path.write_text("".join(line + "\n" for line in lines))
+    done = subprocess.run([local.COMMAND, "audit", "verify", "--json", "--key", key, path], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done
+    return json.loads(done.stdout)
+
+
+def test_a_rule_says_how_much_is_recorded(start_once, sink):
+    sink.mode = "ok"
+    policy = reference_policy()
+    policy["audit"] = {"cluster": "logs", "batch": {"interval": "100ms"}, "sample": 3}
+    levels = {"com.shop.cart.*": {"level": "metadata"}, "ItemAddedToCart": {"level": "none"}}
+    for rule in policy["events"]:
+        rule.update({"audit": levels[rule["type"]]} if rule["type"] in levels else {})
+    proxy = start_once(policy, logs=sink)
+    calls = [publish(proxy, clients.H1, before_body=0) for _ in range(90)]
+    refused = [publish(proxy, clients.H1, path="/events/orders", before_body=0) for _ in range(5)]
+    for call in refused:
+        assert "data_sha256" not in sink.wait(call.id)[0]
+    kept = [record for call in calls for record in sink.of(call.id)]
+    # A third of 90, give or take five standard deviations.
+    assert 8 <= len(kept) <= 52, len(kept)
+    assert all(record["sample"] == 3 and "data_sha256" not in record for record in kept)
+    none = [publish(proxy, clients.H1, headers=[STRUCTURED, bearer("order-service")], body=cart_event(event_type="ItemAddedToCart"))
+            for _ in range(3)]
+    last = publish(proxy, clients.H1, path="/events/orders")
+    sink.wait(last.id)
+    assert [sink.of(call.id) for call in none] == [[], [], []] and all(call.response.status == 200 for call in none)
+
+
+def test_an_admitted_event_that_the_upstream_did_not_take_is_told(proxy, sink):
+    """In a record of its own, which names the first; where it was taken nothing more is told."""
+    taken = publish(proxy, clients.H1)
+    call = publish(proxy, clients.H1, headers=[STRUCTURED, bearer(), ("x-answer-with", "503")])
+    assert call.response.status == 503
+    first = sink.wait(call.id)[0]
+    told = local.wait_until(lambda: ended(sink, call), 6, "the outcome")
+    assert [(record["event"], record["status"], record["correlation"], record["count"]) for record in told] == [("outcome", 503, first["uid"], 1)]
+    assert told[0]["detail"] == "via_upstream"
+    assert ended(sink, taken) == []
+
+
+def test_a_call_that_another_filter_refused_is_told(start_once, sink):
+    sink.mode = "ok"
+    deny = proxies.typed("filters.http.rbac.v3.RBAC", rules={"action": "DENY", "policies": {"all": {
+        "permissions": [{"header": {"name": "x-deny", "present_match": True}}], "principals": [{"any": True}]}}})
+    proxy = start_once(logs=sink, before=[{"name": "envoy.filters.http.rbac", "typed_config": deny}])
+    call = publish(proxy, clients.H1, headers=[STRUCTURED, bearer(), ("x-deny", "1")])
+    assert call.response.status == 403
+    told = local.wait_until(lambda: ended(sink, call), 6, "the refusal of another filter")
+    assert [(record["event"], record["status"], record["authority"]) for record in told] == [("refused-before", 403, "bus.shop.example")]
+    assert told[0]["detail"].startswith("rbac_access_denied")
+    refused = publish(proxy, clients.H1, headers=[STRUCTURED])
+    sink.wait(refused.id)
+    time.sleep(1.5)
+    assert ended(sink, refused) == [] and sink.of(call.id) == []
+
+
+def ended(sink, call):
+    return [record for record in sink.records if record.get("requestId") == call.id and record["event"] != "verdict"]
 
 
 def test_long_names_are_cut(proxy, sink):
@@ -150,7 +247,7 @@ def test_what_does_not_fit_the_queue_is_dropped_and_told(start_once, sink):
         with sink.lock:
             new = sink.records[known:]
         arrived = {record["requestId"] for record in new if record.get("verdict") and record.get("requestId") in {call.id for call in calls}}
-        return len(arrived) + max([record.get("dropped.total", record.get("dropped", 0)) for record in new] or [0])
+        return len(arrived) + max([record.get("total", 0) for record in new] or [0])
 
     local.wait_until(lambda: told() >= 60, 30, "60 records arrived or told as dropped")
     assert told() == 60

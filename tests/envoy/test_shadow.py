@@ -28,7 +28,7 @@ def shadowed(request, start, sink):
 
 
 def told(record):
-    return {key: record.get(key) for key in ("verdict", "code", "shadowVerdict", "shadowCode")}
+    return {key: record.get(key) for key in ("verdict", "code", "shadow_verdict", "shadow_code")}
 
 
 def test_what_the_shadow_would_refuse_goes_on_as_ever_and_is_told(shadowed, client, upstream, sink):
@@ -36,15 +36,15 @@ def test_what_the_shadow_would_refuse_goes_on_as_ever_and_is_told(shadowed, clie
     seen = assert_admitted(call, upstream)
     assert [(name, value) for name, value in seen.headers if "shadow" in name + value or name == "x-eventguard-verdict"] == []
     record = sink.wait(call.id)[0]
-    assert told(record) == {"verdict": "admit", "code": None, "shadowVerdict": "refuse", "shadowCode": "rule.condition"}
-    assert record["shadowDetail"] == "the condition 0 is false"
+    assert told(record) == {"verdict": "admit", "code": None, "shadow_verdict": "refuse", "shadow_code": "rule.condition"}
+    assert record["shadow_detail"] == "the condition 0 is false"
 
 
 def test_what_the_shadow_would_admit_is_refused_as_ever_and_is_told(shadowed, client, upstream, sink):
     call = publish(shadowed, client, body=cart_event(event_type="com.shop.unknown"))
     problem = assert_refused(call, upstream, "rule.unknown-type", 403)
     assert "shadow" not in json.dumps(problem)
-    assert told(sink.wait(call.id)[0]) == {"verdict": "refuse", "code": "rule.unknown-type", "shadowVerdict": "admit", "shadowCode": None}
+    assert told(sink.wait(call.id)[0]) == {"verdict": "refuse", "code": "rule.unknown-type", "shadow_verdict": "admit", "shadow_code": None}
 
 
 def test_where_they_agree_nothing_is_told(shadowed, client, upstream, sink):
@@ -65,7 +65,7 @@ def test_the_shadow_remembers_what_was_published_over_all_workers(shadowed, clie
         call = publish(shadowed, client, headers=[STRUCTURED, bearer(), ("x-answer-with", answer)], body=body)
         assert call.response.status == int(answer)
         assert upstream.one(call.id).body == body
-        return sink.wait(call.id)[0].get("shadowCode")
+        return sink.wait(call.id)[0].get("shadow_code")
 
     assert [code("503"), code("200"), code("200"), code("200")] == [None, None, "replay.seen", "replay.seen"]
 

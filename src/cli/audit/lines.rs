@@ -1,13 +1,15 @@
-//! OTLP log records into lines: NDJSON with the keys of the record's JSON form, or a table for the eye. Trusts nothing in them.
+//! OTLP log records into lines: records as they were sent, or a table for the eye. Trusts nothing in them.
 
 use std::fmt::Write;
 
-use eventguard::audit::{Text, json_key, otlp};
+use eventguard::audit::{Text, otlp};
 use eventguard::time::Timestamp;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use serde_json::{Map, Value};
+
+use super::shown::Shown;
 
 /// How a record is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -22,12 +24,12 @@ pub enum Format {
 /// Bytes of one text. The filter cuts earlier; others may not.
 const TEXT: usize = 4096;
 
-/// Columns of the table: keys, and how wide they are.
+/// Columns of the table: what they are called, and how wide they are.
 const COLUMNS: [(&str, usize); 6] = [("time", 24), ("verdict", 7), ("code", 23), ("publisher", 18), ("topic", 14), ("type", 0)];
 
 /// The line that stands over a table.
 pub fn heading() -> String {
-    row(&COLUMNS.map(|(key, _)| key.to_owned()))
+    row(&COLUMNS.map(|(name, ..)| name.to_owned()))
 }
 
 /// The lines of all records of a request.
@@ -35,28 +37,34 @@ pub fn lines(request: &ExportLogsServiceRequest, format: Format) -> String {
     let scopes = request.resource_logs.iter().flat_map(|logs| &logs.scope_logs);
     scopes.flat_map(|scope| &scope.log_records).fold(String::new(), |mut text, record| {
         // Writing to a `String` does not fail.
-        let _ = match format {
-            Format::Ndjson => writeln!(text, "{}", Value::Object(flatten(record))),
-            Format::Table => writeln!(text, "{}", table_row(&flatten(record))),
+        let _ = match (format, ours(record)) {
+            (Format::Ndjson, Some(json)) => writeln!(text, "{json}"),
+            (Format::Ndjson, None) => writeln!(text, "{}", Value::Object(flatten(record))),
+            (Format::Table, Some(json)) => writeln!(text, "{}", table_row(json)),
+            (Format::Table, None) => writeln!(text, "{}", foreign_row(&flatten(record))),
         };
         text
     })
 }
 
-/// A log record as a flat document: `time`, the attributes by the keys of the JSON form where it has them, and else by their own
-/// names. A log record that is not of an event keeps its name and body.
+/// The body of a log record of the filter's: a record in one line of JSON. It is written as it came, for whoever verifies the chain; what
+/// would not be one line, or do something to a terminal, is none of ours.
+fn ours(record: &LogRecord) -> Option<&str> {
+    let any_value::Value::StringValue(json) = record.body.as_ref()?.value.as_ref()? else { return None };
+    let is_line = json.starts_with('{') && Text::clean(json, json.len()).as_str() == json;
+    (record.event_name.starts_with(otlp::EVENTS) && is_line).then_some(json)
+}
+
+/// Another log record as a flat document: `time`, its name and body, the attributes by their names.
 fn flatten(record: &LogRecord) -> Map<String, Value> {
     let mut flat = Map::new();
     let nanos = [record.time_unix_nano, record.observed_time_unix_nano].into_iter().find(|nanos| *nanos > 0).unwrap_or(0);
     let time = Timestamp::from_unix_nanos(i64::try_from(nanos).unwrap_or(i64::MAX));
     flat.insert("time".to_owned(), time.to_string().into());
-    if record.event_name != otlp::VERDICT_EVENT {
-        flat.insert("event".to_owned(), clean(&record.event_name));
-        flat.insert("body".to_owned(), record.body.as_ref().map_or(Value::Null, simple));
-    }
+    flat.insert("event".to_owned(), clean(&record.event_name));
+    flat.insert("body".to_owned(), record.body.as_ref().map_or(Value::Null, simple));
     flat.extend(record.attributes.iter().map(|KeyValue { key, value, .. }| {
-        let key = json_key(key).map_or_else(|| Text::clean(key, TEXT).as_str().to_owned(), str::to_owned);
-        (key, value.as_ref().map_or(Value::Null, simple))
+        (Text::clean(key, TEXT).as_str().to_owned(), value.as_ref().map_or(Value::Null, simple))
     }));
     flat
 }
@@ -94,20 +102,21 @@ fn clean(text: &str) -> Value {
     Text::clean(text, TEXT).as_str().into()
 }
 
-fn table_row(flat: &Map<String, Value>) -> String {
-    if let Some(event) = flat.get("event") {
-        let [time, event, body] = [flat.get("time"), Some(event), flat.get("body")].map(cell);
-        return format!("{time}  {event}: {body}");
+fn table_row(json: &str) -> String {
+    let Shown { time, verdict, code, publisher, topic, event_type, told, .. } = Shown::read(json).unwrap_or_default();
+    if verdict.is_empty() {
+        return format!("{time}  the log: {told}");
     }
-    row(&COLUMNS.map(|(key, _)| cell(flat.get(key))))
+    row(&[time, verdict, code, publisher, topic, event_type].map(|cell| if cell.is_empty() { "-".to_owned() } else { cell }))
 }
 
-fn cell(value: Option<&Value>) -> String {
-    match value {
+fn foreign_row(flat: &Map<String, Value>) -> String {
+    let [time, event, body] = ["time", "event", "body"].map(|key| match flat.get(key) {
         Some(Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
         None => "-".to_owned(),
-    }
+    });
+    format!("{time}  {event}: {body}")
 }
 
 fn row(cells: &[String; COLUMNS.len()]) -> String {

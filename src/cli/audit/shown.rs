@@ -2,6 +2,7 @@
 //! text is cleaned, also of what JSON had escaped.
 
 use eventguard::audit::Text;
+use eventguard::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -34,21 +35,24 @@ impl Shown {
     pub fn read(line: &str) -> Option<Self> {
         let record: Value = serde_json::from_str(line).ok()?;
         let text = |pointer| text(record.pointer(pointer));
-        if record.get("event").is_some() {
-            return Some(Self { time: text("/time"), told: text("/body"), ..Self::default() });
+        let (time, verdict) = (time(record.get("time")), text("/unmapped/verdict"));
+        if verdict.is_empty() {
+            // A record of the chain itself, or the log record of somebody else.
+            let told = [text("/message"), text("/body")].into_iter().find(|told| !told.is_empty()).unwrap_or_default();
+            return Some(Self { time, told, ..Self::default() });
         }
         Some(Self {
-            time: text("/time"),
-            verdict: text("/verdict"),
-            code: text("/code"),
-            detail: text("/detail"),
-            publisher: text("/publisher"),
-            topic: text("/topic"),
-            event_type: text("/type"),
-            id: text("/id"),
-            route: text("/route"),
-            peer: text("/peer"),
-            request_id: text("/requestId"),
+            time,
+            verdict,
+            code: text("/status_code"),
+            detail: text("/status_detail"),
+            publisher: text("/actor/user/uid"),
+            topic: text("/resources/1/name"),
+            event_type: text("/resources/0/name"),
+            id: text("/resources/0/uid"),
+            route: text("/unmapped/route"),
+            peer: text("/src_endpoint/uid"),
+            request_id: text("/api/request/uid"),
             told: String::new(),
         })
     }
@@ -57,6 +61,12 @@ impl Shown {
     pub fn is_refused(&self) -> bool {
         matches!(self.verdict.as_str(), "refuse" | "observe")
     }
+}
+
+/// Milliseconds since 1970 in OCSF, text elsewhere.
+fn time(value: Option<&Value>) -> String {
+    let nanos = value.and_then(Value::as_i64).map(|millis| millis.saturating_mul(1_000_000));
+    nanos.map_or_else(|| text(value), |nanos| Timestamp::from_unix_nanos(nanos).to_string())
 }
 
 fn text(value: Option<&Value>) -> String {

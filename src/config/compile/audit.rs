@@ -1,11 +1,45 @@
 //! Where records go.
 
-use super::{Place, Problem, Problems, count, raw, required_text, size, span, text};
-use crate::policy::{AuditSettings, Batch, Queue, Sink, WhenFull};
+use std::sync::Arc;
+use std::time::Duration;
 
-pub(super) fn settings(raw: Option<raw::Audit>, place: &Place, problems: &mut Problems) -> Option<AuditSettings> {
+use super::{Environment, Place, Problem, Problems, count, optional, raw, required_text, size, span, text};
+use crate::call::cut;
+use crate::key::SigningKey;
+use crate::policy::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, Sink, WhenFull};
+use crate::rules::{Level, Recording};
+
+pub(super) fn settings(
+    raw: Option<raw::Audit>,
+    env: Environment<'_>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<AuditSettings> {
     let Some(raw) = raw else { return Some(AuditSettings::default_for(None)) };
-    let raw::Audit { cluster, sink, path, authority, timeout, batch, queue, when_full } = raw;
+    // The level and the sample are each rule's, see `recording`.
+    let raw::Audit {
+        cluster,
+        sink,
+        path,
+        authority,
+        timeout,
+        batch,
+        queue,
+        when_full,
+        integrity,
+        outcomes,
+        checkpoint,
+        level: _,
+        sample: _,
+    } = raw;
+    let integrity = match integrity {
+        None | Some(raw::Integrity::Chain) => Integrity::Chain,
+        Some(raw::Integrity::None) => Integrity::None,
+    };
+    if checkpoint.is_some() && integrity == Integrity::None {
+        problems.add(&place.key("checkpoint"), Problem::Contradiction("only a chain can be signed: `integrity` is `none`"));
+    }
+    let checkpoint = checkpoint.map(|raw| self::checkpoint(raw, env, &place.key("checkpoint"), problems));
     let defaults = AuditSettings::default_for(Some(required_text(cluster, place, "cluster", problems)?));
     let path = path.unwrap_or(defaults.path);
     if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -31,7 +65,50 @@ pub(super) fn settings(raw: Option<raw::Audit>, place: &Place, problems: &mut Pr
         timeout: timeout?,
         batch,
         queue,
+        integrity,
+        outcomes: match outcomes {
+            None | Some(raw::Outcomes::Failed) => Outcomes::Failed,
+            Some(raw::Outcomes::None) => Outcomes::None,
+        },
+        checkpoint: optional(checkpoint)?,
     })
+}
+
+fn checkpoint(raw: raw::Checkpoint, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<Checkpoint> {
+    let raw::Checkpoint { records, interval, key } = raw;
+    let records = count(records, 1000, &place.key("records"), problems);
+    let interval = span(interval, Duration::from_secs(60), &place.key("interval"), problems);
+    let key = problems.required(place, "key", key).and_then(|raw| signing_key(raw, env, &place.key("key"), problems));
+    Some(Checkpoint { records: records?, interval: interval?, key: Arc::new(key?) })
+}
+
+fn signing_key(raw: raw::CheckpointKey, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<SigningKey> {
+    let raw::CheckpointKey { env: variable } = raw;
+    let variable = required_text(variable, place, "env", problems)?;
+    let place = place.key("env");
+    let unset = || Problem::Value(format!("the environment variable `{}` is not set", cut(&variable, 64)));
+    let text = env(&variable).or_else(|| problems.wrong(&place, unset()))?;
+    problems.ok(&place, SigningKey::from_jwk(&text))
+}
+
+/// How much is recorded, where `raw` says it, and else as `default` says.
+pub(super) fn recording(raw: raw::Recording, default: Recording, place: &Place, problems: &mut Problems) -> Option<Recording> {
+    let raw::Recording { level, sample } = raw;
+    let level = level.map_or(default.level, |level| match level {
+        raw::Level::None => Level::None,
+        raw::Level::Metadata => Level::Metadata,
+        raw::Level::Digest => Level::Digest,
+    });
+    if sample == Some(0) {
+        return problems.wrong(&place.key("sample"), Problem::Value("at least 1: one of how many is recorded".to_owned()));
+    }
+    Some(Recording { level, one_in: sample.unwrap_or(default.one_in) })
+}
+
+/// How much is recorded where no rule says it.
+pub(super) fn default_recording(raw: Option<&raw::Audit>, place: &Place, problems: &mut Problems) -> Recording {
+    let raw = raw.map(|raw| raw::Recording { level: raw.level, sample: raw.sample }).unwrap_or_default();
+    recording(raw, Recording::default(), place, problems).unwrap_or_default()
 }
 
 fn batch(raw: raw::Batch, default: Batch, place: &Place, problems: &mut Problems) -> Option<Batch> {

@@ -124,7 +124,8 @@ fn compile_policy(
     route::check(&routes, names, &root.key("routes"), problems);
     let events = problems.required(root, "events", events);
     let schemas = schemas::Named::read(schemas, &root.key("schemas"), problems);
-    let context = rule::Context { names, signatures: &signatures, schemas: &schemas };
+    let recording = audit::default_recording(audit.as_ref(), &root.key("audit"), problems);
+    let context = rule::Context { names, signatures: &signatures, schemas: &schemas, recording };
     let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
     let rules = memory::with_leeway(rules, &issuers);
     let rules = rule::rules(rules, &root.key("events"), problems);
@@ -134,7 +135,7 @@ fn compile_policy(
     limiter::check(limiter.is_some(), &rules, &rates, &routes, root, problems);
     let limiter = limiter.map(|raw| limiter::settings(raw, &root.key("limiter"), problems));
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
-    let audit = audit::settings(audit, &root.key("audit"), problems);
+    let audit = audit::settings(audit, env, &root.key("audit"), problems);
     let mut shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
     if let Some(Some(shadow)) = &mut shadow {
         fetched::take_in(shadow, &mut fetched);

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::schemas::Named;
-use super::{Names, Place, Problem, Problems, contract, count, each, memory, mode, optional, raw, required_text, text, texts};
+use super::{
+    Names, Place, Problem, Problems, audit, contract, count, each, memory, mode, optional, raw, required_text, text, texts,
+};
 use crate::call::cut;
 use crate::json::Pointer;
-use crate::rules::{Claim, ClaimValue, PublisherRule, Quorum, Rule, RuleError, Rules, SignatureRule};
+use crate::rules::{Claim, ClaimValue, PublisherRule, Quorum, Recording, Rule, RuleError, Rules, SignatureRule};
 use crate::signature::{Scheme, Settings};
 
 /// What rules refer to.
@@ -16,10 +18,25 @@ pub(super) struct Context<'a> {
     pub names: &'a Names<'a>,
     pub signatures: &'a Settings,
     pub schemas: &'a Named,
+    /// How much is recorded where a rule does not say.
+    pub recording: Recording,
 }
 
 pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<Rule> {
-    let raw::Event { event_type, topics, sources, publishers, signature, schema, conditions, replay, sequence, rate, mode } = raw;
+    let raw::Event {
+        event_type,
+        topics,
+        sources,
+        publishers,
+        signature,
+        schema,
+        conditions,
+        replay,
+        sequence,
+        rate,
+        mode,
+        audit,
+    } = raw;
     let event_type = required_text(event_type, place, "type", problems);
     let topics = texts(topics, &place.key("topics"), problems);
     let sources = texts(sources, &place.key("sources"), problems);
@@ -34,6 +51,7 @@ pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, proble
     let conditions = contract::conditions(conditions, &place.key("conditions"), problems);
     let replay = replay.map(|raw| memory::replay(raw, &place.key("replay"), problems));
     let sequence = sequence.map(|raw| memory::sequence(raw, &place.key("sequence"), problems));
+    let recording = audit.map(|raw| audit::recording(raw, context.recording, &place.key("audit"), problems));
     let rates = memory::rates(rate, &place.key("rate"), problems);
     let (signature, quorum) = signature?;
     Some(Rule {
@@ -49,6 +67,7 @@ pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, proble
         sequence: optional(sequence)?,
         rates,
         mode: mode.map(self::mode),
+        recording: optional(recording)?.unwrap_or(context.recording),
     })
 }
 

@@ -29,6 +29,90 @@ pub struct Audit {
     pub queue: Option<Queue>,
     /// Which record is dropped, and counted, when no more may wait: `drop-oldest` (default) or `drop-newest`.
     pub when_full: Option<WhenFull>,
+    /// What a record tells of those before it: `chain` (default), the fingerprint of the one before it; or `none`.
+    pub integrity: Option<Integrity>,
+    /// What is recorded of calls that have ended: `failed` (default) or `none`.
+    pub outcomes: Option<Outcomes>,
+    /// When what was sent is signed; without this key it is not.
+    pub checkpoint: Option<Checkpoint>,
+    /// What is recorded of events whose rule does not say.
+    pub level: Option<Level>,
+    /// One of how many admitted events is recorded, where their rule does not say: 1.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub sample: Option<u32>,
+}
+
+/// What a record tells of those before it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Integrity {
+    /// Nothing.
+    None,
+    /// The fingerprint of the one before it.
+    Chain,
+}
+
+/// What is recorded of calls that have ended.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Outcomes {
+    /// That the upstream did not take what was admitted, and that another filter refused a call before it was judged.
+    Failed,
+    /// Nothing.
+    None,
+}
+
+/// When what was sent is signed: whichever comes first.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Checkpoint {
+    /// Behind so many records: 1000.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub records: Option<u32>,
+    /// When the first record that is not signed is so old: 60s.
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
+    pub interval: Option<String>,
+    /// What it is signed with.
+    #[cfg_attr(feature = "cli", schemars(required))]
+    pub key: Option<CheckpointKey>,
+}
+
+/// What checkpoints are signed with.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct CheckpointKey {
+    /// The environment variable that holds it: a JWK with an Ed25519 private key and a `kid`.
+    #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
+    pub env: Option<String>,
+}
+
+/// How much is recorded of events of a rule.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a map")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Recording {
+    /// What is recorded: what `audit.level` says.
+    pub level: Option<Level>,
+    /// One of how many admitted events is recorded: what `audit.sample` says.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub sample: Option<u32>,
+}
+
+/// What is recorded of an event.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Level {
+    /// Nothing where it is admitted; a refused one as with `metadata`.
+    None,
+    /// All but the digest of its data.
+    Metadata,
+    /// The digest of its data too (default).
+    Digest,
 }
 
 /// What a log cluster speaks.

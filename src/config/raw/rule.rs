@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Mode, Replay, Sequence};
+use super::{Mode, Recording, Replay, Sequence};
 #[cfg(feature = "cli")]
 use crate::config::schema;
 
@@ -44,6 +44,8 @@ pub struct Event {
     pub rate: Option<Value>,
     /// Whether refusals for breaking this rule are carried out, instead of what the policy's `mode` says.
     pub mode: Option<Mode>,
+    /// How much is recorded of them, instead of what the policy's `audit` says.
+    pub audit: Option<Recording>,
 }
 
 /// What data must keep: one of `json`, `protobuf` and `avro`.

@@ -1,0 +1,98 @@
+//! How records are delivered, and what is said of it: settings, answers and counters alone.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::key::SigningKey;
+
+/// When a batch goes, and what may wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// A batch goes when so many records wait, and holds at most as many.
+    pub batch_records: usize,
+    /// A batch also goes when its first record has waited so long.
+    pub interval: Duration,
+    /// Records that may wait, those under way among them.
+    pub queue_records: usize,
+    /// Bytes that may wait, those under way among them.
+    pub queue_bytes: usize,
+    /// Which record is dropped when there is no room.
+    pub when_full: WhenFull,
+    /// Whether records are part of a chain.
+    pub integrity: Integrity,
+    /// When the chain is signed.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// Which record is dropped when there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The one of its kind that has waited longest.
+    DropOldest,
+    /// The one that comes.
+    DropNewest,
+}
+
+/// What a record tells of those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Integrity {
+    /// Nothing.
+    None,
+    /// The fingerprint of the one before it.
+    Chain,
+}
+
+/// When a chain is signed: whichever comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Behind so many records.
+    pub records: u64,
+    /// When the first record that is not signed is so old.
+    pub interval: Duration,
+    /// What it is signed with.
+    pub key: Arc<SigningKey>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The log cluster has it.
+    Accepted,
+    /// The log cluster has it, but for some records; it does not say which.
+    PartlyRejected {
+        /// How many.
+        rejected: usize,
+    },
+    /// The log cluster asks for it again.
+    Retryable {
+        /// In how long, where it says so.
+        retry_after: Option<Duration>,
+    },
+    /// The log cluster will not have it.
+    Permanent,
+    /// Nobody answered: no connection, a timeout, a reset.
+    Failed,
+}
+
+/// A batch to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// What [`Queue::delivered`](super::Queue::delivered) is told.
+    pub id: u64,
+    /// The body of the request, see [`otlp`](super::otlp).
+    pub body: Rc<Vec<u8>>,
+}
+
+/// What became of all records so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Records that the log cluster took.
+    pub sent: u64,
+    /// Records that were lost.
+    pub dropped: u64,
+    /// Records that wait or are under way.
+    pub queued: usize,
+    /// How often a record was sent again.
+    pub retried: u64,
+}
