@@ -181,7 +181,8 @@ fn what_a_signature_of_an_event_covers_is_told() {
         let signed = JudgedEvent { signatures: vec![VerifiedSignature::with_coverage(coverage)], ..event("c-1") };
         let outcome = outcome(vec![signed]);
         let json = json(&Record::of_call(&outcome, &circumstances())[0]);
-        assert_eq!((&json["coverage"], &json["schemes"]), (&json!([told]), &json!(["dsse"])));
+        let unmapped = &json["unmapped"];
+        assert_eq!((&unmapped["coverage"], &unmapped["schemes"]), (&json!([told]), &json!(["dsse"])));
     }
 }
 

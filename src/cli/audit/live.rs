@@ -127,7 +127,7 @@ mod tests {
 
     fn line(verdict: &str, code: &str) -> String {
         format!(
-            r#"{{"time":"2026-11-23T08:00:00.000Z","verdict":"{verdict}","code":"{code}","type":"a\u001b[2Jb","topic":"carts"}}"#
+            r#"{{"resources":[{{"name":"a\u001b[2Jb"}},{{"name":"carts"}}],"status_code":"{code}","time":1795420800000,"unmapped":{{"verdict":"{verdict}"}}}}"#
         )
     }
 
