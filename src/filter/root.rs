@@ -50,7 +50,7 @@ pub struct Shared {
     pub tokens: RefCell<TokenCache>,
     pub waiting: RefCell<HashMap<u32, Waiting>>,
     /// Calls whose question to the limiter was asked from the root context, by its number.
-    pub asking: RefCell<HashMap<u32, (u32, Rc<RefCell<Exchange>>)>>,
+    pub asking: RefCell<HashMap<u32, Asker>>,
     /// Whether a body has come for a head that was held back: then the hold works.
     pub hold_works: Cell<bool>,
     /// Whether the policy asks for the name of Envoy's route: a property that costs a microsecond.
@@ -58,6 +58,9 @@ pub struct Shared {
     pub(super) queue: RefCell<Queue>,
     metrics: RefCell<Defined>,
 }
+
+/// A call by the proxy's number of it, and what is known of it.
+type Asker = (u32, Rc<RefCell<Exchange>>);
 
 /// A call whose head is held back until its body has come.
 pub struct Waiting {

@@ -203,6 +203,12 @@ impl Keys {
         Self { set: Some(set), known: content.map(known) }
     }
 
+    /// Whether there can be no key: none stands in the policy, and none is fetched.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.set.is_none() && self.known.as_ref().is_none_or(|known| known.keys().is_empty())
+    }
+
     /// The set that they are fetched from.
     #[must_use]
     pub fn set(&self) -> Option<SetId> {

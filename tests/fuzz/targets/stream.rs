@@ -80,7 +80,7 @@ fn publish(cuts: &[usize], bytes: &[u8]) -> Published {
         held.extend_from_slice(&bytes[at..*cut]);
         at = *cut;
         let part = if index + 1 == cuts.len() { Part::Last } else { Part::Open };
-        let step = exchange.stream_part(Some(&held), part, &with);
+        let step = exchange.stream_part(Some(&held), part, &mut with);
         let refused = |outcome: &Outcome| outcome.verdict == Verdict::Refuse;
         published.judged += step.outcomes.iter().filter(|outcome| !refused(outcome)).count();
         if step.outcomes.iter().any(refused) {
@@ -90,7 +90,7 @@ fn publish(cuts: &[usize], bytes: &[u8]) -> Published {
         if step.flow == Flow::Continue {
             let replaced = step.commands.into_iter().find_map(|command| match command {
                 Command::Body(bytes) => Some(bytes),
-                Command::Remove(_) | Command::Set(..) | Command::Reply(_) => None,
+                Command::Remove(_) | Command::Set(..) | Command::Reply(_) | Command::Ask(_) => None,
             });
             published.passed.extend(replaced.unwrap_or_else(|| held.clone()));
             held.clear();
