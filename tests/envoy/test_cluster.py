@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import random
+import shutil
 import subprocess
 import uuid
 
@@ -15,7 +16,10 @@ from test_limiter import cluster_policy, new_event
 from test_memory import event, send
 
 # Its first test waits until the service is built.
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not on the path (Debian and Ubuntu: apt install redis-server)"),
+]
 
 
 @pytest.fixture(scope="session")
