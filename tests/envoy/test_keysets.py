@@ -92,6 +92,7 @@ def test_one_worker_fetches_for_all_and_a_new_policy_finds_what_is_there(start_o
     assert idp.times("/certs") == 1
     assert counters(proxy, "eventguard_key_set_fetches_total", set="shop", result="ok") == 1
     assert counters(proxy, "eventguard_key_set_used", set="shop") == 1
+    assert any(name == "eventguard_key_set_age_seconds" and labels["set"] == "shop" for name, labels, _ in proxy.prometheus())
 
 
 def test_a_key_that_is_new_is_fetched_by_the_call_that_needs_it_and_one_that_is_gone_is_not_trusted(start_once, server, upstream):
