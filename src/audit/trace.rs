@@ -1,5 +1,7 @@
 //! A `traceparent` into the trace that a call is part of.
 
+use super::json::read_hex;
+
 /// The trace that a call is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TraceContext {
@@ -13,30 +15,14 @@ impl TraceContext {
     /// version may say more behind that. `None` where it is not one, or one of its ids is zero.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
-        let [version] = hex(parts.next()?)?;
-        let parsed = Self { trace_id: hex(parts.next()?)?, span_id: hex(parts.next()?)?, flags: hex::<1>(parts.next()?)?[0] };
+        let [version] = read_hex(parts.next()?)?;
+        let parsed = Self {
+            trace_id: read_hex(parts.next()?)?,
+            span_id: read_hex(parts.next()?)?,
+            flags: read_hex::<1>(parts.next()?)?[0],
+        };
         let is_complete = version != 0xff && (version != 0 || parts.next().is_none());
         (is_complete && parsed.trace_id != [0; 16] && parsed.span_id != [0; 8]).then_some(parsed)
-    }
-}
-
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let (digits, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let mut bytes = [0; N];
-    if digits.len() != N {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(digits) {
-        *byte = hex_digit(*high)? << 4 | hex_digit(*low)?;
-    }
-    Some(bytes)
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
     }
 }
 

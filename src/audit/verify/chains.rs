@@ -1,5 +1,6 @@
 //! The pieces of one chain as they are found, and whether they are all of it.
 
+use crate::audit::json::read_hex;
 use std::collections::BTreeMap;
 
 use super::line::Attested;
@@ -121,7 +122,7 @@ impl Pieces {
             "drop" => self.told.dropped += number(told, "dropped")?,
             "gap" => {
                 self.told.lost += number(told, "dropped")?;
-                let head = told.get("head").and_then(Value::as_str).and_then(|head| super::line::hex(&head));
+                let head = told.get("head").and_then(Value::as_str).and_then(|head| read_hex(&head));
                 let lost = Lost { first: number(told, "first")?, last: number(told, "last")?, head };
                 if self.lost.len() < PIECES {
                     self.lost.push(lost);

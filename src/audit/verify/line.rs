@@ -1,6 +1,7 @@
 //! One line into what its attestation says, and whether its content is what was attested. A line as it was sent is read as bytes; one
 //! that a log store has written anew is brought into canonical form first.
 
+use crate::audit::json::read_hex;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -70,7 +71,7 @@ impl<'l> Reader<'l> {
 
     fn fingerprint(&mut self) -> Option<[u8; 32]> {
         self.skip(FINGERPRINT.as_bytes())?;
-        let fingerprint = hex(self.text()?)?;
+        let fingerprint = read_hex(self.text()?)?;
         self.skip(b"}")?;
         Some(fingerprint)
     }
@@ -196,26 +197,6 @@ fn write_text(json: &mut String, text: &str) {
 
 fn find(line: &[u8], needle: &[u8]) -> Option<usize> {
     line.windows(needle.len()).position(|window| window == needle)
-}
-
-pub(super) fn hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    if pairs.len() != bytes.len() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
-}
-
-const fn digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
