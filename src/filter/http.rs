@@ -122,11 +122,7 @@ pub fn judge_again(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>
         shared.count_token(cache);
     }
     let timing = Timing { began: now, spent: Duration::ZERO };
-    if carry_out(shared, exchange, step, timing) == Action::Continue
-        && let Err(error) = host::resume_request()
-    {
-        host::log(Level::Error, &format!("eventguard: {error} to a call that waited for keys and goes on"));
-    }
+    carry_out_later(shared, exchange, step, timing);
     if exchange.borrow().is_waiting() {
         wait(shared, id, exchange, now);
     }
@@ -189,11 +185,7 @@ impl Context for Call {
 pub fn answered_by_limiter(shared: &Shared, exchange: &RefCell<Exchange>, status: u32, timing: Timing) {
     let answer = if status == 0 { host::grpc_call_response().ok().map(Option::unwrap_or_default) } else { None };
     let step = exchange.borrow_mut().answered_by_limiter(answer.as_deref(), shared.means(timing.began));
-    if carry_out(shared, exchange, step, timing) == Action::Continue
-        && let Err(error) = host::resume_request()
-    {
-        host::log(Level::Error, &format!("eventguard: {error} to a call that goes on"));
-    }
+    carry_out_later(shared, exchange, step, timing);
 }
 
 impl HttpContext for Call {
@@ -331,6 +323,15 @@ pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, timi
     match step.flow {
         Flow::Continue => Action::Continue,
         Flow::Pause => Action::Pause,
+    }
+}
+
+/// The same for a call that was paused: outside of its own callbacks the proxy has to be told that it goes on.
+pub fn carry_out_later(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, timing: Timing) {
+    if carry_out(shared, exchange, step, timing) == Action::Continue
+        && let Err(error) = host::resume_request()
+    {
+        host::log(Level::Error, &format!("eventguard: {error} to a paused call that goes on"));
     }
 }
 

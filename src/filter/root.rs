@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType};
+use proxy_wasm::types::ContextType;
 
 use super::aftermath::circumstances;
 use super::announce;
 use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
-use super::http::{Call, Timing, answered_by_limiter, carry_out, received};
+use super::http::{Call, Timing, answered_by_limiter, carry_out_later, received};
 use super::keys::{Fetching, judge_waiting};
 use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
@@ -210,25 +210,17 @@ struct Reported {
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
-        let configuration = host::plugin_configuration().ok().flatten().unwrap_or_default();
-        match config::from_plugin_configuration(&configuration, &|name| std::env::var(name).ok()) {
-            Ok(policy) => {
-                let shared = Shared::new(Rc::new(policy));
-                if shared.policy.uses(Algorithm::Es384) && !shared.crypto.verifies_p384() {
-                    let reason = "it uses ES384, which this proxy does not verify: take other keys, or Envoy 1.30 or later";
-                    host::log(Level::Error, &format!("eventguard: the policy is refused: {reason}"));
-                    announce::refused();
-                    return false;
-                }
+        match configured() {
+            Ok(shared) => {
                 describe(&shared);
                 // What calls wait for is looked for as soon as may be.
                 let first = if shared.policy.fetched.is_empty() { TICK } else { FIRST_TICK };
                 self.shared = Some(Rc::new(shared));
                 host::set_tick_period(first).is_ok()
             }
-            Err(errors) => {
-                for error in errors {
-                    host::log(Level::Error, &format!("eventguard: the policy is refused: {error}"));
+            Err(reasons) => {
+                for reason in reasons {
+                    host::log(Level::Error, &format!("eventguard: the policy is refused: {reason}"));
                 }
                 announce::refused();
                 false
@@ -349,6 +341,19 @@ impl Root {
     }
 }
 
+/// What the configuration makes of the plugin, or every reason why its policy is refused.
+fn configured() -> Result<Shared, Vec<String>> {
+    let configuration = host::plugin_configuration().ok().flatten().unwrap_or_default();
+    let policy = config::from_plugin_configuration(&configuration, &|name| std::env::var(name).ok())
+        .map_err(|errors| errors.into_iter().map(|error| error.to_string()).collect::<Vec<_>>())?;
+    let shared = Shared::new(Rc::new(policy));
+    if shared.policy.uses(Algorithm::Es384) && !shared.crypto.verifies_p384() {
+        let reason = "it uses ES384, which this proxy does not verify: take other keys, or Envoy 1.30 or later";
+        return Err(vec![reason.to_owned()]);
+    }
+    Ok(shared)
+}
+
 /// What the log cluster said.
 fn answer(now: Timestamp) -> Answer {
     let header = |name| host::call_response_header(name).ok().flatten().and_then(|value| String::from_utf8(value).ok());
@@ -407,11 +412,7 @@ fn refuse_unheld(shared: &Shared, now: Timestamp) {
         if let Some(call) = removed {
             let step = call.exchange.borrow_mut().hold_failed();
             let timing = Timing { began: now, spent: Duration::ZERO };
-            if carry_out(shared, &call.exchange, step, timing) == Action::Continue
-                && let Err(error) = host::resume_request()
-            {
-                host::log(Level::Error, &format!("eventguard: {error} to a held call that goes on"));
-            }
+            carry_out_later(shared, &call.exchange, step, timing);
         }
     }
 }
