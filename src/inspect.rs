@@ -10,6 +10,7 @@ mod summary;
 
 use std::cell::RefCell;
 
+use crate::budget::Checks;
 use crate::call::{Head, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
@@ -50,6 +51,8 @@ pub struct Opened {
     mode: Mode,
     publisher: Option<Publisher>,
     cache: Option<CacheUse>,
+    /// Signature checks that were made for it, or for a message of it.
+    checks: Checks,
     /// Of a call that may have many messages.
     frames: Option<Frames>,
     /// What its events have asked of the ledger once for all of them, whichever message they came with.
@@ -173,6 +176,7 @@ impl Arrived {
                     mode,
                     publisher,
                     cache,
+                    checks: Checks::made(usize::from(cache == Some(CacheUse::Miss))),
                     frames,
                     asked: RefCell::default(),
                     shadow: None,
@@ -286,7 +290,8 @@ fn judge_body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
-    let call = CallStage { policy, route, opened, means };
+    let crypto = opened.checks.bounded(means.crypto, policy.budget.checks);
+    let call = CallStage { policy, route, opened, means: Means { crypto: &crypto, ..means } };
     let judged = match &opened.frames {
         Some(frames) => call.every_message(body, frames.clone()),
         None => call.whole(body),
@@ -315,7 +320,8 @@ fn judge_message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<
             return opened.refuse(policy, error.into());
         }
     }
-    let call = CallStage { policy, route, opened, means };
+    let crypto = opened.checks.bounded(means.crypto, policy.budget.checks);
+    let call = CallStage { policy, route, opened, means: Means { crypto: &crypto, ..means } };
     let outcome = call.take_back_if_refused(call.conclude(call.message(message)));
     limit::unasked(policy, opened, outcome, means)
 }
@@ -369,6 +375,7 @@ impl CallStage<'_> {
     fn message(&self, message: &[u8]) -> Result<Vec<JudgedEvent>, ProtocolError> {
         let Opened { head, form, topic, .. } = self.opened;
         let Form::Grpc(codec) = *form else { return Err(ProtocolError::Malformed("a call without messages".to_owned())) };
+        self.opened.checks.begin_again();
         let events = self.route.protocol.message_events(codec, head, message, topic.as_deref(), &self.policy.budget)?;
         Ok(self.judge(message, &events))
     }

@@ -34,7 +34,7 @@ const CORE: &[&str] = &[
 /// A module and the modules that it may name besides itself.
 const PLAN: &[(&str, &[&str])] = &[
     ("time", &[]),
-    ("budget", &[]),
+    ("budget", &["key", "crypto", "time"]),
     ("key", &[]),
     ("call", &[]),
     ("json", &[]),
@@ -52,7 +52,7 @@ const PLAN: &[(&str, &[&str])] = &[
         "rules",
         &["avro", "call", "cel", "schema", "crypto", "ledger", "protobuf", "protocol", "identity", "signature", "time", "json"],
     ),
-    ("decision", &["call", "keyset", "ledger", "protocol", "identity", "signature", "rules", "time"]),
+    ("decision", &["call", "crypto", "keyset", "ledger", "protocol", "identity", "signature", "rules", "time"]),
     ("policy", &["call", "budget", "key", "keyset", "ledger", "json", "time", "protocol", "identity", "signature", "rules"]),
     (
         "inspect",

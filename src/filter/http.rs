@@ -9,6 +9,7 @@ use proxy_wasm::types::Action;
 
 use super::ending::Failure;
 use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
+use super::governor;
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
 use super::metrics::names;
@@ -383,8 +384,15 @@ fn text_property(path: &str) -> Option<String> {
     String::from_utf8(host::property(path).ok().flatten()?).ok().filter(|text| !text.is_empty())
 }
 
+const PEER_URI: &str = "connection\0uri_san_peer_certificate";
+
 fn peer() -> Peer {
-    Peer::new(text_property("connection\0uri_san_peer_certificate"), Certificate::Ask(certificate))
+    Peer::new(text_property(PEER_URI), Certificate::Ask(certificate))
+}
+
+/// Who sends the call whose context is the effective one.
+pub fn source() -> String {
+    governor::source(text_property(PEER_URI), text_property("source\0address"))
 }
 
 fn certificate() -> Option<[u8; 32]> {

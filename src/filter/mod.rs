@@ -3,6 +3,7 @@
 
 pub mod ending;
 pub mod exchange;
+pub mod governor;
 pub mod metadata;
 pub mod metrics;
 pub mod reply;

@@ -63,8 +63,8 @@ impl Crypto for HostCrypto {
             Algorithm::Rs256 => ask("sha256", key_der(), signature.to_vec(), message),
             Algorithm::Rs384 => ask("sha384", key_der(), signature.to_vec(), message),
             Algorithm::Rs512 => ask("sha512", key_der(), signature.to_vec(), message),
-            Algorithm::Es256 => ask("sha256", key_der(), ecdsa_to_der(signature, 32).ok_or(Unverified)?, message),
-            Algorithm::Es384 => ask("sha384", key_der(), ecdsa_to_der(signature, 48).ok_or(Unverified)?, message),
+            Algorithm::Es256 => ask("sha256", key_der(), ecdsa_to_der(signature, 32).ok_or(Unverified::Wrong)?, message),
+            Algorithm::Es384 => ask("sha384", key_der(), ecdsa_to_der(signature, 48).ok_or(Unverified::Wrong)?, message),
             Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 | Algorithm::EdDsa => {
                 RustCrypto.verify(key, algorithm, message, signature)
             }
@@ -82,6 +82,6 @@ fn ask(hash: &str, public_key: Vec<u8>, signature: Vec<u8>, text: &[u8]) -> Resu
     let arguments = Arguments { hash_function: hash.to_owned(), public_key, signature, text: text.to_vec() };
     match host::foreign_function("verify_signature", &arguments.encode_to_vec()) {
         Ok(Some(answer)) if answer == VERIFIED => Ok(()),
-        Ok(_) | Err(_) => Err(Unverified),
+        Ok(_) | Err(_) => Err(Unverified::Wrong),
     }
 }

@@ -12,14 +12,16 @@ use proxy_wasm::types::ContextType;
 use super::aftermath::circumstances;
 use super::announce;
 use super::exchange::{Exchange, Surroundings};
+use super::governor::Governor;
 use super::host::{self, Level, MetricKind};
-use super::http::{Call, Timing, answered_by_limiter, carry_out_later, received};
+use super::http::{Call, Timing, answered_by_limiter, carry_out_later, received, source};
 use super::keys::{Fetching, judge_waiting};
 use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
 use super::step::Step;
 use super::table::SharedTable;
 use crate::audit::{self, Answer, Batch, Queue, Record};
+use crate::budget::Sources;
 use crate::config;
 use crate::decision::{Outcome, Verdict};
 use crate::identity::{CacheUse, TokenCache};
@@ -46,6 +48,7 @@ pub struct Shared {
     pub policy: Rc<Policy>,
     pub fetching: Fetching,
     pub crypto: HostCrypto,
+    governor: Governor,
     pub table: SharedTable,
     pub tokens: RefCell<TokenCache>,
     pub waiting: RefCell<HashMap<u32, Waiting>>,
@@ -75,6 +78,7 @@ impl Shared {
         Self {
             fetching: Fetching::new(&policy),
             crypto: HostCrypto::probe(),
+            governor: Governor::new(policy.failed_checks.map(|limit| Sources::new(limit, host::seed()))),
             table: SharedTable::new(policy.memory.slots),
             tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY, host::seed())),
             waiting: RefCell::default(),
@@ -97,15 +101,17 @@ impl Shared {
         let mut exchange = exchange.borrow_mut();
         exchange.judged_by(&self.fetching.policy());
         let waiting = self.fetching.waiting.borrow().len();
-        let mut with = Surroundings {
-            now,
-            keys: &mut self.fetching.store.borrow_mut(),
-            waiting,
-            tokens: &mut self.tokens.borrow_mut(),
-            crypto: &self.crypto,
-            store: &self.table,
-        };
-        act(&mut exchange, &mut with)
+        self.governor.govern(&self.crypto, &source, now, |crypto| {
+            let mut with = Surroundings {
+                now,
+                keys: &mut self.fetching.store.borrow_mut(),
+                waiting,
+                tokens: &mut self.tokens.borrow_mut(),
+                crypto,
+                store: &self.table,
+            };
+            act(&mut exchange, &mut with)
+        })
     }
 
     /// Counts and records what was decided of a call.

@@ -6,6 +6,7 @@ mod limiter;
 pub mod path;
 pub mod route;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 pub use audit::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, Sink, WhenFull};
@@ -54,6 +55,8 @@ pub struct Policy {
     pub limiter: Option<LimiterSettings>,
     /// What one call may cost.
     pub budget: Budget,
+    /// How many signature checks of one source may fail in a second, in each worker; `None` for any number.
+    pub failed_checks: Option<NonZeroU32>,
     /// How a call is kept from the upstream until the verdict has fallen.
     pub hold: Hold,
     /// Where records go.

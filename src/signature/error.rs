@@ -1,5 +1,7 @@
 //! Why a signature is no evidence: one error for all schemes.
 
+use crate::crypto::{Unchecked, Unverified};
+
 /// Why a signature is no evidence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
@@ -38,6 +40,9 @@ pub enum SignatureError {
     /// `signature.invalid`.
     #[error("the signature does not verify")]
     Invalid,
+    /// `signature.too-many`, `source.limited`: nobody has looked whether it does.
+    #[error(transparent)]
+    Unchecked(Unchecked),
     /// `signature.invalid`: a covered component is not in the call.
     #[error("the covered component `{0}` is not in the call")]
     AbsentComponent(String),
@@ -55,5 +60,14 @@ pub enum SignatureError {
 impl SignatureError {
     pub(super) fn malformed(what: impl Into<String>) -> Self {
         Self::Malformed(what.into())
+    }
+}
+
+impl From<Unverified> for SignatureError {
+    fn from(error: Unverified) -> Self {
+        match error {
+            Unverified::Wrong => Self::Invalid,
+            Unverified::Unchecked(why) => Self::Unchecked(why),
+        }
     }
 }

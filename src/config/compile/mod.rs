@@ -16,6 +16,7 @@ mod shadow;
 mod signature;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,12 +135,13 @@ fn compile_policy(
     let memory = memory::settings(memory.unwrap_or_default(), &root.key("memory"), problems);
     limiter::check(limiter.is_some(), &rules, &rates, &routes, root, problems);
     let limiter = limiter.map(|raw| limiter::settings(raw, &root.key("limiter"), problems));
-    let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
+    let limits = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, env, &root.key("audit"), problems);
     let mut shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
     if let Some(Some(shadow)) = &mut shadow {
         fetched::take_in(shadow, &mut fetched);
     }
+    let (budget, failed_checks) = limits?;
     Some(Policy {
         mode: policy_mode.map_or(Mode::Enforce, mode),
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
@@ -157,7 +159,8 @@ fn compile_policy(
         rates,
         memory: memory?,
         limiter: optional(limiter)?,
-        budget: budget?,
+        budget,
+        failed_checks,
         hold: match hold {
             None | Some(raw::Hold::Body) => Hold::Body,
             Some(raw::Hold::Headers) => Hold::Headers,
@@ -190,13 +193,17 @@ fn mode(raw: raw::Mode) -> Mode {
     }
 }
 
-fn budget(raw: raw::Limits, place: &Place, problems: &mut Problems) -> Option<Budget> {
-    let raw::Limits { body, events, depth, attributes } = raw;
+/// What one call may cost, and how many checks of one source may fail in a second.
+fn budget(raw: raw::Limits, place: &Place, problems: &mut Problems) -> Option<(Budget, Option<NonZeroU32>)> {
+    let raw::Limits { body, events, depth, attributes, checks, failed_checks } = raw;
     let body = size(body, Budget::DEFAULT.body, &place.key("body"), problems);
     let events = count(events, Budget::DEFAULT.events, &place.key("events"), problems);
     let depth = count(depth, Budget::DEFAULT.depth, &place.key("depth"), problems);
     let attributes = count(attributes, Budget::DEFAULT.attributes, &place.key("attributes"), problems);
-    Some(Budget { body: body?, events: events?, depth: depth?, attributes: attributes? })
+    let checks = count(checks, Budget::checks_for(events.unwrap_or_default()), &place.key("checks"), problems);
+    let failed = count(failed_checks, 1, &place.key("failedChecks"), problems);
+    let budget = Budget { body: body?, events: events?, depth: depth?, attributes: attributes?, checks: checks? };
+    Some((budget, failed.and(failed_checks).and_then(NonZeroU32::new)))
 }
 
 /// Reads and compiles the maps of a list. What comes out keeps its place in the list.
