@@ -213,7 +213,7 @@ fn retry_after(refusal: Option<&Refusal>) -> Option<u64> {
         | Refusal::Signature(SignatureError::Unchecked(Unchecked::Limited { retry_after })) => retry_after,
         _ => return None,
     };
-    u64::try_from(after.as_millis().div_ceil(1000)).ok()
+    Some(after.as_secs() + u64::from(after.subsec_nanos() > 0))
 }
 
 /// The refused events without which a call went on, as a dictionary of structured fields (RFC 9651): each code with the places of its
