@@ -7,7 +7,7 @@ use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
 use crate::keyset::{SetId, Want};
 use crate::ledger::limiter::Counter;
-use crate::ledger::{Breach, Grant};
+use crate::ledger::{Breach, Grant, Limited};
 use crate::protocol::ProtocolError;
 use crate::rules::{Mode, Recording, Violation};
 use crate::signature::{SignatureError, VerifiedSignature};
@@ -137,7 +137,7 @@ codes! {
     ORDER_REGRESSION = "order.regression", 409, 9, "a sequence number that is not after the last one";
     ORDER_GAP = "order.gap", 409, 9, "a sequence number that does not follow the last one, where none may be missing";
     REPLAY_SEEN = "replay.seen", 409, 6, "this event was published before within the window, or is being published";
-    RATE_LIMITED = "rate.limited", 429, 8, "more than the rate allows, with `retry-after`";
+    RATE_LIMITED = "rate.limited", 429, 8, "more than the rate allows, with `retry-after` where waiting helps";
     LIMITER_UNAVAILABLE = "limiter.unavailable", 503, 14, "what was published before cannot be looked up, or there is no room to remember the event";
     KEYS_UNAVAILABLE = "keys.unavailable", 503, 14, "keys, or what is revoked, could not be fetched yet, or not for longer than `maxStale`";
     HOLD_MISSING = "hold.missing", 503, 14, "the proxy does not hold the call back as the policy's `hold` says";
@@ -188,6 +188,12 @@ impl Refusal {
         }
     }
 
+    /// That a rate is spent, where that is why.
+    #[must_use]
+    pub fn limited(&self) -> Option<&Limited> {
+        if let Self::Rule(Violation::Ledger(Breach::Limited(limited))) = self { Some(limited) } else { None }
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -232,7 +238,7 @@ fn breach_code(breach: &Breach) -> Code {
         Breach::Seen => Code::REPLAY_SEEN,
         Breach::Regression { .. } => Code::ORDER_REGRESSION,
         Breach::Gap { .. } => Code::ORDER_GAP,
-        Breach::Limited { .. } => Code::RATE_LIMITED,
+        Breach::Limited(_) => Code::RATE_LIMITED,
         Breach::Full | Breach::Unavailable(_) => Code::LIMITER_UNAVAILABLE,
     }
 }

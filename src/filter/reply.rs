@@ -10,9 +10,8 @@ use serde::Serialize;
 use crate::call::{Head, cut};
 use crate::decision::{Code, JudgedEvent, Outcome, Refusal, Verdict};
 use crate::identity::TokenSettings;
-use crate::ledger::Breach;
+use crate::ledger::Wait;
 use crate::policy::Policy;
-use crate::rules::Violation;
 use crate::signature::http_message::accept_signature;
 
 /// Who says it, in a gRPC refusal's `ErrorInfo`.
@@ -205,13 +204,8 @@ fn trailers(code: Code, message: &str) -> Vec<u8> {
 
 /// Whole seconds until there is room again (RFC 9110 section 10.2.3), rounded up.
 fn retry_after(refusal: Option<&Refusal>) -> Option<u64> {
-    match refusal {
-        Some(Refusal::Rule(Violation::Ledger(Breach::Limited { retry_after }))) => {
-            Some(retry_after.as_ref()?.as_millis().div_ceil(1000))
-        }
-        _ => None,
-    }
-    .and_then(|seconds| u64::try_from(seconds).ok())
+    let Wait::For(time) = refusal?.limited()?.wait else { return None };
+    u64::try_from(time.as_millis().div_ceil(1000)).ok()
 }
 
 /// The refused events without which a call went on, as a dictionary of structured fields (RFC 9651): each code with the places of its

@@ -83,8 +83,20 @@ impl CallStage<'_> {
     /// The events of a refused call are not published, whatever they were granted.
     pub(super) fn take_back_if_refused(&self, mut outcome: Outcome) -> Outcome {
         if outcome.verdict == Verdict::Refuse {
+            wait_for_all(&mut outcome);
             self.take_back(&outcome.take_grants());
         }
         outcome
     }
+}
+
+/// A call that is refused whole comes again whole: there must be room for all of its events then.
+fn wait_for_all(outcome: &mut Outcome) {
+    let Outcome { refusal, events, .. } = outcome;
+    let Some(limited) = refusal.as_ref().and_then(Refusal::limited) else { return };
+    let Some(first) = events.iter().position(|event| event.verdict == Verdict::Refuse) else { return };
+    let asked = |event: &JudgedEvent| limited.also_asked(&event.grants, event.refusal.as_ref().and_then(Refusal::limited));
+    let sum = |events: &[JudgedEvent]| events.iter().map(asked).fold(0, u64::saturating_add);
+    let limited = limited.for_all(sum(events), sum(events.get(first + 1..).unwrap_or_default()));
+    *refusal = Some(Violation::Ledger(Breach::Limited(limited)).into());
 }

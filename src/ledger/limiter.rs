@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use prost::Message;
 
-use super::{Breach, Tag, Unavailable};
+use super::{Breach, Limited, Tag, Unavailable, Wait};
 
 /// A counter of the limiter's, as its configuration finds it: entries of a key and a value each. What callers choose is in a digest, which
 /// no key of the store behind the limiter can be broken out of.
@@ -141,7 +141,7 @@ impl Counter {
             (OK, Some(limit)) if limit.requests_per_unit <= self.most() => Ok(()),
             (OVER_LIMIT, _) => Err(match self {
                 Self::Once { .. } => Breach::Seen,
-                Self::Rate { .. } => Breach::Limited { retry_after: status.reset.as_ref().and_then(Reset::duration) },
+                Self::Rate { hits, .. } => Breach::Limited(Limited::by_limiter(status.wait(*hits))),
             }),
             _ => unavailable,
         }
@@ -211,6 +211,14 @@ struct Status {
 impl Status {
     fn within(requests_per_unit: u32) -> Self {
         Self { code: OK, limit: Some(Limit { requests_per_unit }), reset: None }
+    }
+
+    /// When so many hits fit.
+    fn wait(&self, hits: u64) -> Wait {
+        match &self.limit {
+            Some(limit) if hits > u64::from(limit.requests_per_unit) => Wait::Never,
+            Some(_) | None => self.reset.as_ref().and_then(Reset::duration).map_or(Wait::Unknown, Wait::For),
+        }
     }
 }
 

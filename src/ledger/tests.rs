@@ -145,14 +145,38 @@ fn a_rate_grants_its_burst_and_then_one_as_time_goes() {
     for _ in 0..5 {
         ask(&store, 0, &spend(10, 5, 1)).unwrap();
     }
-    let limited = |millis| ask(&store, millis, &spend(10, 5, 1)).map(|_| ());
-    assert_eq!(limited(0), Err(Breach::Limited { retry_after: Some(Duration::from_millis(100)) }));
-    assert_eq!(limited(99), Err(Breach::Limited { retry_after: Some(Duration::from_millis(1)) }));
-    assert_eq!(limited(100), Ok(()));
-    assert_eq!(limited(100), Err(Breach::Limited { retry_after: Some(Duration::from_millis(100)) }));
-    let larger = ask(&store, 100, &spend(10, 5, 6));
-    assert_eq!(larger.map(|_| ()), Err(Breach::Limited { retry_after: None }), "what is larger than the burst never fits");
-    assert!((0..5).all(|_| limited(10_000).is_ok()) && limited(10_000).is_err(), "never more than the burst");
+    let limited = |millis, cost| ask(&store, millis, &spend(10, 5, cost)).err().map(|breach| waits(&breach));
+    let after = |millis| Some(Wait::For(Duration::from_millis(millis)));
+    assert_eq!((limited(0, 1), limited(99, 1), limited(100, 1), limited(100, 1)), (after(100), after(1), None, after(100)));
+    assert_eq!((limited(100, 5), limited(100, 6)), (after(500), Some(Wait::Never)), "what is larger than the burst never fits");
+    assert!((0..5).all(|_| limited(10_000, 1).is_none()) && limited(10_000, 1).is_some(), "never more than the burst");
+}
+
+fn waits(breach: &Breach) -> Wait {
+    let Breach::Limited(limited) = breach else { panic!("{breach:?}") };
+    limited.wait
+}
+
+#[test]
+fn a_call_that_comes_again_whole_waits_for_room_for_all_of_it() {
+    let store = Memory::default();
+    let of = |name: &str, cost| Demand { tag: tag(name), ..spend(10, 5, cost) };
+    let granted = [ask(&store, 0, &of("a", 3)).unwrap(), ask(&store, 0, &of("b", 1)).unwrap()];
+    let refused = |name, cost| {
+        let Err(Breach::Limited(limited)) = ask(&store, 0, &of(name, cost)) else { panic!("{name} {cost}") };
+        limited
+    };
+    let (first, second) = (refused("a", 3), refused("a", 4));
+    let elsewhere = refused("b", 5);
+    assert_eq!(first.also_asked(&granted, Some(&second)), 700_000_000, "of the same rate");
+    assert_eq!(first.also_asked(&[], Some(&elsewhere)), 0);
+    assert_eq!(first.also_asked(&[], None), 0);
+    assert_eq!(first.wait, Wait::For(Duration::from_millis(100)));
+    assert_eq!(first.for_all(500_000_000, 200_000_000).wait, Wait::For(Duration::from_millis(300)));
+    assert_eq!(first.for_all(500_000_001, 0).wait, Wait::Never);
+    for wait in [Wait::For(Duration::from_secs(7)), Wait::Unknown, Wait::Never] {
+        assert_eq!(Limited::by_limiter(wait).for_all(u64::MAX, u64::MAX).wait, wait, "the limiter has counted all of them");
+    }
 }
 
 #[test]

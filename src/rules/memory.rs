@@ -172,23 +172,25 @@ impl Facts<'_> {
     fn replay(&self, replay: &Replay) -> Result<Vec<Asked>, Violation> {
         let publisher = self.publisher();
         let publisher = publisher.as_bytes();
+        let at = || self.time().or_else(|| self.signatures.iter().find_map(VerifiedSignature::created));
         Ok(match replay.key {
             ReplayKey::Event => {
                 let id = self.event.id.as_deref().ok_or_else(|| absent("id"))?;
-                vec![self.once(replay, "event", &[publisher, self.source(), id.as_bytes()], self.window(replay)?)]
+                vec![self.once(replay, "event", &[publisher, self.source(), id.as_bytes()], self.window(replay, at())?)]
             }
             ReplayKey::Data => {
                 let digest = crate::crypto::sha256(self.event.data.bytes());
-                vec![self.once(replay, "data", &[publisher, &digest], self.window(replay)?)]
+                vec![self.once(replay, "data", &[publisher, &digest], self.window(replay, at())?)]
             }
             ReplayKey::Nonce => {
-                let until = self.window(replay)?;
                 // Of every signature: a caller could leave out the one that is remembered.
                 let asked = |signature: &VerifiedSignature| {
                     let parts = [signature.publisher().as_bytes(), signature.nonce()?.as_bytes()];
-                    Some(self.once(replay, "nonce", &parts, until))
+                    // The signature says when it was made; an event's time may be nobody's word.
+                    let until = self.window(replay, signature.created().or_else(|| self.time()));
+                    Some(until.map(|until| self.once(replay, "nonce", &parts, until)))
                 };
-                let mut asked: Vec<Asked> = self.signatures.iter().filter_map(asked).collect();
+                let mut asked = self.signatures.iter().filter_map(asked).collect::<Result<Vec<Asked>, Violation>>()?;
                 asked.dedup();
                 return if asked.is_empty() { Err(Violation::NoNonce) } else { Ok(asked) };
             }
@@ -206,10 +208,13 @@ impl Facts<'_> {
         Asked { demand, once_a_call: matches!(replay.key, ReplayKey::Nonce | ReplayKey::TokenId), counter }
     }
 
-    /// Until when an event is young enough to come again.
-    fn window(&self, replay: &Replay) -> Result<Timestamp, Violation> {
-        let signed = || self.signatures.iter().find_map(VerifiedSignature::created);
-        let at = self.event.time.as_ref().map(|time| time.at).or_else(signed).ok_or_else(|| absent("time"))?;
+    fn time(&self) -> Option<Timestamp> {
+        self.event.time.as_ref().map(|time| time.at)
+    }
+
+    /// Until when what is of this time is young enough to come again.
+    fn window(&self, replay: &Replay, at: Option<Timestamp>) -> Result<Timestamp, Violation> {
+        let at = at.ok_or_else(|| absent("time"))?;
         if at > self.now.after(LEEWAY) || self.now.since(at) >= replay.window {
             return Err(Violation::Stale { at });
         }
