@@ -9,6 +9,7 @@ mod envelope;
 pub mod form;
 mod json;
 mod note;
+mod progress;
 mod queue;
 mod record;
 mod settings;

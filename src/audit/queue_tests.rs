@@ -82,6 +82,12 @@ impl Trial {
         let mut rejected = match answer {
             Answer::Accepted => 0,
             Answer::PartlyRejected { rejected } => rejected,
+            Answer::Each { ref again, ref rejected, .. } => {
+                let those = |place: &usize| !again.contains(place) && !rejected.contains(place);
+                let taken = lines.iter().enumerate().filter(|(place, _)| those(place)).map(|(_, line)| line.clone());
+                self.taken.extend(taken);
+                usize::MAX
+            }
             Answer::Retryable { .. } | Answer::Permanent | Answer::Failed => usize::MAX,
         };
         if rejected <= records {
@@ -104,8 +110,12 @@ impl Trial {
     }
 }
 
-/// The bodies of the `LogRecord`s of a request: field 1 of field 5 of field 2 of field 2 of field 1.
+/// The bodies of the `LogRecord`s of a request: field 1 of field 5 of field 2 of field 2 of field 1. Or the documents of a bulk request.
 fn lines(body: &[u8]) -> Vec<String> {
+    if body.starts_with(b"{") {
+        let text = std::str::from_utf8(body).unwrap();
+        return text.lines().skip(1).step_by(2).map(|line| format!("{{{}", line.split_once(',').unwrap().1)).collect();
+    }
     let inside = |messages: Vec<Vec<u8>>, wanted: u64| -> Vec<Vec<u8>> {
         messages
             .iter()
@@ -560,9 +570,9 @@ proptest! {
         let mut trial = Trial::new(Settings { batch_records, queue_records, when_full, ..SETTINGS });
         let (mut arrived, mut told, mut partly) = (BTreeSet::new(), 0, 0);
         let mut flight: Option<(u64, Vec<u32>, u64)> = None;
-        let mut answer = |trial: &mut Trial, flight: Option<(u64, Vec<u32>, u64)>, answer| {
+        let mut answer = |trial: &mut Trial, flight: Option<(u64, Vec<u32>, u64)>, answer: Answer| {
             let Some((id, numbers, dropped)) = flight else { return };
-            trial.answer(id, answer);
+            trial.answer(id, answer.clone());
             if let Answer::Accepted | Answer::PartlyRejected { .. } = answer {
                 let rejected = if let Answer::PartlyRejected { rejected } = answer { rejected } else { 0 };
                 told += if rejected > numbers.len() { 0 } else { dropped };
@@ -605,3 +615,6 @@ proptest! {
         prop_assert_eq!(trial.queue.counters().queued, 0);
     }
 }
+
+#[path = "queue_each_tests.rs"]
+mod each;

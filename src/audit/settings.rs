@@ -58,7 +58,7 @@ pub struct Checkpoint {
 }
 
 /// What became of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The log cluster has it.
     Accepted,
@@ -66,6 +66,15 @@ pub enum Answer {
     PartlyRejected {
         /// How many.
         rejected: usize,
+    },
+    /// The log cluster says of each record what became of it. Those that are not named here it has.
+    Each {
+        /// Those that it asks for again, by their places in the batch.
+        again: Vec<usize>,
+        /// Those that it will not have.
+        rejected: Vec<usize>,
+        /// In how long it asks for them, where it says so.
+        retry_after: Option<Duration>,
     },
     /// The log cluster asks for it again.
     Retryable {

@@ -47,6 +47,11 @@ impl Trail {
         (self.number, aftermath.write(Uid { chain: self.chain.uid(), number: self.number }))
     }
 
+    /// The chain's id.
+    pub fn chain(&self) -> &str {
+        self.chain.uid()
+    }
+
     /// Where it stands.
     pub fn mark(&self) -> Mark {
         self.chain.mark()
@@ -96,7 +101,7 @@ impl Trail {
             self.unsigned = None;
         }
         let json = self.link(self.number, written, key.as_deref());
-        records.push(Linked { envelope: Envelope::of_note(note, now), json });
+        records.push(Linked { number: self.number, envelope: Envelope::of_note(note, now), json });
     }
 
     /// The record with its place in the chain.
