@@ -9,8 +9,10 @@ use std::time::Duration;
 use super::aftermath::Aftermath;
 use super::chain::Mark;
 use super::drops::{Counts, Drops};
+use super::envelope::Envelope;
+use super::form::otlp::Sender;
+use super::form::{Linked, Response};
 use super::note::Gap;
-use super::otlp::{self, Sender};
 use super::record::{Kind, Record, Written};
 use super::settings::{Answer, Batch, Counters, Gauges, Settings, WhenFull};
 use super::trail::Trail;
@@ -76,7 +78,7 @@ struct Waiting {
     kind: Kind,
     number: u64,
     record: Written,
-    envelope: Box<[u8]>,
+    envelope: Envelope,
 }
 
 /// A batch that was sent at least once.
@@ -101,7 +103,7 @@ impl Queue {
         Self {
             trail: Trail::new(settings.integrity, settings.checkpoint.clone(), policy, seed),
             settings,
-            sender: Sender::new(None),
+            sender: Sender::default(),
             clock: Clock::default(),
             admitted: Lane::default(),
             refused: Lane::default(),
@@ -120,7 +122,7 @@ impl Queue {
     /// Says which proxy the records come from (`service.instance.id`).
     #[must_use]
     pub fn with_instance(self, instance: &str) -> Self {
-        Self { sender: Sender::new(Some(instance)), ..self }
+        Self { sender: Sender::new(instance), ..self }
     }
 
     /// Writes a record under the next number.
@@ -130,17 +132,17 @@ impl Queue {
 
     /// Adds a record that was written before, or counts it as dropped where there is no room.
     pub fn push(&mut self, record: &Record<'_>, (number, written): (u64, Written), now: Timestamp) {
-        self.add(record.kind(), number, written, otlp::envelope(record).into(), now);
+        self.add(record.kind(), number, written, Envelope::of_record(record), now);
     }
 
     /// Adds what is known of a call when it has ended. It is told of what went on, or else it is one of the refused.
     pub fn push_aftermath(&mut self, aftermath: &Aftermath<'_>, now: Timestamp) {
         let kind = if aftermath.admitted.is_some() { Kind::Admitted } else { Kind::Refused };
         let (number, written) = self.trail.write_aftermath(aftermath);
-        self.add(kind, number, written, otlp::aftermath_envelope(aftermath).into(), now);
+        self.add(kind, number, written, Envelope::of_aftermath(aftermath), now);
     }
 
-    fn add(&mut self, kind: Kind, number: u64, record: Written, envelope: Box<[u8]>, now: Timestamp) {
+    fn add(&mut self, kind: Kind, number: u64, record: Written, envelope: Envelope, now: Timestamp) {
         let now = self.clock.advance(now);
         self.waiting_since.get_or_insert(now);
         self.sequence += 1;
@@ -181,6 +183,11 @@ impl Queue {
             self.resume_at = elapsed;
         }
         (elapsed >= self.resume_at).then(|| self.depart(now, elapsed)).flatten()
+    }
+
+    /// The log cluster has answered to the batch `id`; as [`delivered`](Self::delivered).
+    pub fn answered(&mut self, id: u64, response: &Response<'_>, now: Timestamp, random: u64) {
+        self.delivered(id, self.settings.form.read(response, now), now, random);
     }
 
     /// What became of the batch `id`. `random` spreads the next try, so that many proxies do not come back at once. An answer to
@@ -256,7 +263,7 @@ impl Queue {
             return None;
         }
         let mark = self.trail.mark();
-        let mut records = otlp::Records::default();
+        let mut records = Vec::new();
         self.trail.start(&mut records, now);
         let told = std::mem::take(&mut self.untold);
         for note in told.notes(self.counters.dropped) {
@@ -266,11 +273,11 @@ impl Queue {
         let is_all = self.admitted.waiting.is_empty() && self.refused.waiting.is_empty();
         self.trail.close(&mark, is_all && self.draining, &mut records, now, elapsed);
         self.waiting_since = (!is_all).then_some(elapsed);
-        let body = Rc::new(self.sender.request(&records));
+        let body = Rc::new(self.settings.form.body(&self.sender, &records));
         Some(Flight { id: 0, body, since: None, admitted, refused, mark, told })
     }
 
-    fn load_records(&mut self, records: &mut otlp::Records) -> (Held, Held) {
+    fn load_records(&mut self, records: &mut Vec<Linked>) -> (Held, Held) {
         let (mut admitted, mut refused) = (Held::default(), Held::default());
         let room = self.settings.batch_records.max(1);
         while admitted.records + refused.records < room && admitted.bytes + refused.bytes < BATCH_BYTES {
@@ -279,8 +286,8 @@ impl Queue {
                 Kind::Admitted => admitted.take(waiting.size()),
                 Kind::Refused => refused.take(waiting.size()),
             }
-            let linked = self.trail.link(waiting.number, waiting.record, None);
-            records.add(&waiting.envelope, &linked);
+            let Waiting { number, record, envelope, .. } = waiting;
+            records.push(Linked { envelope, json: self.trail.link(number, record, None) });
         }
         (admitted, refused)
     }
@@ -359,7 +366,7 @@ impl Held {
 
 impl Waiting {
     fn size(&self) -> usize {
-        self.record.json.len() + self.envelope.len() + OVERHEAD
+        self.record.json.len() + self.envelope.size() + OVERHEAD
     }
 }
 

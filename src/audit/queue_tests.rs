@@ -5,10 +5,12 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::*;
+use crate::audit::form::Form;
 use crate::audit::record::tests::{circumstances, event, outcome};
 use crate::audit::settings::{Checkpoint, Integrity};
 
 const SETTINGS: Settings = Settings {
+    form: Form::Otlp,
     batch_records: 3,
     interval: Duration::from_secs(1),
     queue_records: 8,
@@ -20,6 +22,11 @@ const SETTINGS: Settings = Settings {
 
 const ACCEPTED: Answer = Answer::Accepted;
 const BUSY: Answer = Answer::Retryable { retry_after: None };
+
+/// Of a record of no weight, so that tests count bytes of JSON alone.
+fn envelope() -> Envelope {
+    Envelope::of_note(&crate::audit::Note::Stop, Timestamp::from_unix_nanos(0))
+}
 
 /// A queue, a clock that a test moves, and the lines that the log cluster has taken: records are numbers.
 struct Trial {
@@ -42,7 +49,7 @@ impl Trial {
     fn push(&mut self, kind: Kind) {
         let json = format!("{{\"a\":{},\"z\":0}}", self.next);
         let gap = json.find("\"z").unwrap();
-        self.queue.add(kind, u64::from(self.next) + 1000, Written { json, gap }, Box::default(), self.now);
+        self.queue.add(kind, u64::from(self.next) + 1000, Written { json, gap }, envelope(), self.now);
         self.next += 1;
     }
 
@@ -326,7 +333,7 @@ fn a_flood_of_one_kind_does_not_push_out_the_other() {
 fn bytes_bound_the_queue_as_records_do() {
     let mut trial = Trial::new(Settings { queue_records: 1000, queue_bytes: 1000, ..SETTINGS });
     let long = Written { json: "x".repeat(2000), gap: 0 };
-    trial.queue.add(Kind::Admitted, 1, long, Box::default(), trial.now);
+    trial.queue.add(Kind::Admitted, 1, long, envelope(), trial.now);
     assert_eq!((trial.queue.counters().queued, trial.queue.counters().dropped), (0, 1));
     trial.push_many(Kind::Admitted, 10);
     assert_eq!(trial.queue.counters().queued, 750 / ("{\"a\":0,\"z\":0}".len() + OVERHEAD));

@@ -4,12 +4,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::form::Form;
 use crate::key::SigningKey;
 use crate::time::Timestamp;
 
 /// When a batch goes, and what may wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// What the log cluster speaks.
+    pub form: Form,
     /// A batch goes when so many records wait, and holds at most as many.
     pub batch_records: usize,
     /// A batch also goes when its first record has waited so long.
@@ -81,7 +84,7 @@ pub enum Answer {
 pub struct Batch {
     /// What [`Queue::delivered`](super::Queue::delivered) is told.
     pub id: u64,
-    /// The body of the request, see [`otlp`](super::otlp).
+    /// The body of the request, in the form that the log cluster speaks.
     pub body: Rc<Vec<u8>>,
 }
 

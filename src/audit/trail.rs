@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::aftermath::Aftermath;
 use super::chain::{Chain, Mark};
+use super::envelope::Envelope;
+use super::form::Linked;
 use super::note::{Gap, Note};
-use super::otlp;
 use super::record::{Record, Uid, Written};
 use super::settings::{Checkpoint, Integrity};
 use crate::key::SigningKey;
@@ -79,7 +80,7 @@ impl Trail {
     }
 
     /// The first record, where it was not sent yet.
-    pub fn start(&mut self, records: &mut otlp::Records, now: Timestamp) {
+    pub fn start(&mut self, records: &mut Vec<Linked>, now: Timestamp) {
         if self.chain.length() == 0 {
             let policy = std::mem::take(&mut self.policy);
             self.tell(&Note::Start { policy }, records, now);
@@ -87,7 +88,7 @@ impl Trail {
     }
 
     /// The end of a batch that stands behind `mark`: the last record of all, or a checkpoint where one is due.
-    pub fn close(&mut self, mark: &Mark, last: bool, records: &mut otlp::Records, now: Timestamp, elapsed: Duration) {
+    pub fn close(&mut self, mark: &Mark, last: bool, records: &mut Vec<Linked>, now: Timestamp, elapsed: Duration) {
         let more = self.chain.length() - mark.length;
         if last && self.is_open() {
             self.stopped = true;
@@ -101,7 +102,7 @@ impl Trail {
     }
 
     /// Adds what the stream tells of itself.
-    pub fn tell(&mut self, note: &Note, records: &mut otlp::Records, now: Timestamp) {
+    pub fn tell(&mut self, note: &Note, records: &mut Vec<Linked>, now: Timestamp) {
         self.number += 1;
         let written = note.write(Uid { chain: self.chain.uid(), number: self.number }, now);
         let signs = matches!(note, Note::Checkpoint | Note::Stop);
@@ -110,8 +111,8 @@ impl Trail {
             self.unsigned = None;
             self.signed = key.is_some().then_some(now).or(self.signed);
         }
-        let linked = self.link(self.number, written, key.as_deref());
-        records.add(&otlp::note_envelope(note, now), &linked);
+        let json = self.link(self.number, written, key.as_deref());
+        records.push(Linked { envelope: Envelope::of_note(note, now), json });
     }
 
     /// The record with its place in the chain.

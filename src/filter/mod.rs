@@ -15,6 +15,8 @@ mod aftermath;
 #[cfg(target_os = "wasi")]
 mod announce;
 #[cfg(target_os = "wasi")]
+mod delivery;
+#[cfg(target_os = "wasi")]
 mod host;
 #[cfg(target_os = "wasi")]
 mod http;

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -11,6 +10,7 @@ use proxy_wasm::types::ContextType;
 
 use super::aftermath::circumstances;
 use super::announce;
+use super::delivery;
 use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
 use super::http::{Call, Timing, answered_by_limiter, carry_out_later, received};
@@ -20,13 +20,13 @@ use super::native::HostCrypto;
 use super::report::Reported;
 use super::step::Step;
 use super::table::SharedTable;
-use crate::audit::{self, Answer, Batch, Queue, Record};
+use crate::audit::{Answer, Queue, Record};
 use crate::config;
 use crate::decision::{Outcome, Verdict};
 use crate::identity::{CacheUse, TokenCache};
 use crate::inspect::Means;
 use crate::key::Algorithm;
-use crate::policy::{AuditSettings, Checkpoint, Hold, Integrity, Policy, WhenFull};
+use crate::policy::{Hold, Policy};
 use crate::time::Timestamp;
 
 /// How often the tick comes: what a record waits at most beyond the policy's interval.
@@ -82,7 +82,7 @@ impl Shared {
             asking: RefCell::default(),
             hold_works: Cell::new(false),
             ask_for_route_name: policy.ask_for_route_name(),
-            queue: RefCell::new(Queue::new(queue_settings(&policy.audit), &policy.digest, host::seed())),
+            queue: RefCell::new(Queue::new(delivery::settings(&policy.audit), &policy.digest, host::seed())),
             metrics: RefCell::default(),
             policy,
         }
@@ -271,9 +271,7 @@ impl Context for Root {
             return;
         }
         let Some(batch) = self.in_flight.remove(&token) else { return };
-        // No headers: the call was reset, or could not be made.
-        let answer = if headers == 0 { Answer::Failed } else { answer(now) };
-        shared.queue.borrow_mut().delivered(batch, answer, now, host::random());
+        delivery::answered(&mut shared.queue.borrow_mut(), &shared.policy.audit, batch, headers, now);
         self.send(&shared, now);
         self.reported.tell(&shared, self.draining);
         self.end_drain(&shared);
@@ -306,20 +304,12 @@ impl Context for Root {
 impl Root {
     fn send(&mut self, shared: &Shared, now: Timestamp) {
         let batch = if self.draining { shared.queue.borrow_mut().drain(now) } else { shared.queue.borrow_mut().poll(now) };
-        let Some(Batch { id, body }) = batch else { return };
-        let settings = &shared.policy.audit;
-        let Some(cluster) = settings.cluster.as_deref() else { return };
-        let headers = [
-            (":method", "POST"),
-            (":path", settings.path.as_str()),
-            (":authority", settings.authority.as_str()),
-            ("content-type", "application/x-protobuf"),
-        ];
-        match host::http_call(cluster, &headers, &body, settings.timeout) {
+        let (Some(batch), Some(cluster)) = (batch, shared.policy.audit.cluster.as_deref()) else { return };
+        match delivery::send(cluster, &shared.policy.audit, &batch) {
             Ok(token) => {
-                self.in_flight.insert(token, id);
+                self.in_flight.insert(token, batch.id);
             }
-            Err(_) => shared.queue.borrow_mut().delivered(id, Answer::Failed, now, host::random()),
+            Err(_) => shared.queue.borrow_mut().delivered(batch.id, Answer::Failed, now, host::random()),
         }
     }
 
@@ -342,36 +332,6 @@ fn configured() -> Result<Shared, Vec<String>> {
         return Err(vec![reason.to_owned()]);
     }
     Ok(shared)
-}
-
-/// What the log cluster said.
-fn answer(now: Timestamp) -> Answer {
-    let header = |name| host::call_response_header(name).ok().flatten().and_then(|value| String::from_utf8(value).ok());
-    let Some(status) = header(":status").and_then(|status| status.parse().ok()) else { return Answer::Failed };
-    let body = host::call_response_body(host::ALL).ok().flatten().unwrap_or_default();
-    Answer::read(status, header("retry-after").as_deref(), &body, now)
-}
-
-fn queue_settings(audit: &AuditSettings) -> audit::Settings {
-    audit::Settings {
-        batch_records: audit.batch.records,
-        interval: audit.batch.interval,
-        queue_records: audit.queue.records,
-        queue_bytes: audit.queue.bytes,
-        when_full: match audit.queue.when_full {
-            WhenFull::DropOldest => audit::WhenFull::DropOldest,
-            WhenFull::DropNewest => audit::WhenFull::DropNewest,
-        },
-        integrity: match audit.integrity {
-            Integrity::None => audit::Integrity::None,
-            Integrity::Chain => audit::Integrity::Chain,
-        },
-        checkpoint: audit.checkpoint.as_ref().map(|Checkpoint { records, interval, key }| audit::Checkpoint {
-            records: u64::try_from(*records).unwrap_or(u64::MAX),
-            interval: *interval,
-            key: Arc::clone(key),
-        }),
-    }
 }
 
 /// Says once for each configuration what an operator should see in the log.
