@@ -25,6 +25,6 @@ pub use envelope::{Envelope, Severity};
 pub use note::{Gap, Note};
 pub use queue::Queue;
 pub use record::{Circumstances, Kind, Record, Uid, Written};
-pub use settings::{Answer, Batch, Checkpoint, Counters, Integrity, Settings, WhenFull};
+pub use settings::{Answer, Batch, Checkpoint, Counters, Gauges, Integrity, Settings, WhenFull};
 pub use state::FILTER_STATE;
 pub use text::Text;

@@ -15,7 +15,7 @@ use super::form::{Linked, Response};
 use super::note::Gap;
 use super::progress::{Parts, Progress};
 use super::record::{Kind, Record, Written};
-use super::settings::{Answer, Batch, Counters, Settings, WhenFull};
+use super::settings::{Answer, Batch, Counters, Gauges, Settings, WhenFull};
 use super::trail::Trail;
 use crate::time::Timestamp;
 
@@ -219,6 +219,16 @@ impl Queue {
     #[must_use]
     pub fn counters(&self) -> Counters {
         Counters { queued: self.admitted.held.records + self.refused.held.records, ..self.counters }
+    }
+
+    /// What can be seen of it now.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            bytes: self.admitted.held.bytes + self.refused.held.bytes,
+            chained: self.trail.chained(),
+            signed: self.trail.signed(),
+        }
     }
 
     /// Whether nothing waits and nothing is under way.

@@ -500,6 +500,27 @@ fn a_checkpoint_comes_behind_so_many_records_or_when_they_are_old_enough() {
 }
 
 #[test]
+fn what_waits_is_weighed_and_the_chain_says_how_long_it_is_and_when_it_was_signed() {
+    let mut trial = Trial::new(signed());
+    assert_eq!(trial.queue.gauges(), Gauges::default());
+    trial.push_many(Kind::Admitted, 2);
+    let each = "{\"a\":0,\"z\":0}".len() + OVERHEAD;
+    assert_eq!(trial.queue.gauges(), Gauges { bytes: 2 * each, ..Gauges::default() });
+    trial.push(Kind::Refused);
+    let first = trial.batch();
+    assert_eq!(trial.queue.gauges(), Gauges { bytes: 3 * each, chained: 4, signed: None }, "what is under way has its room");
+    trial.answer(first.id, ACCEPTED);
+    trial.push(Kind::Admitted);
+    let second = trial.after(61_000).batch();
+    assert_eq!(codes(&second.body), ["record", "checkpoint"]);
+    assert_eq!(trial.queue.gauges(), Gauges { bytes: each, chained: 6, signed: Some(trial.now) });
+    let mut unchained = Trial::new(Settings { integrity: Integrity::None, ..SETTINGS });
+    unchained.push_many(Kind::Admitted, 3);
+    unchained.batch();
+    assert_eq!(unchained.queue.gauges(), Gauges { bytes: 3 * each, chained: 0, signed: None });
+}
+
+#[test]
 fn what_the_log_cluster_did_not_take_is_told_and_the_chain_goes_on_from_before_it() {
     let mut trial = Trial::new(SETTINGS);
     trial.push_many(Kind::Admitted, 3);

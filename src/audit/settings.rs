@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::form::Form;
 use crate::key::SigningKey;
+use crate::time::Timestamp;
 
 /// When a batch goes, and what may wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,4 +108,15 @@ pub struct Counters {
     pub queued: usize,
     /// How often a record was sent again.
     pub retried: u64,
+}
+
+/// What can be seen of a queue and its chain at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Bytes of the records that wait or are under way.
+    pub bytes: usize,
+    /// Records that were given their place in the chain; 0 where there is none.
+    pub chained: u64,
+    /// When the chain was signed last.
+    pub signed: Option<Timestamp>,
 }
