@@ -315,5 +315,11 @@ fn the_live_view_counts_and_names_the_last_refusals() {
     };
     assert!(is_told("rule.topic 1"));
     assert!(is_told("refuse rule.topic - - com.shop.x"));
+    let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
+    let mut queue = queue();
+    push_refused(&mut queue, now);
+    assert_eq!(sink.post(&queue.drain(now).unwrap().body).0, 200);
+    let chain = "07".repeat(12);
+    assert!(is_told(&format!("{chain} 1 to 3, 0 checkpoints, signed up to 0, 0 lost and 0 dropped: ended")));
     assert_eq!(sink.end(), Some(0));
 }

@@ -13,8 +13,9 @@ use super::envelope::Envelope;
 use super::form::otlp::Sender;
 use super::form::{Linked, Response};
 use super::note::Gap;
+use super::progress::{Parts, Progress};
 use super::record::{Kind, Record, Written};
-use super::settings::{Answer, Batch, Counters, Settings, WhenFull};
+use super::settings::{Answer, Batch, Counters, Gauges, Settings, WhenFull};
 use super::trail::Trail;
 use crate::time::Timestamp;
 
@@ -81,6 +82,9 @@ struct Waiting {
     envelope: Envelope,
 }
 
+/// When a batch goes again: now, what the log cluster asks for, and a random number.
+type Retry = (Duration, Option<Duration>, u64);
+
 /// A batch that was sent at least once.
 #[derive(Debug)]
 struct Flight {
@@ -94,6 +98,7 @@ struct Flight {
     mark: Mark,
     /// What it tells of.
     told: Drops,
+    progress: Progress,
 }
 
 impl Queue {
@@ -187,7 +192,8 @@ impl Queue {
 
     /// The log cluster has answered to the batch `id`; as [`delivered`](Self::delivered).
     pub fn answered(&mut self, id: u64, response: &Response<'_>, now: Timestamp, random: u64) {
-        self.delivered(id, self.settings.form.read(response, now), now, random);
+        let sent = self.flight.as_ref().map_or(0, |flight| flight.progress.left().total());
+        self.delivered(id, self.settings.form.read(response, sent, now), now, random);
     }
 
     /// What became of the batch `id`. `random` spreads the next try, so that many proxies do not come back at once. An answer to
@@ -198,6 +204,11 @@ impl Queue {
         match answer {
             Answer::Accepted => self.take_off(flight, 0),
             Answer::PartlyRejected { rejected } => self.take_off(flight, rejected),
+            Answer::Each { again, rejected, retry_after } => self.settle(flight, &again, &rejected, (now, retry_after, random)),
+            Answer::Permanent if flight.progress.is_part() => {
+                let rest: Vec<usize> = (0..flight.progress.left().total()).collect();
+                self.settle(flight, &[], &rest, (now, None, random));
+            }
             Answer::Permanent => self.reject(flight),
             Answer::Retryable { retry_after } => self.put_back(flight, now, retry_after, random),
             Answer::Failed => self.put_back(flight, now, None, random),
@@ -208,6 +219,16 @@ impl Queue {
     #[must_use]
     pub fn counters(&self) -> Counters {
         Counters { queued: self.admitted.held.records + self.refused.held.records, ..self.counters }
+    }
+
+    /// What can be seen of it now.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            bytes: self.admitted.held.bytes + self.refused.held.bytes,
+            chained: self.trail.chained(),
+            signed: self.trail.signed(),
+        }
     }
 
     /// Whether nothing waits and nothing is under way.
@@ -259,12 +280,15 @@ impl Queue {
         for note in told.notes(self.counters.dropped) {
             self.trail.tell(&note, &mut records, now);
         }
+        let losses = records.len();
         let (admitted, refused) = self.load_records(&mut records);
+        let events = admitted.records + refused.records;
         let is_all = self.admitted.waiting.is_empty() && self.refused.waiting.is_empty();
         self.trail.close(&mark, is_all && self.draining, &mut records, now, elapsed);
         self.waiting_since = (!is_all).then_some(elapsed);
-        let body = Rc::new(self.settings.form.body(&self.sender, &records));
-        Some(Flight { id: 0, body, since: None, admitted, refused, mark, told })
+        let body = Rc::new(self.settings.form.body(&self.sender, self.trail.chain(), &records));
+        let progress = Progress::new(Parts { losses, events, end: records.len() - losses - events });
+        Some(Flight { id: 0, body, since: None, admitted, refused, mark, told, progress })
     }
 
     fn load_records(&mut self, records: &mut Vec<Linked>) -> (Held, Held) {
@@ -277,7 +301,7 @@ impl Queue {
                 Kind::Refused => refused.take(waiting.size()),
             }
             let Waiting { number, record, envelope, .. } = waiting;
-            records.push(Linked { envelope, json: self.trail.link(number, record, None) });
+            records.push(Linked { number, envelope, json: self.trail.link(number, record, None) });
         }
         (admitted, refused)
     }
@@ -288,20 +312,35 @@ impl Queue {
         if first(&self.admitted) <= first(&self.refused) { &mut self.admitted } else { &mut self.refused }
     }
 
+    /// The log cluster has some records of a batch: what it asks for goes again, alone.
+    fn settle(&mut self, mut flight: Flight, again: &[usize], rejected: &[usize], (now, retry_after, random): Retry) {
+        if again.len() < flight.progress.left().total() {
+            self.failures = 0;
+        }
+        flight.progress.narrow(again, rejected);
+        if again.is_empty() {
+            return self.take_off(flight, 0);
+        }
+        flight.body = Rc::new(self.settings.form.narrowed(&flight.body, again));
+        self.put_back(flight, now, retry_after, random);
+    }
+
     fn take_off(&mut self, flight: Flight, rejected: usize) {
         self.failures = 0;
+        let lost = flight.progress.lost();
         let records = flight.counts().total();
-        let rejected = u64::try_from(rejected).unwrap_or(u64::MAX);
+        let rejected = u64::try_from(rejected + lost.events).unwrap_or(u64::MAX);
         let partly = rejected.min(records);
         self.counters.sent += records - partly;
         self.counters.dropped += partly;
-        if rejected > records {
+        if rejected > records || lost.losses > 0 {
             // Then what the batch told of the stream is among what was not taken.
             self.untold.add(&flight.told);
         }
-        if rejected > 0 {
+        if rejected > 0 || lost.total() > 0 {
             let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
             self.untold.add_gap(Gap { partly, ..gap });
+            self.pause_drain();
         }
         self.free(&flight);
     }
@@ -312,10 +351,15 @@ impl Queue {
         self.untold.add(&flight.told);
         let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
         self.untold.add_gap(Gap { counts: flight.counts(), ..gap });
+        self.pause_drain();
+        self.free(&flight);
+    }
+
+    /// What was not taken is told next: without a pause a log cluster that takes nothing would be asked without an end.
+    fn pause_drain(&mut self) {
         if self.draining {
             self.resume_at = self.clock.elapsed + FIRST_BACKOFF;
         }
-        self.free(&flight);
     }
 
     fn free(&mut self, flight: &Flight) {
@@ -330,7 +374,7 @@ impl Queue {
     fn put_back(&mut self, flight: Flight, now: Duration, retry_after: Option<Duration>, random: u64) {
         self.failures = self.failures.saturating_add(1);
         self.resume_at = now + wait(self.failures, retry_after, random);
-        self.counters.retried += flight.counts().total();
+        self.counters.retried += u64::try_from(flight.progress.left().events).unwrap_or(u64::MAX);
         self.flight = Some(Flight { since: None, ..flight });
     }
 

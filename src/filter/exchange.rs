@@ -15,7 +15,7 @@ use crate::filter::reply::{Caller, Reply, refused_header};
 use crate::filter::step::{Command, Flow, Step};
 use crate::filter::stream::{Bytes, Judged, Part, Stream};
 use crate::identity::{Forward, TokenCache};
-use crate::inspect::{self, Means, Opened, Opening};
+use crate::inspect::{self, HeadMeans, Incoming, Means, Opened, Opening};
 use crate::keyset;
 use crate::ledger::{Grant, Store};
 use crate::policy::{Batches, Hints, Hold, Policy};
@@ -53,6 +53,10 @@ pub struct Surroundings<'a> {
 impl Surroundings<'_> {
     pub(super) fn means(&self) -> Means<'_> {
         Means { now: self.now, crypto: self.crypto, store: self.store }
+    }
+
+    fn head_means(&mut self) -> HeadMeans<'_> {
+        HeadMeans { now: self.now, tokens: self.tokens, crypto: self.crypto }
     }
 }
 
@@ -250,7 +254,7 @@ impl Exchange {
             Some(Ok(head)) => head,
         };
         self.caller = Caller::of(&head);
-        let opening = inspect::head(&self.policy, head, &hints, peer, with.now, with.tokens, with.crypto);
+        let opening = inspect::head(&self.policy, Incoming { head, hints, peer }, with.head_means());
         self.opened(opening, Came::new(commands, end_of_stream, with.now), with)
     }
 

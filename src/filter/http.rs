@@ -12,7 +12,7 @@ use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
 use super::grpc_web::WebAnswer;
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
-use super::metrics::names;
+use super::metrics::{Stage, names};
 use super::reply::Reply;
 use super::root::{Shared, Waiting};
 use super::step::{Command, Flow, Step};
@@ -59,7 +59,7 @@ impl Call {
     fn end_of_body(&self) -> Action {
         let timing = self.begin();
         let end = |call: &mut Exchange, with: &mut Surroundings<'_>| call.body_end(|| buffered(&self.shared), with);
-        let step = self.shared.judge(&self.exchange, timing.began, end);
+        let step = self.shared.judge(Stage::Body, &self.exchange, timing.began, end);
         self.stop_waiting();
         carry_out(&self.shared, &self.exchange, step, timing)
     }
@@ -82,7 +82,7 @@ impl Call {
         let is_all = |held: &Vec<u8>| size.is_none_or(|size| held.len() == size);
         let held = host::request_body().ok().map(Option::unwrap_or_default).filter(is_all);
         let judge = |call: &mut Exchange, with: &mut Surroundings<'_>| call.stream_part(held.as_deref(), part, with);
-        let step = self.shared.judge(&self.exchange, timing.began, judge);
+        let step = self.shared.judge(Stage::Body, &self.exchange, timing.began, judge);
         carry_out(&self.shared, &self.exchange, step, timing)
     }
 
@@ -133,15 +133,16 @@ fn wait(shared: &Shared, id: u32, exchange: &Rc<RefCell<Exchange>>, since: Times
 }
 
 /// Judges a call that has waited for keys, from another context than its own.
-pub fn judge_again(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, now: Timestamp) {
-    let step = shared.judge(exchange, now, |call, with| call.judge_again(|| buffered(shared), with));
+pub fn judge_again(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>) {
+    // Others were judged since `now`: their time is not this call's.
+    let began = host::now();
+    let step = shared.judge(Stage::Head, exchange, began, |call, with| call.judge_again(|| buffered(shared), with));
     if let Some(cache) = step.cache {
         shared.count_token(cache);
     }
-    let timing = Timing { began: now, spent: Duration::ZERO };
-    carry_out_later(shared, exchange, step, timing);
+    carry_out_later(shared, exchange, step, Timing { began, spent: Duration::ZERO });
     if exchange.borrow().is_waiting() {
-        wait(shared, id, exchange, now);
+        wait(shared, id, exchange, began);
     }
     // The SDK brings the answer to the context that is called now, which is not the call's.
     let question = exchange.borrow().question().filter(|_| exchange.borrow().is_asking());
@@ -192,7 +193,7 @@ impl HttpContext for Call {
         let settings = settings.unwrap_or_default();
         let hints = Hints { route_name: route_name.as_deref(), route: settings.route.as_deref(), mode: settings.mode };
         let arrival = Arrival { map, hints, peer: Some(peer()), end_of_stream };
-        let step = self.shared.judge(&self.exchange, timing.began, |call, with| call.head(arrival, with));
+        let step = self.shared.judge(Stage::Head, &self.exchange, timing.began, |call, with| call.head(arrival, with));
         if let Some(cache) = step.cache {
             self.shared.count_token(cache);
         }

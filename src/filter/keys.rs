@@ -162,7 +162,7 @@ impl Fetching {
 pub fn judge_waiting(shared: &Rc<Shared>, ended: &[SetId], now: Timestamp) {
     for (id, exchange) in shared.fetching.due(ended, now) {
         if host::set_effective_context(id).is_ok() {
-            super::http::judge_again(shared, id, &exchange, now);
+            super::http::judge_again(shared, id, &exchange);
         }
     }
 }

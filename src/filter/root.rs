@@ -15,8 +15,9 @@ use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
 use super::http::{Call, Timing, answered_by_limiter, carry_out_later, received};
 use super::keys::{Fetching, judge_waiting};
-use super::metrics::{Defined, EventCount, names};
+use super::metrics::{Defined, EventCount, Stage, names};
 use super::native::HostCrypto;
+use super::report::Reported;
 use super::step::Step;
 use super::table::SharedTable;
 use crate::audit::{Answer, Queue, Record};
@@ -87,9 +88,10 @@ impl Shared {
         }
     }
 
-    /// Has a part of a call judged, by what was fetched until now.
+    /// Has a part of a call judged, by what was fetched until now, and tells how long that took.
     pub fn judge(
         &self,
+        stage: Stage,
         exchange: &RefCell<Exchange>,
         now: Timestamp,
         act: impl FnOnce(&mut Exchange, &mut Surroundings<'_>) -> Step,
@@ -105,19 +107,30 @@ impl Shared {
             crypto: &self.crypto,
             store: &self.table,
         };
-        act(&mut exchange, &mut with)
+        let step = act(&mut exchange, &mut with);
+        self.time(stage, now, host::now());
+        step
+    }
+
+    /// Tells how long a part of judging took.
+    fn time(&self, stage: Stage, began: Timestamp, ended: Timestamp) {
+        let id = self.metrics.borrow_mut().stage_id(stage, |name| host::define_metric(MetricKind::Histogram, name).ok());
+        told(names::STAGES, id.map(|id| host::record_metric(id, micros(ended.since(began)))));
     }
 
     /// Counts and records what was decided of a call.
     pub fn record(&self, outcome: &Outcome, exchange: &Exchange, Timing { began: now, spent }: Timing) {
+        let decided = host::now();
         EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
         });
         let circumstances = circumstances(exchange.caller(), &self.policy.digest, now);
         self.keep(&Record::of_call(outcome, &circumstances), exchange, now);
-        let micros = u64::try_from((spent + host::now().since(now)).as_micros()).unwrap_or(u64::MAX);
-        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
+        let ended = host::now();
+        self.time(Stage::Record, decided, ended);
+        let whole = micros(spent + ended.since(now));
+        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, whole));
     }
 
     /// Sets the records that are kept as filter state, and has them sent.
@@ -159,26 +172,25 @@ impl Shared {
         }
     }
 
-    /// Moves a gauge, which is the sum over all workers, by what this one's part has changed.
-    fn move_gauge(&self, name: &'static str, before: i64, now: usize) -> i64 {
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
-        if now != before {
-            self.with_metric(MetricKind::Gauge, name, |id| host::increment_metric(id, now - before));
-        }
-        now
-    }
-
-    /// Counters are there from the start.
+    /// Counters are there from the start, and when a chain was signed.
     fn define_counters(&self) {
         for name in names::COUNTERS {
             self.metrics.borrow_mut().id(name, |name| host::define_metric(MetricKind::Counter, name).ok());
         }
+        if self.policy.audit.checkpoint.is_some() {
+            // 0 while nothing was signed: the alert takes that for very long ago.
+            self.with_metric(MetricKind::Gauge, names::AUDIT_SIGNED, |_| Ok(()));
+        }
     }
 
-    fn with_metric(&self, kind: MetricKind, name: &'static str, act: impl FnOnce(u32) -> Result<(), host::HostError>) {
+    pub(super) fn with_metric(&self, kind: MetricKind, name: &'static str, act: impl FnOnce(u32) -> Result<(), host::HostError>) {
         let id = self.metrics.borrow_mut().id(name, |name| host::define_metric(kind, name).ok());
         told(name, id.map(act));
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A proxy that does not count must not keep calls from being judged.
@@ -197,15 +209,6 @@ pub struct Root {
     draining: bool,
     /// Whether the first tick has come.
     ticks: bool,
-}
-
-/// What of the queue's counters was told to the proxy already.
-#[derive(Default)]
-struct Reported {
-    sent: u64,
-    dropped: u64,
-    queued: i64,
-    cached: i64,
 }
 
 impl RootContext for Root {
@@ -241,7 +244,7 @@ impl RootContext for Root {
                 }
             }
             self.send(&shared, now);
-            self.report(&shared);
+            self.reported.tell(&shared, self.draining);
             let ended = shared.fetching.tick(now);
             // Last: they act for other contexts.
             judge_waiting(&shared, &ended, now);
@@ -270,7 +273,7 @@ impl Context for Root {
         let Some(batch) = self.in_flight.remove(&token) else { return };
         delivery::answered(&mut shared.queue.borrow_mut(), &shared.policy.audit, batch, headers, now);
         self.send(&shared, now);
-        self.report(&shared);
+        self.reported.tell(&shared, self.draining);
         self.end_drain(&shared);
     }
 
@@ -290,7 +293,10 @@ impl Context for Root {
         let Some(shared) = self.shared.clone() else { return true };
         self.draining = true;
         self.send(&shared, host::now());
-        self.report(&shared);
+        self.reported.tell(&shared, self.draining);
+        if self.ticks {
+            announce::left(&shared.policy);
+        }
         self.in_flight.is_empty()
     }
 }
@@ -305,22 +311,6 @@ impl Root {
             }
             Err(_) => shared.queue.borrow_mut().delivered(batch.id, Answer::Failed, now, host::random()),
         }
-    }
-
-    /// Tells the proxy what has changed since it was told last.
-    fn report(&mut self, shared: &Shared) {
-        let counters = shared.queue.borrow().counters();
-        shared.count(names::AUDIT_SENT, counters.sent - self.reported.sent);
-        shared.count(names::TABLE_FULL, shared.table.take_full());
-        shared.count(names::AUDIT_DROPPED, counters.dropped - self.reported.dropped);
-        // What an instance remembers that is about to end is no longer of use.
-        let cached = if self.draining { 0 } else { shared.tokens.borrow().len() };
-        self.reported = Reported {
-            sent: counters.sent,
-            dropped: counters.dropped,
-            queued: shared.move_gauge(names::AUDIT_QUEUED, self.reported.queued, counters.queued),
-            cached: shared.move_gauge(names::CACHE_ENTRIES, self.reported.cached, cached),
-        };
     }
 
     fn end_drain(&self, shared: &Shared) {

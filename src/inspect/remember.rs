@@ -26,6 +26,9 @@ impl CallStage<'_> {
         }
         for (event, judged) in events.iter().zip(judged).filter(|(_, judged)| judged.refusal.is_none()) {
             let Some(rule) = self.policy.rules.find(&event.event_type) else { continue };
+            if !rule.remembers() && self.policy.rates.is_empty() {
+                continue;
+            }
             match self.grants(rule, event, judged) {
                 Ok((grants, counters)) => {
                     judged.missing = grants.iter().map(Grant::missing).sum();

@@ -7,7 +7,7 @@ import yaml
 
 import local
 
-TAGS = ["verdict", "code", "route", "type", "set", "result", "plugin"]
+TAGS = ["verdict", "code", "route", "type", "stage", "set", "result", "plugin", "digest"]
 
 
 class Proxy(local.Envoy):

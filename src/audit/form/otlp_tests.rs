@@ -76,7 +76,7 @@ mod with_the_published_messages {
         let outcome = outcome(vec![event("c-1")]);
         let record = Record::new(&outcome, Some((0, &outcome.events[0])), &circumstances());
         let json = record.write(None).json;
-        let (read, resource) = sent(&[Linked { envelope: Envelope::of_record(&record), json: json.clone() }]);
+        let (read, resource) = sent(&[Linked { number: 1, envelope: Envelope::of_record(&record), json: json.clone() }]);
         let [read] = read.as_slice() else { panic!("one record") };
         assert_eq!(read.time_unix_nano, 1_795_420_800_500_000_000);
         assert_eq!(read.observed_time_unix_nano, read.time_unix_nano);
@@ -100,7 +100,8 @@ mod with_the_published_messages {
     #[test]
     fn records_of_any_length_stand_in_a_request_in_their_order() {
         let bodies = [0, 100, 127, 128, 16_500].map(|length| "x".repeat(length));
-        let linked = |json: &String| Linked { envelope: Envelope::of_note(&Note::Checkpoint, now()), json: json.clone() };
+        let linked =
+            |json: &String| Linked { number: 1, envelope: Envelope::of_note(&Note::Checkpoint, now()), json: json.clone() };
         let (read, _) = sent(&bodies.each_ref().map(linked));
         assert_eq!(read.iter().map(|record| text(&record.body)).collect::<Vec<_>>(), bodies);
         assert!(read.iter().all(|record| record.event_name == "eventguard.checkpoint" && record.severity_number == 9));
@@ -117,7 +118,7 @@ mod with_the_published_messages {
     fn what_tells_of_a_loss_is_an_error() {
         let counts = crate::audit::drops::Counts { admitted: 1, refused: 2 };
         let envelope = Envelope::of_note(&Note::Drop { counts, total: 9 }, now());
-        let (read, _) = sent(&[Linked { envelope, json: String::new() }]);
+        let (read, _) = sent(&[Linked { number: 1, envelope, json: String::new() }]);
         assert_eq!((read[0].severity_number, read[0].event_name.as_str()), (17, "eventguard.drop"));
     }
 }

@@ -82,7 +82,7 @@ impl Exchange {
         };
         let Waits { pending, came, .. } = waits;
         let shown = came.body;
-        let head = match pending.judge(&self.policy, with.now, with.tokens, with.crypto) {
+        let head = match pending.judge(&self.policy, with.head_means()) {
             Opening::Wait(pending) => return self.wait(*pending, came, with),
             opening @ (Opening::Unguarded | Opening::Judge(_) | Opening::Decided(_)) => self.opened(opening, came, with),
         };
