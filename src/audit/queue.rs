@@ -9,10 +9,13 @@ use std::time::Duration;
 use super::aftermath::Aftermath;
 use super::chain::Mark;
 use super::drops::{Counts, Drops};
+use super::envelope::Envelope;
+use super::form::otlp::Sender;
+use super::form::{Linked, Response};
 use super::note::Gap;
-use super::otlp::{self, Sender};
+use super::progress::{Parts, Progress};
 use super::record::{Kind, Record, Written};
-use super::settings::{Answer, Batch, Counters, Settings, WhenFull};
+use super::settings::{Answer, Batch, Counters, Gauges, Settings, WhenFull};
 use super::trail::Trail;
 use crate::time::Timestamp;
 
@@ -76,8 +79,11 @@ struct Waiting {
     kind: Kind,
     number: u64,
     record: Written,
-    envelope: Box<[u8]>,
+    envelope: Envelope,
 }
+
+/// When a batch goes again: now, what the log cluster asks for, and a random number.
+type Retry = (Duration, Option<Duration>, u64);
 
 /// A batch that was sent at least once.
 #[derive(Debug)]
@@ -92,6 +98,7 @@ struct Flight {
     mark: Mark,
     /// What it tells of.
     told: Drops,
+    progress: Progress,
 }
 
 impl Queue {
@@ -101,7 +108,7 @@ impl Queue {
         Self {
             trail: Trail::new(settings.integrity, settings.checkpoint.clone(), policy, seed),
             settings,
-            sender: Sender::new(None),
+            sender: Sender::default(),
             clock: Clock::default(),
             admitted: Lane::default(),
             refused: Lane::default(),
@@ -120,7 +127,7 @@ impl Queue {
     /// Says which proxy the records come from (`service.instance.id`).
     #[must_use]
     pub fn with_instance(self, instance: &str) -> Self {
-        Self { sender: Sender::new(Some(instance)), ..self }
+        Self { sender: Sender::new(instance), ..self }
     }
 
     /// Writes a record under the next number.
@@ -130,17 +137,17 @@ impl Queue {
 
     /// Adds a record that was written before, or counts it as dropped where there is no room.
     pub fn push(&mut self, record: &Record<'_>, (number, written): (u64, Written), now: Timestamp) {
-        self.add(record.kind(), number, written, otlp::envelope(record).into(), now);
+        self.add(record.kind(), number, written, Envelope::of_record(record), now);
     }
 
     /// Adds what is known of a call when it has ended. It is told of what went on, or else it is one of the refused.
     pub fn push_aftermath(&mut self, aftermath: &Aftermath<'_>, now: Timestamp) {
         let kind = if aftermath.admitted.is_some() { Kind::Admitted } else { Kind::Refused };
         let (number, written) = self.trail.write_aftermath(aftermath);
-        self.add(kind, number, written, otlp::aftermath_envelope(aftermath).into(), now);
+        self.add(kind, number, written, Envelope::of_aftermath(aftermath), now);
     }
 
-    fn add(&mut self, kind: Kind, number: u64, record: Written, envelope: Box<[u8]>, now: Timestamp) {
+    fn add(&mut self, kind: Kind, number: u64, record: Written, envelope: Envelope, now: Timestamp) {
         let now = self.clock.advance(now);
         self.waiting_since.get_or_insert(now);
         self.sequence += 1;
@@ -183,6 +190,12 @@ impl Queue {
         (elapsed >= self.resume_at).then(|| self.depart(now, elapsed)).flatten()
     }
 
+    /// The log cluster has answered to the batch `id`; as [`delivered`](Self::delivered).
+    pub fn answered(&mut self, id: u64, response: &Response<'_>, now: Timestamp, random: u64) {
+        let sent = self.flight.as_ref().map_or(0, |flight| flight.progress.left().total());
+        self.delivered(id, self.settings.form.read(response, sent, now), now, random);
+    }
+
     /// What became of the batch `id`. `random` spreads the next try, so that many proxies do not come back at once. An answer to
     /// a batch that is not under way, such as a late one, changes nothing.
     pub fn delivered(&mut self, id: u64, answer: Answer, now: Timestamp, random: u64) {
@@ -191,6 +204,11 @@ impl Queue {
         match answer {
             Answer::Accepted => self.take_off(flight, 0),
             Answer::PartlyRejected { rejected } => self.take_off(flight, rejected),
+            Answer::Each { again, rejected, retry_after } => self.settle(flight, &again, &rejected, (now, retry_after, random)),
+            Answer::Permanent if flight.progress.is_part() => {
+                let rest: Vec<usize> = (0..flight.progress.left().total()).collect();
+                self.settle(flight, &[], &rest, (now, None, random));
+            }
             Answer::Permanent => self.reject(flight),
             Answer::Retryable { retry_after } => self.put_back(flight, now, retry_after, random),
             Answer::Failed => self.put_back(flight, now, None, random),
@@ -201,6 +219,16 @@ impl Queue {
     #[must_use]
     pub fn counters(&self) -> Counters {
         Counters { queued: self.admitted.held.records + self.refused.held.records, ..self.counters }
+    }
+
+    /// What can be seen of it now.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            bytes: self.admitted.held.bytes + self.refused.held.bytes,
+            chained: self.trail.chained(),
+            signed: self.trail.signed(),
+        }
     }
 
     /// Whether nothing waits and nothing is under way.
@@ -246,21 +274,24 @@ impl Queue {
             return None;
         }
         let mark = self.trail.mark();
-        let mut records = otlp::Records::default();
+        let mut records = Vec::new();
         self.trail.start(&mut records, now);
         let told = std::mem::take(&mut self.untold);
         for note in told.notes(self.counters.dropped) {
             self.trail.tell(&note, &mut records, now);
         }
+        let losses = records.len();
         let (admitted, refused) = self.load_records(&mut records);
+        let events = admitted.records + refused.records;
         let is_all = self.admitted.waiting.is_empty() && self.refused.waiting.is_empty();
         self.trail.close(&mark, is_all && self.draining, &mut records, now, elapsed);
         self.waiting_since = (!is_all).then_some(elapsed);
-        let body = Rc::new(self.sender.request(&records));
-        Some(Flight { id: 0, body, since: None, admitted, refused, mark, told })
+        let body = Rc::new(self.settings.form.body(&self.sender, self.trail.chain(), &records));
+        let progress = Progress::new(Parts { losses, events, end: records.len() - losses - events });
+        Some(Flight { id: 0, body, since: None, admitted, refused, mark, told, progress })
     }
 
-    fn load_records(&mut self, records: &mut otlp::Records) -> (Held, Held) {
+    fn load_records(&mut self, records: &mut Vec<Linked>) -> (Held, Held) {
         let (mut admitted, mut refused) = (Held::default(), Held::default());
         let room = self.settings.batch_records.max(1);
         while admitted.records + refused.records < room && admitted.bytes + refused.bytes < BATCH_BYTES {
@@ -269,8 +300,8 @@ impl Queue {
                 Kind::Admitted => admitted.take(waiting.size()),
                 Kind::Refused => refused.take(waiting.size()),
             }
-            let linked = self.trail.link(waiting.number, waiting.record, None);
-            records.add(&waiting.envelope, &linked);
+            let Waiting { number, record, envelope, .. } = waiting;
+            records.push(Linked { number, envelope, json: self.trail.link(number, record, None) });
         }
         (admitted, refused)
     }
@@ -281,20 +312,35 @@ impl Queue {
         if first(&self.admitted) <= first(&self.refused) { &mut self.admitted } else { &mut self.refused }
     }
 
+    /// The log cluster has some records of a batch: what it asks for goes again, alone.
+    fn settle(&mut self, mut flight: Flight, again: &[usize], rejected: &[usize], (now, retry_after, random): Retry) {
+        if again.len() < flight.progress.left().total() {
+            self.failures = 0;
+        }
+        flight.progress.narrow(again, rejected);
+        if again.is_empty() {
+            return self.take_off(flight, 0);
+        }
+        flight.body = Rc::new(self.settings.form.narrowed(&flight.body, again));
+        self.put_back(flight, now, retry_after, random);
+    }
+
     fn take_off(&mut self, flight: Flight, rejected: usize) {
         self.failures = 0;
+        let lost = flight.progress.lost();
         let records = flight.counts().total();
-        let rejected = u64::try_from(rejected).unwrap_or(u64::MAX);
+        let rejected = u64::try_from(rejected + lost.events).unwrap_or(u64::MAX);
         let partly = rejected.min(records);
         self.counters.sent += records - partly;
         self.counters.dropped += partly;
-        if rejected > records {
+        if rejected > records || lost.losses > 0 {
             // Then what the batch told of the stream is among what was not taken.
             self.untold.add(&flight.told);
         }
-        if rejected > 0 {
+        if rejected > 0 || lost.total() > 0 {
             let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
             self.untold.add_gap(Gap { partly, ..gap });
+            self.pause_drain();
         }
         self.free(&flight);
     }
@@ -305,10 +351,15 @@ impl Queue {
         self.untold.add(&flight.told);
         let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
         self.untold.add_gap(Gap { counts: flight.counts(), ..gap });
+        self.pause_drain();
+        self.free(&flight);
+    }
+
+    /// What was not taken is told next: without a pause a log cluster that takes nothing would be asked without an end.
+    fn pause_drain(&mut self) {
         if self.draining {
             self.resume_at = self.clock.elapsed + FIRST_BACKOFF;
         }
-        self.free(&flight);
     }
 
     fn free(&mut self, flight: &Flight) {
@@ -323,7 +374,7 @@ impl Queue {
     fn put_back(&mut self, flight: Flight, now: Duration, retry_after: Option<Duration>, random: u64) {
         self.failures = self.failures.saturating_add(1);
         self.resume_at = now + wait(self.failures, retry_after, random);
-        self.counters.retried += flight.counts().total();
+        self.counters.retried += u64::try_from(flight.progress.left().events).unwrap_or(u64::MAX);
         self.flight = Some(Flight { since: None, ..flight });
     }
 
@@ -349,7 +400,7 @@ impl Held {
 
 impl Waiting {
     fn size(&self) -> usize {
-        self.record.json.len() + self.envelope.len() + OVERHEAD
+        self.record.json.len() + self.envelope.size() + OVERHEAD
     }
 }
 

@@ -146,8 +146,8 @@ impl Fetching {
     pub fn due(&self, ended: &[SetId], now: Timestamp) -> Vec<(u32, Rc<RefCell<Exchange>>)> {
         let mut due = Vec::new();
         self.waiting.borrow_mut().retain(|id, exchange| match exchange.borrow().awaits() {
-            Some((set, until)) => {
-                if ended.contains(&set) || until <= now {
+            Some((sets, until)) => {
+                if sets.iter().any(|set| ended.contains(set)) || until <= now {
                     due.push((*id, Rc::clone(exchange)));
                 }
                 true
@@ -162,7 +162,7 @@ impl Fetching {
 pub fn judge_waiting(shared: &Rc<Shared>, ended: &[SetId], now: Timestamp) {
     for (id, exchange) in shared.fetching.due(ended, now) {
         if host::set_effective_context(id).is_ok() {
-            super::http::judge_again(shared, id, &exchange, now);
+            super::http::judge_again(shared, id, &exchange);
         }
     }
 }

@@ -4,8 +4,10 @@
 pub mod ending;
 pub mod exchange;
 pub mod governor;
+pub mod grpc_web;
 pub mod metadata;
 pub mod metrics;
+pub mod quotas;
 pub mod reply;
 pub mod step;
 pub mod stream;
@@ -16,6 +18,10 @@ mod aftermath;
 #[cfg(target_os = "wasi")]
 mod announce;
 #[cfg(target_os = "wasi")]
+mod answer;
+#[cfg(target_os = "wasi")]
+mod delivery;
+#[cfg(target_os = "wasi")]
 mod host;
 #[cfg(target_os = "wasi")]
 mod http;
@@ -23,6 +29,8 @@ mod http;
 mod keys;
 #[cfg(target_os = "wasi")]
 mod native;
+#[cfg(target_os = "wasi")]
+mod report;
 #[cfg(target_os = "wasi")]
 mod root;
 #[cfg(target_os = "wasi")]

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -11,23 +10,25 @@ use proxy_wasm::types::ContextType;
 
 use super::aftermath::circumstances;
 use super::announce;
+use super::delivery;
 use super::exchange::{Exchange, Surroundings};
 use super::governor::Governor;
 use super::host::{self, Level, MetricKind};
 use super::http::{Call, Timing, answered_by_limiter, carry_out_later, received, source};
 use super::keys::{Fetching, judge_waiting};
-use super::metrics::{Defined, EventCount, names};
+use super::metrics::{Defined, EventCount, Stage, names};
 use super::native::HostCrypto;
+use super::report::Reported;
 use super::step::Step;
 use super::table::SharedTable;
-use crate::audit::{self, Answer, Batch, Queue, Record};
+use crate::audit::{Answer, Queue, Record};
 use crate::budget::Sources;
 use crate::config;
 use crate::decision::{Outcome, Verdict};
 use crate::identity::{CacheUse, TokenCache};
 use crate::inspect::Means;
 use crate::key::Algorithm;
-use crate::policy::{AuditSettings, Checkpoint, Hold, Integrity, Policy, WhenFull};
+use crate::policy::{Hold, Policy};
 use crate::time::Timestamp;
 
 /// How often the tick comes: what a record waits at most beyond the policy's interval.
@@ -85,15 +86,16 @@ impl Shared {
             asking: RefCell::default(),
             hold_works: Cell::new(false),
             ask_for_route_name: policy.ask_for_route_name(),
-            queue: RefCell::new(Queue::new(queue_settings(&policy.audit), &policy.digest, host::seed())),
+            queue: RefCell::new(Queue::new(delivery::settings(&policy.audit), &policy.digest, host::seed())),
             metrics: RefCell::default(),
             policy,
         }
     }
 
-    /// Has a part of a call judged, by what was fetched until now.
+    /// Has a part of a call judged, by what was fetched until now, and tells how long that took.
     pub fn judge(
         &self,
+        stage: Stage,
         exchange: &RefCell<Exchange>,
         now: Timestamp,
         act: impl FnOnce(&mut Exchange, &mut Surroundings<'_>) -> Step,
@@ -101,7 +103,7 @@ impl Shared {
         let mut exchange = exchange.borrow_mut();
         exchange.judged_by(&self.fetching.policy());
         let waiting = self.fetching.waiting.borrow().len();
-        self.governor.govern(&self.crypto, &source, now, |crypto| {
+        let step = self.governor.govern(&self.crypto, &source, now, |crypto| {
             let mut with = Surroundings {
                 now,
                 keys: &mut self.fetching.store.borrow_mut(),
@@ -111,19 +113,30 @@ impl Shared {
                 store: &self.table,
             };
             act(&mut exchange, &mut with)
-        })
+        });
+        self.time(stage, now, host::now());
+        step
+    }
+
+    /// Tells how long a part of judging took.
+    fn time(&self, stage: Stage, began: Timestamp, ended: Timestamp) {
+        let id = self.metrics.borrow_mut().stage_id(stage, |name| host::define_metric(MetricKind::Histogram, name).ok());
+        told(names::STAGES, id.map(|id| host::record_metric(id, micros(ended.since(began)))));
     }
 
     /// Counts and records what was decided of a call.
     pub fn record(&self, outcome: &Outcome, exchange: &Exchange, Timing { began: now, spent }: Timing) {
+        let decided = host::now();
         EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
         });
         let circumstances = circumstances(exchange.caller(), &self.policy.digest, now);
         self.keep(&Record::of_call(outcome, &circumstances), exchange, now);
-        let micros = u64::try_from((spent + host::now().since(now)).as_micros()).unwrap_or(u64::MAX);
-        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
+        let ended = host::now();
+        self.time(Stage::Record, decided, ended);
+        let whole = micros(spent + ended.since(now));
+        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, whole));
     }
 
     /// Sets the records that are kept as filter state, and has them sent.
@@ -165,26 +178,25 @@ impl Shared {
         }
     }
 
-    /// Moves a gauge, which is the sum over all workers, by what this one's part has changed.
-    fn move_gauge(&self, name: &'static str, before: i64, now: usize) -> i64 {
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
-        if now != before {
-            self.with_metric(MetricKind::Gauge, name, |id| host::increment_metric(id, now - before));
-        }
-        now
-    }
-
-    /// Counters are there from the start.
+    /// Counters are there from the start, and when a chain was signed.
     fn define_counters(&self) {
         for name in names::COUNTERS {
             self.metrics.borrow_mut().id(name, |name| host::define_metric(MetricKind::Counter, name).ok());
         }
+        if self.policy.audit.checkpoint.is_some() {
+            // 0 while nothing was signed: the alert takes that for very long ago.
+            self.with_metric(MetricKind::Gauge, names::AUDIT_SIGNED, |_| Ok(()));
+        }
     }
 
-    fn with_metric(&self, kind: MetricKind, name: &'static str, act: impl FnOnce(u32) -> Result<(), host::HostError>) {
+    pub(super) fn with_metric(&self, kind: MetricKind, name: &'static str, act: impl FnOnce(u32) -> Result<(), host::HostError>) {
         let id = self.metrics.borrow_mut().id(name, |name| host::define_metric(kind, name).ok());
         told(name, id.map(act));
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A proxy that does not count must not keep calls from being judged.
@@ -203,15 +215,6 @@ pub struct Root {
     draining: bool,
     /// Whether the first tick has come.
     ticks: bool,
-}
-
-/// What of the queue's counters was told to the proxy already.
-#[derive(Default)]
-struct Reported {
-    sent: u64,
-    dropped: u64,
-    queued: i64,
-    cached: i64,
 }
 
 impl RootContext for Root {
@@ -247,7 +250,7 @@ impl RootContext for Root {
                 }
             }
             self.send(&shared, now);
-            self.report(&shared);
+            self.reported.tell(&shared, self.draining);
             let ended = shared.fetching.tick(now);
             // Last: they act for other contexts.
             judge_waiting(&shared, &ended, now);
@@ -274,11 +277,9 @@ impl Context for Root {
             return;
         }
         let Some(batch) = self.in_flight.remove(&token) else { return };
-        // No headers: the call was reset, or could not be made.
-        let answer = if headers == 0 { Answer::Failed } else { answer(now) };
-        shared.queue.borrow_mut().delivered(batch, answer, now, host::random());
+        delivery::answered(&mut shared.queue.borrow_mut(), &shared.policy.audit, batch, headers, now);
         self.send(&shared, now);
-        self.report(&shared);
+        self.reported.tell(&shared, self.draining);
         self.end_drain(&shared);
     }
 
@@ -298,7 +299,10 @@ impl Context for Root {
         let Some(shared) = self.shared.clone() else { return true };
         self.draining = true;
         self.send(&shared, host::now());
-        self.report(&shared);
+        self.reported.tell(&shared, self.draining);
+        if self.ticks {
+            announce::left(&shared.policy);
+        }
         self.in_flight.is_empty()
     }
 }
@@ -306,37 +310,13 @@ impl Context for Root {
 impl Root {
     fn send(&mut self, shared: &Shared, now: Timestamp) {
         let batch = if self.draining { shared.queue.borrow_mut().drain(now) } else { shared.queue.borrow_mut().poll(now) };
-        let Some(Batch { id, body }) = batch else { return };
-        let settings = &shared.policy.audit;
-        let Some(cluster) = settings.cluster.as_deref() else { return };
-        let headers = [
-            (":method", "POST"),
-            (":path", settings.path.as_str()),
-            (":authority", settings.authority.as_str()),
-            ("content-type", "application/x-protobuf"),
-        ];
-        match host::http_call(cluster, &headers, &body, settings.timeout) {
+        let (Some(batch), Some(cluster)) = (batch, shared.policy.audit.cluster.as_deref()) else { return };
+        match delivery::send(cluster, &shared.policy.audit, &batch) {
             Ok(token) => {
-                self.in_flight.insert(token, id);
+                self.in_flight.insert(token, batch.id);
             }
-            Err(_) => shared.queue.borrow_mut().delivered(id, Answer::Failed, now, host::random()),
+            Err(_) => shared.queue.borrow_mut().delivered(batch.id, Answer::Failed, now, host::random()),
         }
-    }
-
-    /// Tells the proxy what has changed since it was told last.
-    fn report(&mut self, shared: &Shared) {
-        let counters = shared.queue.borrow().counters();
-        shared.count(names::AUDIT_SENT, counters.sent - self.reported.sent);
-        shared.count(names::TABLE_FULL, shared.table.take_full());
-        shared.count(names::AUDIT_DROPPED, counters.dropped - self.reported.dropped);
-        // What an instance remembers that is about to end is no longer of use.
-        let cached = if self.draining { 0 } else { shared.tokens.borrow().len() };
-        self.reported = Reported {
-            sent: counters.sent,
-            dropped: counters.dropped,
-            queued: shared.move_gauge(names::AUDIT_QUEUED, self.reported.queued, counters.queued),
-            cached: shared.move_gauge(names::CACHE_ENTRIES, self.reported.cached, cached),
-        };
     }
 
     fn end_drain(&self, shared: &Shared) {
@@ -358,36 +338,6 @@ fn configured() -> Result<Shared, Vec<String>> {
         return Err(vec![reason.to_owned()]);
     }
     Ok(shared)
-}
-
-/// What the log cluster said.
-fn answer(now: Timestamp) -> Answer {
-    let header = |name| host::call_response_header(name).ok().flatten().and_then(|value| String::from_utf8(value).ok());
-    let Some(status) = header(":status").and_then(|status| status.parse().ok()) else { return Answer::Failed };
-    let body = host::call_response_body(host::ALL).ok().flatten().unwrap_or_default();
-    Answer::read(status, header("retry-after").as_deref(), &body, now)
-}
-
-fn queue_settings(audit: &AuditSettings) -> audit::Settings {
-    audit::Settings {
-        batch_records: audit.batch.records,
-        interval: audit.batch.interval,
-        queue_records: audit.queue.records,
-        queue_bytes: audit.queue.bytes,
-        when_full: match audit.queue.when_full {
-            WhenFull::DropOldest => audit::WhenFull::DropOldest,
-            WhenFull::DropNewest => audit::WhenFull::DropNewest,
-        },
-        integrity: match audit.integrity {
-            Integrity::None => audit::Integrity::None,
-            Integrity::Chain => audit::Integrity::Chain,
-        },
-        checkpoint: audit.checkpoint.as_ref().map(|Checkpoint { records, interval, key }| audit::Checkpoint {
-            records: u64::try_from(*records).unwrap_or(u64::MAX),
-            interval: *interval,
-            key: Arc::clone(key),
-        }),
-    }
 }
 
 /// Says once for each configuration what an operator should see in the log.

@@ -3,6 +3,7 @@
 mod batches;
 mod governor;
 mod limiter;
+mod signed;
 mod wait;
 
 use std::rc::Rc;

@@ -61,10 +61,15 @@ pub(super) fn verify(
     let sent = headers.timestamp;
     verifier.check_near(sent, settings.tolerance)?;
     let message = message(headers.id, headers.timestamp_text, content);
+    // Those that are fetched are: they name no key, so that one of a set that is not held may have made them.
+    let is_public = headers.signatures.iter().any(|(version, _)| matches!(version, Version::V1a));
     let signed_by =
         |signer| headers.signatures.iter().map(move |(version, signed)| (signer, version.algorithm(), signed.as_slice()));
     let tries = candidates.into_iter().flat_map(signed_by).filter(|(signer, algorithm, _)| signer.key.makes(*algorithm));
-    let signer = verifier.first(tries, &message)?;
+    let signer = verifier.first(tries, &message).map_err(|error| match error {
+        SignatureError::Invalid if is_public => verifier.no_key(error),
+        other => other,
+    })?;
     let verified = verifier.evidence(Scheme::StandardWebhooks, signer, Vec::new())?;
     Ok(Some(verified.made(sent, Some(headers.id))))
 }
@@ -74,7 +79,7 @@ fn candidates<'a>(signatures: &[(Version, Vec<u8>)], verifier: &Verifier<'a>) ->
     let fits = |signer: &&Signer| signatures.iter().any(|(version, _)| signer.key.makes(version.algorithm()));
     let candidates: Vec<&Signer> = verifier.signers.iter().filter(fits).collect();
     if candidates.is_empty() {
-        return Err(SignatureError::UnknownKey("any".to_owned()));
+        return Err(verifier.no_key(SignatureError::UnknownKey("any".to_owned())));
     }
     let candidates = verifier.in_time(candidates)?;
     let is_expected = |signer: &&Signer| verifier.expected.is_none_or(|expected| expected == signer.publisher);

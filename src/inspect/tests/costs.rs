@@ -61,7 +61,8 @@ fn publish(policy: &Policy, events: usize, over_all: usize, crypto: &Counting) -
         headers.extend([("webhook-id", "m"), ("webhook-timestamp", &sent), ("webhook-signature", &signatures)]);
     }
     let head = Head::from_map(headers.into_iter().collect()).unwrap();
-    let opening = super::head(policy, head, &Hints::default(), None, now(), &mut TokenCache::new(0, [0; 16]), crypto);
+    let call = Incoming { head, hints: Hints::default(), peer: None };
+    let opening = super::head(policy, call, HeadMeans { now: now(), tokens: &mut TokenCache::new(0, [0; 16]), crypto });
     let Opening::Judge(opened) = opening else { panic!("{opening:?}") };
     let jws = jws::sign("HS256", "k", jws::Payload::Base64url, b"1", &|_| vec![0; 32]);
     let event = |id| format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"t.A","data":1,"jws":"{jws}"}}"#);

@@ -12,7 +12,7 @@ use crate::library::call::Head;
 use crate::library::config;
 use crate::library::crypto::Crypto;
 use crate::library::identity::TokenCache;
-use crate::library::inspect::{self, Opening};
+use crate::library::inspect::{self, HeadMeans, Incoming, Opening};
 use crate::library::key::{Algorithm, PublicKey, Secret};
 use crate::library::policy::{Hints, Policy};
 use crate::library::time::Timestamp;
@@ -57,7 +57,8 @@ fn with_policy(task: &Value, crypto: &dyn Crypto, rounds: u64, check: &dyn Fn(bo
     let mut tokens = TokenCache::new(TokenCache::DEFAULT_CAPACITY, [7; 16]);
     best(rounds, || {
         let head = Head::from_map(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()).unwrap();
-        let opening = inspect::head(&policy, head, &Hints::default(), None, now, &mut tokens, crypto);
+        let call = Incoming { head, hints: Hints::default(), peer: None };
+        let opening = inspect::head(&policy, call, HeadMeans { now, tokens: &mut tokens, crypto });
         check(matches!(opening, Opening::Judge(_)));
     })
 }
