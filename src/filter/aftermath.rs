@@ -3,7 +3,7 @@
 use super::exchange::Exchange;
 use super::host;
 use super::reply::Caller;
-use super::root::Shared;
+use super::shared::Shared;
 use crate::audit::{Aftermath, Circumstances};
 use crate::call::Head;
 use crate::policy::Outcomes;

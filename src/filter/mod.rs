@@ -15,6 +15,8 @@ mod aftermath;
 #[cfg(target_os = "wasi")]
 mod announce;
 #[cfg(target_os = "wasi")]
+mod carry;
+#[cfg(target_os = "wasi")]
 mod host;
 #[cfg(target_os = "wasi")]
 mod http;
@@ -24,6 +26,8 @@ mod keys;
 mod native;
 #[cfg(target_os = "wasi")]
 mod root;
+#[cfg(target_os = "wasi")]
+mod shared;
 #[cfg(target_os = "wasi")]
 mod table;
 

@@ -1,7 +1,7 @@
 //! A call whose head waits for a key, or a set of them, that is being fetched. What the proxy tells of it meanwhile is kept in mind, and
 //! judged with the head.
 
-use super::{Buffered, Exchange, State, Surroundings};
+use super::{Buffered, Exchange, Pause, State, Surroundings};
 use crate::filter::step::{Command, Flow, Step};
 use crate::filter::stream::Part;
 use crate::inspect::{Opening, Pending};
@@ -48,10 +48,8 @@ impl Exchange {
     /// What the call waits for, and until when, where it does.
     #[must_use]
     pub fn awaits(&self) -> Option<(SetId, Timestamp)> {
-        match &self.state {
-            State::Waiting(waits) => Some((waits.pending.wants()?.set(), waits.until)),
-            State::New | State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Passed | State::Refused => None,
-        }
+        let State::Paused(Pause::Keys(waits)) = &self.state else { return None };
+        Some((waits.pending.wants()?.set(), waits.until))
     }
 
     /// Waits, where that may help; otherwise the call is refused for want of what it would wait for.
@@ -60,7 +58,7 @@ impl Exchange {
         let want = pending.wants().filter(|want| room(*want));
         match want.map(|want| with.keys.ask(want, came.since, with.now)) {
             Some(Asked::Wait(until)) => {
-                self.state = State::Waiting(Box::new(Waits { pending, came, until }));
+                self.state = State::Paused(Pause::Keys(Box::new(Waits { pending, came, until })));
                 Step::quiet(Flow::Pause)
             }
             Some(Asked::Refuse) | None => {
@@ -72,15 +70,8 @@ impl Exchange {
 
     /// Something was fetched, or the time is over: the head of a call that waits is judged again, and with it what has come since.
     pub fn judge_again(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
-        let waits = match std::mem::replace(&mut self.state, State::New) {
-            State::Waiting(waits) => *waits,
-            other
-            @ (State::New | State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Passed | State::Refused) => {
-                self.state = other;
-                return Step::quiet(Flow::Pause);
-            }
-        };
-        let Waits { pending, came, .. } = waits;
+        let Some(waits) = self.state.end_pause(Pause::keys) else { return Step::quiet(Flow::Pause) };
+        let Waits { pending, came, .. } = *waits;
         let shown = came.body;
         let head = match pending.judge(&self.policy, with.now, with.tokens, with.crypto) {
             Opening::Wait(pending) => return self.wait(*pending, came, with),
@@ -91,7 +82,7 @@ impl Exchange {
             (State::Holding(_), Shown::Whole) => self.body_end(buffered, with),
             (State::Streaming(_), Shown::Part) => self.stream_part(buffered().bytes.as_deref(), Part::Open, with),
             (State::Streaming(_), Shown::Whole) => self.stream_part(buffered().bytes.as_deref(), Part::Last, with),
-            (_, Shown::Nothing) | (State::New | State::Waiting(_) | State::Asking(_) | State::Passed | State::Refused, _) => {
+            (_, Shown::Nothing) | (State::New | State::Paused(_) | State::Passed | State::Refused, _) => {
                 return head;
             }
         };

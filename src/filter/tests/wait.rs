@@ -191,6 +191,17 @@ fn a_body_over_the_limit_is_not_kept_while_a_call_waits() {
 }
 
 #[test]
+fn a_body_over_the_limit_that_is_only_observed_goes_on_without_the_token_and_forged_headers() {
+    let mut trial = Trial::new(r#""hold": "headers", "mode": "observe","#);
+    trial.head("a", false);
+    let step = trial.exchange.body_part(101);
+    assert_eq!((step.flow, code(&step), replied(&step)), (Flow::Continue, Some(Code::CALL_TOO_LARGE), false));
+    for name in ["authorization", "x-eventguard-verdict"] {
+        assert!(step.commands.contains(&Command::Remove(name.to_owned())), "{step:?}");
+    }
+}
+
+#[test]
 fn a_call_without_a_body_is_judged_as_a_whole() {
     let mut trial = Trial::new("");
     assert!(is_quiet(&trial.head("a", true)));

@@ -1,0 +1,182 @@
+//! What the calls of one configuration share in one thread of the proxy, and what is told of them: counts and records.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::aftermath::circumstances;
+use super::exchange::{Exchange, Surroundings};
+use super::host::{self, Level, MetricKind};
+use super::keys::Fetching;
+use super::metrics::{Defined, EventCount, names};
+use super::native::HostCrypto;
+use super::step::Step;
+use super::table::SharedTable;
+use crate::audit::{Queue, Record};
+use crate::decision::{Outcome, Verdict};
+use crate::identity::{CacheUse, TokenCache};
+use crate::inspect::Means;
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// What the calls of one configuration share.
+pub struct Shared {
+    /// The policy as it was configured. What is fetched is in that of `fetching`, which calls are judged by.
+    pub policy: Rc<Policy>,
+    pub fetching: Fetching,
+    pub crypto: HostCrypto,
+    pub table: SharedTable,
+    pub tokens: RefCell<TokenCache>,
+    pub waiting: RefCell<HashMap<u32, Waiting>>,
+    /// Calls whose question to the limiter was asked from the root context, by its number.
+    pub asking: RefCell<HashMap<u32, Ongoing>>,
+    /// Whether a body has come for a head that was held back: then the hold works.
+    pub hold_works: Cell<bool>,
+    /// Whether the policy asks for the name of Envoy's route: a property that costs a microsecond.
+    pub ask_for_route_name: bool,
+    pub queue: RefCell<Queue>,
+    metrics: RefCell<Defined>,
+}
+
+/// A call by the proxy's number of it, and what is known of it.
+#[derive(Clone)]
+pub struct Ongoing {
+    pub id: u32,
+    pub exchange: Rc<RefCell<Exchange>>,
+}
+
+/// A call whose head is held back until its body has come.
+pub struct Waiting {
+    pub call: Ongoing,
+    pub since: Timestamp,
+    /// What the proxy had received when its head was held.
+    pub received: Option<u64>,
+}
+
+/// Where a callback stands in time.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// When it began.
+    pub began: Timestamp,
+    /// How long the call's callbacks before it took.
+    pub spent: Duration,
+}
+
+impl Shared {
+    pub fn new(policy: Rc<Policy>, queue: Queue) -> Self {
+        Self {
+            fetching: Fetching::new(&policy),
+            crypto: HostCrypto::probe(),
+            table: SharedTable::new(policy.memory.slots),
+            tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY, host::seed())),
+            waiting: RefCell::default(),
+            asking: RefCell::default(),
+            hold_works: Cell::new(false),
+            ask_for_route_name: policy.ask_for_route_name(),
+            queue: RefCell::new(queue),
+            metrics: RefCell::default(),
+            policy,
+        }
+    }
+
+    /// Has a part of a call judged, by what was fetched until now.
+    pub fn judge(
+        &self,
+        exchange: &RefCell<Exchange>,
+        now: Timestamp,
+        act: impl FnOnce(&mut Exchange, &mut Surroundings<'_>) -> Step,
+    ) -> Step {
+        let mut exchange = exchange.borrow_mut();
+        exchange.judged_by(&self.fetching.policy());
+        let waiting = self.fetching.waiting.borrow().len();
+        let mut with = Surroundings {
+            now,
+            keys: &mut self.fetching.store.borrow_mut(),
+            waiting,
+            tokens: &mut self.tokens.borrow_mut(),
+            crypto: &self.crypto,
+            store: &self.table,
+        };
+        act(&mut exchange, &mut with)
+    }
+
+    /// Counts and records what was decided of a call.
+    pub fn record(&self, outcome: &Outcome, exchange: &Exchange, Timing { began: now, spent }: Timing) {
+        EventCount::of(outcome, |count| {
+            let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
+            told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
+        });
+        let circumstances = circumstances(exchange.caller(), &self.policy.digest, now);
+        self.keep(&Record::of_call(outcome, &circumstances), exchange, now);
+        let micros = u64::try_from((spent + host::now().since(now)).as_micros()).unwrap_or(u64::MAX);
+        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
+    }
+
+    /// Sets the records that are kept as filter state, and has them sent.
+    fn keep(&self, records: &[Record<'_>], exchange: &Exchange, now: Timestamp) {
+        let mut queue = self.queue.borrow_mut();
+        let kept = || records.iter().filter(|record| record.is_kept(host::random()));
+        let written: Vec<_> = kept().map(|record| (record, queue.write(record))).collect();
+        if written.is_empty() {
+            return;
+        }
+        let states: Vec<_> = written.iter().map(|(record, (_, written))| (record.is_to_blame(), written)).collect();
+        if let Err(error) = host::set_filter_state("eventguard", Record::filter_state(&states).as_bytes()) {
+            host::log(Level::Warn, &format!("eventguard: the record could not be set as filter state: {error}"));
+        }
+        if self.policy.audit.cluster.is_some() {
+            for (record, written) in written {
+                if record.verdict() != Verdict::Refuse {
+                    exchange.record_admitted(written.0);
+                }
+                queue.push(record, written, now);
+            }
+        }
+    }
+
+    /// What judging needs besides the call and the policy.
+    pub fn means(&self, now: Timestamp) -> Means<'_> {
+        Means { now, crypto: &self.crypto, store: &self.table }
+    }
+
+    /// Counts how a token was verified.
+    pub fn count_token(&self, cache: CacheUse) {
+        self.count(if cache == CacheUse::Hit { names::CACHE_HITS } else { names::CACHE_MISSES }, 1);
+    }
+
+    /// Counts what has no tags.
+    pub fn count(&self, name: &'static str, by: u64) {
+        if let Ok(by @ 1..) = i64::try_from(by) {
+            self.with_metric(MetricKind::Counter, name, |id| host::increment_metric(id, by));
+        }
+    }
+
+    /// Moves a gauge, which is the sum over all workers, by what this one's part has changed.
+    pub fn move_gauge(&self, name: &'static str, before: i64, now: usize) -> i64 {
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        if now != before {
+            self.with_metric(MetricKind::Gauge, name, |id| host::increment_metric(id, now - before));
+        }
+        now
+    }
+
+    /// Counters are there from the start.
+    pub fn define_counters(&self) {
+        for name in names::COUNTERS {
+            self.metrics.borrow_mut().id(name, |name| host::define_metric(MetricKind::Counter, name).ok());
+        }
+    }
+
+    pub fn with_metric(&self, kind: MetricKind, name: &'static str, act: impl FnOnce(u32) -> Result<(), host::HostError>) {
+        let id = self.metrics.borrow_mut().id(name, |name| host::define_metric(kind, name).ok());
+        told(name, id.map(act));
+    }
+}
+
+/// A proxy that does not count must not keep calls from being judged.
+pub(super) fn told(name: &str, done: Option<Result<(), host::HostError>>) {
+    if let Some(Err(error)) = done {
+        host::log(Level::Warn, &format!("eventguard: the metric `{name}` could not be set: {error}"));
+    }
+}
