@@ -201,7 +201,8 @@ fn queue() -> Queue {
 
 fn push_refused(queue: &mut Queue, now: Timestamp) {
     let outcome = inspect::refuse(Mode::Enforce, None, Refusal::UnmatchedRoute);
-    let circumstances = Circumstances { authority: "bus", request_id: None, traceparent: None, policy: "ab12", now };
+    let circumstances =
+        Circumstances { authority: "bus", request_id: None, traceparent: None, policy: "ab12", now, untrue: None };
     for record in Record::of_call(&outcome, &circumstances) {
         let written = queue.write(&record);
         queue.push(&record, written, now);

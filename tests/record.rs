@@ -89,7 +89,8 @@ fn stream() -> Vec<String> {
     let policy = "0a".repeat(32);
     let mut queue = Queue::new(settings, &policy, [7; 16]);
     let outcome = inspect::refuse(Mode::Enforce, None, Refusal::UnmatchedRoute);
-    let circumstances = Circumstances { authority: "bus", request_id: None, traceparent: None, policy: &policy, now };
+    let circumstances =
+        Circumstances { authority: "bus", request_id: None, traceparent: None, policy: &policy, now, untrue: None };
     for (admitted, grpc_status) in [(Some((7, 2)), Some(14)), (None, None)] {
         let aftermath = Aftermath { circumstances, admitted, status: 503, grpc_status, details: Some("upstream_reset") };
         queue.push_aftermath(&aftermath, now);

@@ -4,8 +4,11 @@
 
 mod aftermath;
 mod chain;
+mod circuit;
+mod claim;
 mod drops;
 mod json;
+mod lanes;
 mod note;
 pub mod otlp;
 mod queue;
@@ -18,6 +21,7 @@ mod trail;
 pub mod verify;
 
 pub use aftermath::Aftermath;
+pub use claim::{Awaited, Claim, Settled};
 pub use drops::Counts;
 pub use note::{Gap, Note};
 pub use queue::Queue;

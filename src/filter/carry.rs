@@ -13,26 +13,23 @@ use proxy_wasm::types::Action;
 pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, timing: Timing) -> Action {
     if let Some(error) = step.commands.iter().find_map(|command| change(command).err()) {
         host::log(Level::Error, &format!("eventguard: {error} to a change of the call; it is refused"));
-        let refusal = call.exchange.borrow_mut().head_is_gone(step.outcomes);
+        let refusal = call.exchange.borrow_mut().head_is_gone(step.outcomes, shared.means(timing.began));
         return carry_out(shared, call, refusal, timing);
     }
     for outcome in &step.outcomes {
         if outcome.refusal == Some(Refusal::HoldMissing) {
             host::log(Level::Error, missing_hold(shared.policy.hold));
         }
-        shared.record(outcome, &call.exchange.borrow(), timing);
+        shared.count_outcome(outcome, timing);
+        if !step.is_recorded {
+            shared.record(outcome, &call.exchange.borrow(), timing.began);
+        }
     }
     if step.limiter_failed {
         shared.count(names::LIMITER_FAILED, 1);
     }
-    let asked = step.commands.iter().find_map(Command::question).map(|question| ask(shared, question));
-    if let Some(Ok(token)) = asked {
-        call.exchange.borrow_mut().asked_as(token);
-    }
-    if let Some(Err(error)) = asked {
-        host::log(Level::Error, &format!("eventguard: {error} to a question to the limiter"));
-        let step = call.exchange.borrow_mut().answered_by_limiter(None, shared.means(timing.began));
-        return carry_out(shared, call, step, timing);
+    if let Some(next) = step.commands.iter().find_map(|command| ask(shared, call, command, timing)) {
+        return carry_out(shared, call, next, timing);
     }
     if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(send) {
         host::log(Level::Error, &format!("eventguard: {error} to an answer; the call does not go on"));
@@ -57,14 +54,35 @@ fn change(command: &Command) -> Result<(), host::HostError> {
         Command::Remove(name) => host::remove_request_header(name),
         Command::Set(name, value) => host::set_request_header(name, value.as_bytes()),
         Command::Body(bytes) => host::replace_request_body(bytes),
-        Command::Reply(_) | Command::Ask(_) => Ok(()),
+        Command::Reply(_) | Command::Ask(_) | Command::Record => Ok(()),
+    }
+}
+
+/// Asks somebody else, where the command is to do so: the next step, where that is known at once.
+fn ask(shared: &Shared, call: &Ongoing, command: &Command, timing: Timing) -> Option<Step> {
+    match command {
+        Command::Ask(question) => match ask_limiter(shared, question) {
+            Ok(token) => {
+                call.exchange.borrow_mut().asked_as(token);
+                None
+            }
+            Err(error) => {
+                host::log(Level::Error, &format!("eventguard: {error} to a question to the limiter"));
+                Some(call.exchange.borrow_mut().answered_by_limiter(None, shared.means(timing.began)))
+            }
+        },
+        Command::Record => {
+            let result = shared.secure(call, timing.began)?;
+            Some(call.exchange.borrow_mut().recorded(result, shared.means(timing.began)))
+        }
+        Command::Remove(_) | Command::Set(..) | Command::Body(_) | Command::Reply(_) => None,
     }
 }
 
 /// Envoy's rate limit protocol.
 const LIMITER: &str = "envoy.service.ratelimit.v3.RateLimitService";
 
-fn ask(shared: &Shared, question: &[u8]) -> Result<u32, host::HostError> {
+fn ask_limiter(shared: &Shared, question: &[u8]) -> Result<u32, host::HostError> {
     // Only a policy with a limiter asks.
     let Some(limiter) = &shared.policy.limiter else { return Err(host::HostError(u32::MAX)) };
     host::grpc_call(&limiter.cluster, LIMITER, "ShouldRateLimit", question, limiter.timeout)

@@ -3,10 +3,10 @@
 
 mod asking;
 mod decide;
+mod recording;
 mod undecided;
 mod wait;
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::call::{Head, HeaderMap, Peer};
@@ -25,6 +25,7 @@ use crate::signature::SignatureError;
 use crate::time::Timestamp;
 use asking::Asking;
 use decide::{At, CONTENT_LENGTH, PUBLISHER_HEADER, REFUSED_HEADER};
+use recording::Records;
 use wait::{Came, Shown, Waits};
 
 /// What every header of ours starts with. Callers' own are removed, whatever becomes of the call.
@@ -86,8 +87,7 @@ pub struct Exchange {
     grants: Vec<Grant>,
     /// The proxy's number of the question to the limiter.
     question: Option<u32>,
-    /// The number of the first record of what went on, and how many there are.
-    admitted: Cell<Option<(u64, u64)>>,
+    records: Records,
 }
 
 #[derive(Debug)]
@@ -113,20 +113,29 @@ enum Pause {
     Keys(Box<Waits>),
     /// It would go on, and the limiter may know more.
     Limiter(Box<Asking>),
+    /// It would go on, and its records come first.
+    Record(Box<Outcome>),
 }
 
 impl Pause {
     fn keys(self) -> Result<Box<Waits>, Self> {
         match self {
             Self::Keys(waits) => Ok(waits),
-            other @ Self::Limiter(_) => Err(other),
+            other @ (Self::Limiter(_) | Self::Record(_)) => Err(other),
         }
     }
 
     fn limiter(self) -> Result<Box<Asking>, Self> {
         match self {
             Self::Limiter(asking) => Ok(asking),
-            other @ Self::Keys(_) => Err(other),
+            other @ (Self::Keys(_) | Self::Record(_)) => Err(other),
+        }
+    }
+
+    fn record(self) -> Result<Box<Outcome>, Self> {
+        match self {
+            Self::Record(outcome) => Ok(outcome),
+            other @ (Self::Keys(_) | Self::Limiter(_)) => Err(other),
         }
     }
 }
@@ -167,7 +176,7 @@ impl Exchange {
             refused: None,
             grants: Vec::new(),
             question: None,
-            admitted: Cell::new(None),
+            records: Records::default(),
         }
     }
 
@@ -198,18 +207,6 @@ impl Exchange {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         matches!(self.state, State::Paused(_))
-    }
-
-    /// What went on has a record of that number.
-    pub fn record_admitted(&self, number: u64) {
-        let (first, count) = self.admitted.get().unwrap_or((number, 0));
-        self.admitted.set(Some((first, count + 1)));
-    }
-
-    /// The number of the first record of what went on, and how many there are.
-    #[must_use]
-    pub fn admitted(&self) -> Option<(u64, u64)> {
-        self.admitted.get()
     }
 
     /// The call's messages, where it may have many.

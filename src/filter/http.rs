@@ -154,7 +154,9 @@ impl Context for Call {
     fn on_done(&mut self) -> bool {
         let step = self.own.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
         for outcome in &step.outcomes {
-            self.shared.record(outcome, &self.own.exchange.borrow(), self.begin());
+            let timing = self.begin();
+            self.shared.count_outcome(outcome, timing);
+            self.shared.record(outcome, &self.own.exchange.borrow(), timing.began);
         }
         // Nobody knows what the upstream did with a call that has no answer. It counts as published: a caller who hangs up could replay
         // it otherwise.
@@ -224,7 +226,7 @@ impl HttpContext for Call {
         let goes_on = action == Action::Continue || self.own.exchange.borrow().is_paused();
         if goes_on && let Err(error) = host::remove_request_trailers(is_ours) {
             host::log(Level::Error, &format!("eventguard: {error} to a change of the trailers; the call is refused"));
-            let refusal = self.own.exchange.borrow_mut().head_is_gone(Vec::new());
+            let refusal = self.own.exchange.borrow_mut().head_is_gone(Vec::new(), self.shared.means(host::now()));
             return carry_out(&self.shared, &self.own, refusal, self.begin());
         }
         action
@@ -266,6 +268,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.stop_waiting();
         self.shared.fetching.waiting.borrow_mut().remove(&self.own.id);
+        self.shared.unclaim(&self.own.exchange.borrow());
         if let Some(token) = self.own.exchange.borrow().question() {
             self.shared.asking.borrow_mut().remove(&token);
         }

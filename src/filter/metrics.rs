@@ -99,6 +99,8 @@ pub mod names {
     pub const AUDIT_DROPPED: &str = "eventguard_audit_dropped_total";
     /// Records that wait, over all workers.
     pub const AUDIT_QUEUED: &str = "eventguard_audit_queued";
+    /// Workers that count the log cluster as away.
+    pub const AUDIT_CIRCUIT_OPEN: &str = "eventguard_audit_circuit_open";
     /// Policies that were not taken.
     pub const POLICY_REFUSED: &str = "eventguard_policy_refused_total";
     /// When the policy was loaded.
@@ -165,6 +167,12 @@ pub const METRICS: &[Metric] = {
         metric(names::AUDIT_SENT, Counter, &[], "records that the log cluster took"),
         metric(names::AUDIT_DROPPED, Counter, &[], "records that were lost"),
         metric(names::AUDIT_QUEUED, Gauge, &[], "records that wait, over all workers"),
+        metric(
+            names::AUDIT_CIRCUIT_OPEN,
+            Gauge,
+            &[],
+            "workers for which the log cluster takes no records: only one batch after another tries",
+        ),
         metric(names::POLICY_REFUSED, Counter, &[], "policies that were not taken: the one before stays in force"),
         metric(names::POLICY_LOADED, Gauge, &["plugin"], "when the policy was loaded (Unix time)"),
         metric(names::POLICY_OBSERVE, Gauge, &["plugin"], "1 where the whole policy has `mode: observe`"),

@@ -25,6 +25,8 @@ mod keys;
 #[cfg(target_os = "wasi")]
 mod native;
 #[cfg(target_os = "wasi")]
+mod recording;
+#[cfg(target_os = "wasi")]
 mod root;
 #[cfg(target_os = "wasi")]
 mod shared;

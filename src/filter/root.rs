@@ -15,10 +15,10 @@ use super::http::{Call, answered_by_limiter, received};
 use super::keys::judge_waiting;
 use super::metrics::names;
 use super::shared::{Shared, Timing, Waiting};
-use crate::audit::{self, Answer, Batch, Queue};
+use crate::audit::{self, Answer, Batch, Queue, Settled};
 use crate::config;
 use crate::key::Algorithm;
-use crate::policy::{AuditSettings, Checkpoint, Hold, Integrity, Policy, WhenFull};
+use crate::policy::{AuditSettings, Checkpoint, Delivery, Hold, Integrity, Policy, WhenFull};
 use crate::time::Timestamp;
 
 /// How often the tick comes: what a record waits at most beyond the policy's interval.
@@ -26,6 +26,9 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// How soon it comes first, where calls may wait for it.
 const FIRST_TICK: Duration = Duration::from_millis(10);
+
+/// How long the log cluster may take nothing at least before it counts as away.
+const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the body of the first held calls may have been received without being shown before the hold counts as missing.
 const HOLD_PATIENCE: Duration = Duration::from_secs(1);
@@ -50,6 +53,7 @@ struct Reported {
     sent: u64,
     dropped: u64,
     queued: i64,
+    open: i64,
     cached: i64,
 }
 
@@ -80,10 +84,11 @@ impl RootContext for Root {
                 // Not when it is configured, which is tried out on an instance that never serves.
                 shared.define_counters();
                 announce::loaded(&shared.policy, now);
-                if !shared.policy.fetched.is_empty() {
-                    // The period was accepted before.
-                    let _ = host::set_tick_period(TICK);
-                }
+                shared.hurried.set(!shared.policy.fetched.is_empty());
+            }
+            if shared.hurried.take() {
+                // The period was accepted before.
+                let _ = host::set_tick_period(TICK);
             }
             self.send(&shared, now);
             self.report(&shared);
@@ -91,6 +96,7 @@ impl RootContext for Root {
             // Last: they act for other contexts.
             judge_waiting(&shared, &ended, now);
             refuse_unheld(&shared, now);
+            shared.release(Settled::Nothing, now);
         }
     }
 
@@ -115,10 +121,12 @@ impl Context for Root {
         let Some(batch) = self.in_flight.remove(&token) else { return };
         // No headers: the call was reset, or could not be made.
         let answer = if headers == 0 { Answer::Failed } else { answer(now) };
-        shared.queue.borrow_mut().delivered(batch, answer, now, host::random());
+        let settled = shared.queue.borrow_mut().delivered(batch, answer, now, host::random());
         self.send(&shared, now);
         self.report(&shared);
         self.end_drain(&shared);
+        // Last: it acts for other contexts.
+        shared.release(settled, now);
     }
 
     /// The answer to a question that was asked from here for a call that had waited for keys.
@@ -158,7 +166,9 @@ impl Root {
             Ok(token) => {
                 self.in_flight.insert(token, id);
             }
-            Err(_) => shared.queue.borrow_mut().delivered(id, Answer::Failed, now, host::random()),
+            Err(_) => {
+                shared.queue.borrow_mut().delivered(id, Answer::Failed, now, host::random());
+            }
         }
     }
 
@@ -174,8 +184,27 @@ impl Root {
             sent: counters.sent,
             dropped: counters.dropped,
             queued: shared.move_gauge(names::AUDIT_QUEUED, self.reported.queued, counters.queued),
+            open: self.report_circuit(shared),
             cached: shared.move_gauge(names::CACHE_ENTRIES, self.reported.cached, cached),
         };
+    }
+
+    /// Tells the proxy whether the log cluster takes nothing, and an operator when that has changed.
+    fn report_circuit(&self, shared: &Shared) -> i64 {
+        let is_open = shared.queue.borrow().is_circuit_open();
+        // What an instance knows that is about to end is no longer of use.
+        let open = shared.move_gauge(names::AUDIT_CIRCUIT_OPEN, self.reported.open, usize::from(is_open && !self.draining));
+        let cluster = shared.policy.audit.cluster.as_deref().unwrap_or_default();
+        if self.draining {
+            return open;
+        }
+        if open > self.reported.open {
+            let what = "takes no records: one batch after another tries, until one is taken";
+            host::log(Level::Warn, &format!("eventguard: the log cluster `{cluster}` {what}"));
+        } else if open < self.reported.open {
+            host::log(Level::Info, &format!("eventguard: the log cluster `{cluster}` takes records again"));
+        }
+        open
     }
 
     fn end_drain(&self, shared: &Shared) {
@@ -209,15 +238,20 @@ fn answer(now: Timestamp) -> Answer {
 }
 
 fn queue_settings(audit: &AuditSettings) -> audit::Settings {
+    let waits = audit.delivery == Delivery::BeforeForward;
     audit::Settings {
         batch_records: audit.batch.records,
-        interval: audit.batch.interval,
+        interval: if waits { Duration::ZERO } else { audit.batch.interval },
         queue_records: audit.queue.records,
         queue_bytes: audit.queue.bytes,
         when_full: match audit.queue.when_full {
             WhenFull::DropOldest => audit::WhenFull::DropOldest,
             WhenFull::DropNewest => audit::WhenFull::DropNewest,
+            WhenFull::Refuse => audit::WhenFull::Refuse,
         },
+        patience: LEAST_PATIENCE.max(audit.timeout * 2),
+        // Calls that wait are refused meanwhile.
+        longest_backoff: Duration::from_secs(if waits { 5 } else { 30 }),
         integrity: match audit.integrity {
             Integrity::None => audit::Integrity::None,
             Integrity::Chain => audit::Integrity::Chain,

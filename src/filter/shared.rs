@@ -1,11 +1,10 @@
-//! What the calls of one configuration share in one thread of the proxy, and what is told of them: counts and records.
+//! What the calls of one configuration share in one thread of the proxy, and what is counted of them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::aftermath::circumstances;
 use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
 use super::keys::Fetching;
@@ -13,8 +12,8 @@ use super::metrics::{Defined, EventCount, names};
 use super::native::HostCrypto;
 use super::step::Step;
 use super::table::SharedTable;
-use crate::audit::{Queue, Record};
-use crate::decision::{Outcome, Verdict};
+use crate::audit::{Awaited, Queue};
+use crate::decision::Outcome;
 use crate::identity::{CacheUse, TokenCache};
 use crate::inspect::Means;
 use crate::policy::Policy;
@@ -36,6 +35,10 @@ pub struct Shared {
     /// Whether the policy asks for the name of Envoy's route: a property that costs a microsecond.
     pub ask_for_route_name: bool,
     pub queue: RefCell<Queue>,
+    /// Calls that wait until the log cluster has their records.
+    pub unrecorded: RefCell<Awaited<Ongoing>>,
+    /// Whether the next tick was asked to come at once.
+    pub hurried: Cell<bool>,
     metrics: RefCell<Defined>,
 }
 
@@ -75,6 +78,8 @@ impl Shared {
             hold_works: Cell::new(false),
             ask_for_route_name: policy.ask_for_route_name(),
             queue: RefCell::new(queue),
+            unrecorded: RefCell::new(Awaited::new(policy.audit.timeout)),
+            hurried: Cell::new(false),
             metrics: RefCell::default(),
             policy,
         }
@@ -101,38 +106,14 @@ impl Shared {
         act(&mut exchange, &mut with)
     }
 
-    /// Counts and records what was decided of a call.
-    pub fn record(&self, outcome: &Outcome, exchange: &Exchange, Timing { began: now, spent }: Timing) {
+    /// Counts what was decided of a call.
+    pub fn count_outcome(&self, outcome: &Outcome, Timing { began, spent }: Timing) {
         EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
         });
-        let circumstances = circumstances(exchange.caller(), &self.policy.digest, now);
-        self.keep(&Record::of_call(outcome, &circumstances), exchange, now);
-        let micros = u64::try_from((spent + host::now().since(now)).as_micros()).unwrap_or(u64::MAX);
+        let micros = u64::try_from((spent + host::now().since(began)).as_micros()).unwrap_or(u64::MAX);
         self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
-    }
-
-    /// Sets the records that are kept as filter state, and has them sent.
-    fn keep(&self, records: &[Record<'_>], exchange: &Exchange, now: Timestamp) {
-        let mut queue = self.queue.borrow_mut();
-        let kept = || records.iter().filter(|record| record.is_kept(host::random()));
-        let written: Vec<_> = kept().map(|record| (record, queue.write(record))).collect();
-        if written.is_empty() {
-            return;
-        }
-        let states: Vec<_> = written.iter().map(|(record, (_, written))| (record.is_to_blame(), written)).collect();
-        if let Err(error) = host::set_filter_state("eventguard", Record::filter_state(&states).as_bytes()) {
-            host::log(Level::Warn, &format!("eventguard: the record could not be set as filter state: {error}"));
-        }
-        if self.policy.audit.cluster.is_some() {
-            for (record, written) in written {
-                if record.verdict() != Verdict::Refuse {
-                    exchange.record_admitted(written.0);
-                }
-                queue.push(record, written, now);
-            }
-        }
     }
 
     /// What judging needs besides the call and the policy.

@@ -15,7 +15,7 @@ use crate::policy::Batches;
 #[derive(Debug)]
 pub(super) struct Asking {
     opened: Box<Opened>,
-    outcome: Outcome,
+    pub outcome: Outcome,
     question: Question,
     /// The body, where refused events may still be left out of it.
     body: Vec<u8>,
@@ -67,11 +67,5 @@ impl Exchange {
         let limiter_failed = breaches.iter().any(|(_, breach)| matches!(breach, Breach::Unavailable(_)));
         let outcome = inspect::limit(&self.policy, &opened, outcome, breaches, &body, means);
         Step { limiter_failed, ..self.decide_at(at, outcome, Vec::new()) }
-    }
-
-    /// The outcome of a call that has ended while it waited.
-    pub(super) fn give_up(&mut self, means: Means<'_>) -> Option<Outcome> {
-        let Asking { opened, outcome, .. } = *self.state.end_pause(Pause::limiter)?;
-        Some(inspect::unfinished(&self.policy, &opened, outcome, means))
     }
 }

@@ -58,7 +58,14 @@ impl Exchange {
         self.decide(outcome, commands)
     }
 
-    pub(super) fn decide(&mut self, mut outcome: Outcome, mut commands: Vec<Command>) -> Step {
+    pub(super) fn decide(&mut self, outcome: Outcome, commands: Vec<Command>) -> Step {
+        if outcome.verdict != Verdict::Refuse && self.policy.audit.comes_first() {
+            return self.record_first(outcome, commands);
+        }
+        self.finish(outcome, commands)
+    }
+
+    pub(super) fn finish(&mut self, mut outcome: Outcome, mut commands: Vec<Command>) -> Step {
         let refused = outcome.verdict == Verdict::Refuse;
         self.grants.extend(outcome.take_grants().into_iter().filter(Grant::awaits_an_answer));
         if refused {

@@ -41,7 +41,7 @@ impl Exchange {
 
     /// The call has ended. Where nothing was decided, that it was broken off is what is recorded.
     pub fn broken_off(&mut self, means: Means<'_>) -> Step {
-        match self.give_up(means).or_else(|| self.refuse_undecided(Refusal::BrokenOff)) {
+        match self.give_up(Refusal::BrokenOff, means).or_else(|| self.refuse_undecided(Refusal::BrokenOff)) {
             Some(outcome) => {
                 self.state = State::Refused;
                 Step { outcomes: vec![outcome], ..Step::quiet(Flow::Pause) }
@@ -52,13 +52,23 @@ impl Exchange {
 
     /// The proxy did not let the headers be changed: the token, or forged headers of ours, would go on with the call. It does not,
     /// whatever was decided before (`outcomes`) and whatever the mode.
-    pub fn head_is_gone(&mut self, mut outcomes: Vec<Outcome>) -> Step {
+    pub fn head_is_gone(&mut self, mut outcomes: Vec<Outcome>, means: Means<'_>) -> Step {
         self.refused = None;
+        outcomes.extend(self.give_up(Refusal::HoldMissing, means));
         let undecided = || self.refuse_undecided(Refusal::HoldMissing);
         let nobody = || inspect::refuse(self.policy.mode, None, Refusal::HoldMissing);
         let last = outcomes.pop().or_else(undecided).unwrap_or_else(nobody);
         let refused = |outcome| Outcome { verdict: Verdict::Refuse, refusal: Some(Refusal::HoldMissing), ..outcome };
         self.end(outcomes.into_iter().map(refused).collect(), refused(last))
+    }
+
+    /// The outcome of a call that would have gone on, and was waiting for somebody else to say something.
+    fn give_up(&mut self, refusal: Refusal, means: Means<'_>) -> Option<Outcome> {
+        if let Some(asking) = self.state.end_pause(Pause::limiter) {
+            return Some(inspect::unfinished(asking.outcome, refusal, means));
+        }
+        let outcome = self.state.end_pause(Pause::record)?;
+        Some(self.refuse_recorded(*outcome, refusal, means))
     }
 
     /// Ends the call with its last outcome, a refusal; the others are of messages that came with it.

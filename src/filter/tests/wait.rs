@@ -302,7 +302,7 @@ fn a_call_that_is_broken_off_or_whose_head_cannot_be_changed_while_it_waits_is_t
     assert_eq!((code(&step), replied(&step), trial.exchange.awaits()), (Some(Code::CALL_MALFORMED), false, None));
     let mut trial = Trial::new("");
     trial.head("a", false);
-    let step = trial.exchange.head_is_gone(Vec::new());
+    let step = trial.with(|exchange, with| exchange.head_is_gone(Vec::new(), with.means()));
     assert_eq!((code(&step), replied(&step), trial.exchange.awaits()), (Some(Code::HOLD_MISSING), true, None));
 }
 
