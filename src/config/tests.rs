@@ -1,4 +1,5 @@
 mod contract;
+mod delivery;
 mod fetched;
 mod memory;
 mod protocols;
