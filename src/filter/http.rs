@@ -166,9 +166,12 @@ impl Context for Call {
     /// The proxy is done with the call. One that is not decided by now was broken off: by its caller, or by the proxy itself, whose
     /// buffers may be smaller than the policy's limit.
     fn on_done(&mut self) -> bool {
-        let step = self.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
-        for outcome in &step.outcomes {
-            self.shared.record(outcome, &self.exchange.borrow(), self.begin());
+        let is_decided = self.exchange.borrow().is_decided();
+        if !is_decided {
+            let step = self.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
+            for outcome in &step.outcomes {
+                self.shared.record(outcome, &self.exchange.borrow(), self.begin());
+            }
         }
         // Nobody knows what the upstream did with a call that has no answer. It counts as published: a caller who hangs up could replay
         // it otherwise.
@@ -229,6 +232,9 @@ impl HttpContext for Call {
             return self.end_of_body();
         }
         let step = self.exchange.borrow_mut().body_part(size);
+        if step.outcomes.is_empty() {
+            return action(step.flow);
+        }
         carry_out(&self.shared, &self.exchange, step, self.begin())
     }
 
@@ -321,7 +327,11 @@ pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, timi
     if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(send) {
         host::log(Level::Error, &format!("eventguard: {error} to an answer; the call does not go on"));
     }
-    match step.flow {
+    action(step.flow)
+}
+
+const fn action(flow: Flow) -> Action {
+    match flow {
         Flow::Continue => Action::Continue,
         Flow::Pause => Action::Pause,
     }

@@ -58,6 +58,9 @@ pub struct Shared {
     pub ask_for_route_name: bool,
     pub(super) queue: RefCell<Queue>,
     metrics: RefCell<Defined>,
+    /// Tokens since the last report that were verified before, and others: the proxy is told once for all of them.
+    pub(super) cache_hits: Cell<u64>,
+    pub(super) cache_misses: Cell<u64>,
 }
 
 /// A call by the proxy's number of it, and what is known of it.
@@ -84,6 +87,8 @@ impl Shared {
             ask_for_route_name: policy.ask_for_route_name(),
             queue: RefCell::new(Queue::new(delivery::settings(&policy.audit), &policy.digest, host::seed())),
             metrics: RefCell::default(),
+            cache_hits: Cell::default(),
+            cache_misses: Cell::default(),
             policy,
         }
     }
@@ -160,9 +165,10 @@ impl Shared {
         Means { now, crypto: &self.crypto, store: &self.table }
     }
 
-    /// Counts how a token was verified.
+    /// Counts how a token was verified; the proxy is told with the next report.
     pub fn count_token(&self, cache: CacheUse) {
-        self.count(if cache == CacheUse::Hit { names::CACHE_HITS } else { names::CACHE_MISSES }, 1);
+        let counter = if cache == CacheUse::Hit { &self.cache_hits } else { &self.cache_misses };
+        counter.set(counter.get() + 1);
     }
 
     /// Counts what has no tags.
