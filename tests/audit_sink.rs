@@ -159,6 +159,7 @@ fn a_record_that_an_access_logger_sends_is_a_record_and_an_array_of_them_is_one_
         ("[{\"a\":5},6]", &named),
         ("[{\"a\":\"\\u202e\"}]", &named),
         ("-", &named),
+        ("[]", &named),
         ("[{\"a\":7}]", &[]),
     ] {
         assert_eq!(sink.post(&request("", body, attributes)).0, 200);
@@ -167,7 +168,7 @@ fn a_record_that_an_access_logger_sends_is_a_record_and_an_array_of_them_is_one_
     let lines: Vec<&str> = written.lines().collect();
     assert_eq!(lines[..3], ["{\"b\":1,\"a\":2}", "{\"a\":3}", "{\"a\":4}"]);
     let bodies: Vec<Value> = lines[3..].iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["body"].take()).collect();
-    assert_eq!(bodies, ["[{\"a\":5},6]", "[{\"a\":\"\\u202e\"}]", "-", "[{\"a\":7}]"]);
+    assert_eq!(bodies, ["[{\"a\":5},6]", "[{\"a\":\"\\u202e\"}]", "-", "[]", "[{\"a\":7}]"]);
     assert_eq!(sink.end(), Some(0));
 }
 

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use eventguard::audit::Text;
 use eventguard::audit::form::otlp;
+use eventguard::audit::{FILTER_STATE, Text};
 use eventguard::time::Timestamp;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -54,14 +54,14 @@ pub fn lines(request: &ExportLogsServiceRequest, format: Format) -> String {
 fn ours(record: &LogRecord) -> Option<Vec<Cow<'_, str>>> {
     let json = string(record.body.as_ref()?)?;
     let is_named = event_name(record).starts_with(otlp::EVENTS);
-    let lines = if is_named && json.starts_with('[') {
+    let lines = if is_named && json.starts_with('[') && json.len() <= FILTER_STATE {
         let records: Vec<Map<String, Value>> = serde_json::from_str(json).ok()?;
         records.into_iter().map(|record| Cow::Owned(Value::Object(record).to_string())).collect()
     } else {
         vec![Cow::Borrowed(json)]
     };
     let is_line = |line: &Cow<'_, str>| line.starts_with('{') && Text::clean(line, line.len()).as_str() == line;
-    (is_named && lines.iter().all(is_line)).then_some(lines)
+    (is_named && !lines.is_empty() && lines.iter().all(is_line)).then_some(lines)
 }
 
 /// The name of an event. Access loggers of Envoy's can only say it in an attribute.
