@@ -325,6 +325,15 @@ fn a_page_shows_each_record_as_it_comes_and_can_run_nothing_else() {
     let record: Value = serde_json::from_str(&next()).unwrap();
     assert_eq!((&record["verdict"], &record["code"]), (&json!("refuse"), &json!("rule.topic")));
     assert_eq!(record["type"], r"</script><script>alert(1)\u{1b}");
+    let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
+    let mut queue = queue();
+    push_refused(&mut queue, now);
+    assert_eq!(sink.post(&queue.drain(now).unwrap().body).0, 200);
+    let told = std::iter::from_fn(|| Some(next())).find(|data| data.contains("\"chains\":[{")).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let chain = (&told["chains"][0]["chain"], &told["chains"][0]["last"], &told["chains"][0]["state"]);
+    assert_eq!(chain, (&json!("07".repeat(12)), &json!(3), &json!("ended")));
+    assert_eq!(told["besides"], "1 records are of no chain");
     assert_eq!(sink.end(), Some(0));
 }
 
