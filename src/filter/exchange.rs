@@ -2,6 +2,7 @@
 //! Knows nothing of the SDK; time, headers and body are handed in.
 
 mod asking;
+mod trace;
 mod wait;
 
 use std::cell::Cell;
@@ -95,6 +96,8 @@ pub struct Exchange {
     question: Option<u32>,
     /// The number of the first record of what went on, and how many there are.
     admitted: Cell<Option<(u64, u64)>>,
+    /// When its head came, until something was decided.
+    arrived: Cell<Option<Timestamp>>,
 }
 
 #[derive(Debug)]
@@ -127,6 +130,7 @@ impl Exchange {
             grants: Vec::new(),
             question: None,
             admitted: Cell::new(None),
+            arrived: Cell::new(None),
         }
     }
 
@@ -163,6 +167,12 @@ impl Exchange {
     #[must_use]
     pub fn admitted(&self) -> Option<(u64, u64)> {
         self.admitted.get()
+    }
+
+    /// When the call's head came, for what is decided first: a stream's later messages have their own time.
+    #[must_use]
+    pub fn take_arrival(&self) -> Option<Timestamp> {
+        self.arrived.take()
     }
 
     /// Whether the body is waited for, of which nothing was judged yet.
@@ -230,6 +240,7 @@ impl Exchange {
     /// The head of the call.
     pub fn head(&mut self, arrival: Arrival<'_>, with: &mut Surroundings<'_>) -> Step {
         let Arrival { map, hints, peer, end_of_stream } = arrival;
+        self.arrived.set(Some(with.now));
         let commands = map.as_ref().map(forged).unwrap_or_default();
         let mode = hints.mode.unwrap_or(self.policy.mode);
         let head = match map.map(Head::from_map) {
@@ -266,6 +277,7 @@ impl Exchange {
         let Came { mut commands, end_of_stream, .. } = came;
         self.remove_token(&mut commands);
         commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
+        commands.extend(self.add_trace(&opened));
         let cache = opened.cache_use();
         if end_of_stream {
             let outcome = inspect::body(&self.policy, &opened, &[], with.means());

@@ -30,6 +30,8 @@ mod report;
 mod root;
 #[cfg(target_os = "wasi")]
 mod table;
+#[cfg(target_os = "wasi")]
+mod traces;
 
 #[cfg(target_os = "wasi")]
 mod start {

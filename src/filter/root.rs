@@ -20,6 +20,7 @@ use super::native::HostCrypto;
 use super::report::Reported;
 use super::step::Step;
 use super::table::SharedTable;
+use super::traces::Traces;
 use crate::audit::{Answer, Queue, Record};
 use crate::config;
 use crate::decision::{Outcome, Verdict};
@@ -57,6 +58,8 @@ pub struct Shared {
     /// Whether the policy asks for the name of Envoy's route: a property that costs a microsecond.
     pub ask_for_route_name: bool,
     pub(super) queue: RefCell<Queue>,
+    /// Spans of calls, where there are any.
+    pub(super) traces: Option<Traces>,
     metrics: RefCell<Defined>,
 }
 
@@ -83,6 +86,7 @@ impl Shared {
             hold_works: Cell::new(false),
             ask_for_route_name: policy.ask_for_route_name(),
             queue: RefCell::new(Queue::new(delivery::settings(&policy.audit), &policy.digest, host::seed())),
+            traces: Traces::new(&policy),
             metrics: RefCell::default(),
             policy,
         }
@@ -127,6 +131,9 @@ impl Shared {
         });
         let circumstances = circumstances(exchange.caller(), &self.policy.digest, now);
         self.keep(&Record::of_call(outcome, &circumstances), exchange, now);
+        if let Some(traces) = &self.traces {
+            traces.record(outcome, exchange, &self.policy.digest, now, decided);
+        }
         let ended = host::now();
         self.time(Stage::Record, decided, ended);
         let whole = micros(spent + ended.since(now));
@@ -244,6 +251,9 @@ impl RootContext for Root {
                 }
             }
             self.send(&shared, now);
+            if let Some(traces) = &shared.traces {
+                traces.tick();
+            }
             self.reported.tell(&shared, self.draining);
             let ended = shared.fetching.tick(now);
             // Last: they act for other contexts.
@@ -270,6 +280,10 @@ impl Context for Root {
             judge_waiting(&shared, &ended, now);
             return;
         }
+        if shared.traces.as_ref().is_some_and(|traces| traces.answered(token, headers, now)) {
+            self.end_drain(&shared);
+            return;
+        }
         let Some(batch) = self.in_flight.remove(&token) else { return };
         delivery::answered(&mut shared.queue.borrow_mut(), &shared.policy.audit, batch, headers, now);
         self.send(&shared, now);
@@ -293,11 +307,12 @@ impl Context for Root {
         let Some(shared) = self.shared.clone() else { return true };
         self.draining = true;
         self.send(&shared, host::now());
+        let traces_wait = shared.traces.as_ref().is_some_and(Traces::drain);
         self.reported.tell(&shared, self.draining);
         if self.ticks {
             announce::left(&shared.policy);
         }
-        self.in_flight.is_empty()
+        self.in_flight.is_empty() && !traces_wait
     }
 }
 
@@ -314,7 +329,8 @@ impl Root {
     }
 
     fn end_drain(&self, shared: &Shared) {
-        if self.draining && self.in_flight.is_empty() && shared.queue.borrow().is_empty() {
+        let traces_are_done = shared.traces.as_ref().is_none_or(Traces::is_idle);
+        if self.draining && self.in_flight.is_empty() && traces_are_done && shared.queue.borrow().is_empty() {
             // There is nobody left to tell of a failure.
             let _ = host::context_done();
         }

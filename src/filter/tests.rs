@@ -2,6 +2,7 @@
 
 mod batches;
 mod limiter;
+mod trace;
 mod wait;
 
 use std::rc::Rc;
