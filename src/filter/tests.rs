@@ -2,6 +2,7 @@
 
 mod batches;
 mod limiter;
+mod signed;
 mod trace;
 mod wait;
 

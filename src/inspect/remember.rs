@@ -7,7 +7,7 @@ use crate::ledger::{self, Breach, Ending, Grant};
 use crate::policy::Batches;
 use crate::protocol::Event;
 use crate::rules::memory::{self, Facts};
-use crate::rules::{Rule, Violation};
+use crate::rules::{Mode, Rule, Violation};
 
 /// An event that is refused for what was published before, by its own mode.
 pub(super) fn refuse(event: &mut JudgedEvent, refusal: Refusal) {
@@ -17,14 +17,14 @@ pub(super) fn refuse(event: &mut JudgedEvent, refusal: Refusal) {
 
 impl CallStage<'_> {
     /// What was published before is asked for last, and only by events that would go on: those that are refused cost nothing.
-    pub(super) fn remember(&self, events: &[Event<'_>], judged: &mut [JudgedEvent]) {
+    pub(super) fn remember(&self, events: &[Event<'_>], mut judged: Vec<JudgedEvent>) -> Vec<JudgedEvent> {
         if !self.policy.rules.remember() && self.policy.rates.is_empty() {
-            return;
+            return judged;
         }
         if self.route.batch == Batches::RefuseAll && judged.iter().any(|event| event.verdict == Verdict::Refuse) {
-            return;
+            return judged;
         }
-        for (event, judged) in events.iter().zip(judged).filter(|(_, judged)| judged.refusal.is_none()) {
+        for (event, judged) in events.iter().zip(&mut judged).filter(|(_, judged)| judged.refusal.is_none()) {
             let Some(rule) = self.policy.rules.find(&event.event_type) else { continue };
             if !rule.remembers() && self.policy.rates.is_empty() {
                 continue;
@@ -37,10 +37,11 @@ impl CallStage<'_> {
                 Err(violation) => refuse(judged, violation.into()),
             }
         }
+        judged
     }
 
     /// All that the event asks for, or nothing. What a call asks for once is not asked for again by its other events.
-    fn grants(&self, rule: &Rule, event: &Event<'_>, judged: &JudgedEvent) -> Result<(Vec<Grant>, Vec<Counter>), Violation> {
+    fn grants(&self, rule: &Rule, event: &Event<'_>, judged: &mut JudgedEvent) -> Result<(Vec<Grant>, Vec<Counter>), Violation> {
         let Means { now, store, .. } = self.means;
         let (publisher, signatures) = (judged.publisher.as_ref(), judged.signatures.as_slice());
         let facts = Facts {
@@ -55,6 +56,8 @@ impl CallStage<'_> {
         let (mut grants, mut counters, asked_before) = (Vec::new(), Vec::new(), asked_by_call.len());
         for asked in memory::demands(rule, &self.policy.rates, &facts)? {
             counters.extend(asked.counter);
+            // What is only observed is no reason for a caller to wait.
+            judged.quotas.extend(asked.quota.filter(|_| judged.mode == Mode::Enforce));
             if asked.once_a_call && asked_by_call.contains(&asked.demand.tag) {
                 continue;
             }
