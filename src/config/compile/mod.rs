@@ -14,6 +14,7 @@ mod rule;
 mod schemas;
 mod shadow;
 mod signature;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -101,6 +102,7 @@ fn compile_policy(
         limits,
         hold,
         audit,
+        traces,
         shadow,
     } = raw;
     let names = &Names::of(document);
@@ -137,6 +139,7 @@ fn compile_policy(
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, env, &root.key("audit"), problems);
     audit::check(audit.as_ref(), budget.as_ref(), &routes, root, problems);
+    let traces = traces::settings(traces, &root.key("traces"), problems);
     let mut shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
     if let Some(Some(shadow)) = &mut shadow {
         fetched::take_in(shadow, &mut fetched);
@@ -164,6 +167,7 @@ fn compile_policy(
             Some(raw::Hold::Headers) => Hold::Headers,
         },
         audit: audit?,
+        traces: traces?,
         digest: digest(document),
         shadow: optional(shadow)?,
     })
@@ -253,6 +257,15 @@ fn text(text: Option<String>, place: &Place, problems: &mut Problems) -> Option<
         Some(text) if text.is_empty() => problems.wrong(place, Problem::Empty),
         text => text,
     }
+}
+
+/// The path of a request, or the one that holds where nothing is said.
+fn request_path(path: Option<String>, default: &str, place: &Place, problems: &mut Problems) -> String {
+    let path = path.unwrap_or_else(|| default.to_owned());
+    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        problems.add(place, Problem::Value("a path starts with `/` and has no white space".to_owned()));
+    }
+    path
 }
 
 /// A text that must be there and says something.
