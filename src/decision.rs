@@ -9,6 +9,7 @@ use crate::keyset::{SetId, Want};
 use crate::ledger::limiter::Counter;
 use crate::ledger::{Breach, Grant, Limited};
 use crate::protocol::ProtocolError;
+use crate::rules::quota::Quota;
 use crate::rules::{Mode, Recording, Violation};
 use crate::signature::{SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
@@ -430,6 +431,8 @@ pub struct JudgedEvent {
     pub grants: Vec<Grant>,
     /// What the limiter is to be asked for it, besides; empty where it was refused.
     pub counters: Vec<Counter>,
+    /// The rates that it spends of, of which the caller is told.
+    pub quotas: Vec<Quota>,
     /// Whether its refusal is carried out.
     pub mode: Mode,
     /// What the shadow would have decided of it by itself; `None` where that is the same, or there is no shadow.

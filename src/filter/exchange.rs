@@ -11,6 +11,7 @@ use std::rc::Rc;
 use crate::call::{Head, HeaderMap, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{Outcome, Refusal, Verdict};
+use crate::filter::quotas::Quotas;
 use crate::filter::reply::{Caller, Reply, refused_header};
 use crate::filter::step::{Command, Flow, Step};
 use crate::filter::stream::{Bytes, Judged, Part, Stream};
@@ -100,6 +101,8 @@ pub struct Exchange {
     refused: Option<String>,
     /// What the events that went on were granted, and the upstream's answer confirms.
     grants: Vec<Grant>,
+    /// The rates of which the caller is told.
+    quotas: Quotas,
     /// The proxy's number of the question to the limiter.
     question: Option<u32>,
     /// The number of the first record of what went on, and how many there are.
@@ -136,6 +139,7 @@ impl Exchange {
             state: State::New,
             refused: None,
             grants: Vec::new(),
+            quotas: Quotas::default(),
             question: None,
             admitted: Cell::new(None),
         }
@@ -226,6 +230,18 @@ impl Exchange {
     #[must_use]
     pub fn answer_header(&self) -> Option<(&'static str, &str)> {
         Some((REFUSED_HEADER, self.refused.as_deref()?))
+    }
+
+    /// The rates of which the caller is told, whoever answers the call.
+    #[must_use]
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
+    /// Whether the call was answered here.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused)
     }
 
     /// Whether the upstream's answer decides whether events count as published.
@@ -344,6 +360,7 @@ impl Exchange {
         };
         let Judged { mut outcomes, bytes, lost } = stream.judge(&self.policy, held, part, with);
         self.note_missing_keys(&outcomes, with);
+        outcomes.iter_mut().for_each(|outcome| self.quotas.note(outcome));
         if let Some(last) = outcomes.pop_if(|last| last.verdict == Verdict::Refuse) {
             return self.end(outcomes, last);
         }
@@ -459,6 +476,7 @@ impl Exchange {
 
     fn decide(&mut self, mut outcome: Outcome, mut commands: Vec<Command>) -> Step {
         let refused = outcome.verdict == Verdict::Refuse;
+        self.quotas.note(&mut outcome);
         self.grants.extend(outcome.take_grants().into_iter().filter(Grant::awaits_an_answer));
         if refused {
             commands.clear();

@@ -7,8 +7,9 @@ use std::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use super::ending::Failure;
+use super::answer;
 use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
+use super::grpc_web::WebAnswer;
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
 use super::metrics::{Stage, names};
@@ -27,6 +28,8 @@ pub struct Call {
     id: u32,
     shared: Rc<Shared>,
     exchange: Rc<RefCell<Exchange>>,
+    /// The answer, where its body says what became of the call's events.
+    web_answer: Option<WebAnswer>,
     /// How long the callbacks took that are over.
     spent: Duration,
 }
@@ -45,7 +48,7 @@ impl Call {
     #[must_use]
     pub fn new(id: u32, shared: Rc<Shared>) -> Self {
         let exchange = Rc::new(RefCell::new(Exchange::new(Rc::clone(&shared.policy))));
-        Self { id, shared, exchange, spent: Duration::ZERO }
+        Self { id, shared, exchange, web_answer: None, spent: Duration::ZERO }
     }
 
     /// A callback that begins.
@@ -90,6 +93,20 @@ impl Call {
         let judge = |call: &mut Exchange, with: &mut Surroundings<'_>| call.stream_part(held.as_deref(), part, with);
         let step = self.shared.judge(Stage::Body, &self.exchange, timing.began, judge);
         carry_out(&self.shared, &self.exchange, step, timing)
+    }
+
+    /// Tells the caller of the rates, beside what the upstream tells of its own.
+    fn tell_rates(&self) {
+        let exchange = self.exchange.borrow();
+        // Our own answer has them already.
+        if exchange.is_refused() {
+            return;
+        }
+        let added = rates_told(&self.shared, &exchange);
+        let added = added.iter().try_for_each(|(name, value)| host::add_response_header(name, value.as_bytes()));
+        if let Err(error) = added {
+            host::log(Level::Error, &format!("eventguard: {error} to a header of the answer, which would tell of the rates"));
+        }
     }
 
     /// Says what became of the events that went on.
@@ -141,34 +158,6 @@ pub fn judge_again(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>
     if let Some(token) = question {
         shared.asking.borrow_mut().insert(token, (id, Rc::clone(exchange)));
     }
-}
-
-const GRPC_STATUS: &str = "grpc-status";
-
-/// What the head of the answer says of the call's events; `None` where more must come. Of gRPC it is the whole only where the call failed
-/// at once.
-fn ending_of_headers(is_grpc: bool) -> Option<Ending> {
-    match (host::response_header(":status").ok().flatten()?.as_slice(), is_grpc) {
-        ([b'2', _, _], false) => Some(Ending::Published),
-        ([b'2', _, _], true) => match host::response_header(GRPC_STATUS) {
-            Ok(None) => None,
-            status => ending_of_grpc(status),
-        },
-        _ => Some(ending_of_failure()),
-    }
-}
-
-/// Asked only of answers that are errors.
-fn ending_of_failure() -> Ending {
-    let upstream_chosen = text_property("upstream\0address").is_some();
-    let attempts = host::property("upstream\0request_attempt_count").ok().flatten();
-    let attempts = attempts.and_then(|count| count.try_into().ok()).map_or(1, u64::from_le_bytes);
-    Failure { details: text_property("response\0code_details").as_deref(), upstream_chosen, attempts }.ending()
-}
-
-fn ending_of_grpc(status: Result<Option<Vec<u8>>, host::HostError>) -> Option<Ending> {
-    let status = status.ok().flatten()?;
-    Some(if status == b"0" { Ending::Published } else { ending_of_failure() })
 }
 
 impl Context for Call {
@@ -261,18 +250,29 @@ impl HttpContext for Call {
                 &format!("eventguard: {error} to a header of the answer, which would name the refused events"),
             );
         }
+        self.tell_rates();
         if self.exchange.borrow().awaits_an_answer() {
             let is_grpc = self.exchange.borrow().is_grpc();
-            if let Some(ending) = ending_of_headers(is_grpc) {
-                self.settle(ending);
+            match answer::head(is_grpc) {
+                answer::Head::Ending(ending) => self.settle(ending),
+                answer::Head::Trailers => {}
+                answer::Head::Body(answer) => self.web_answer = Some(answer),
             }
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
+        if let Some(ending) = self.web_answer.as_mut().and_then(|answer| answer::part(answer, size)) {
+            self.web_answer = None;
+            self.settle(ending);
         }
         Action::Continue
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         if self.exchange.borrow().awaits_an_answer()
-            && let Some(ending) = ending_of_grpc(host::response_trailer(GRPC_STATUS))
+            && let Some(ending) = answer::trailers()
         {
             self.settle(ending);
         }
@@ -325,7 +325,8 @@ pub fn carry_out(shared: &Shared, exchange: &RefCell<Exchange>, step: Step, timi
         let step = exchange.borrow_mut().answered_by_limiter(None, shared.means(timing.began));
         return carry_out(shared, exchange, step, timing);
     }
-    if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(send) {
+    let told = |reply| (reply, rates_told(shared, &exchange.borrow()));
+    if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(told).map(send) {
         host::log(Level::Error, &format!("eventguard: {error} to an answer; the call does not go on"));
     }
     match step.flow {
@@ -373,8 +374,13 @@ fn missing_hold(hold: Hold) -> &'static str {
     }
 }
 
-fn send(reply: &Reply) -> Result<(), host::HostError> {
-    let headers: Vec<(&str, &str)> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+/// What the caller is told of the rates that its call has spent of.
+fn rates_told(shared: &Shared, exchange: &Exchange) -> Vec<(&'static str, String)> {
+    exchange.quotas().headers(&shared.table, &shared.policy.memory, host::now())
+}
+
+fn send((reply, rates): (&Reply, Vec<(&'static str, String)>)) -> Result<(), host::HostError> {
+    let headers: Vec<(&str, &str)> = reply.headers.iter().chain(&rates).map(|(name, value)| (*name, value.as_str())).collect();
     host::reply(reply.status, reply.code.as_str(), &headers, &reply.body, reply.grpc_status)
 }
 
@@ -387,7 +393,8 @@ fn buffered(shared: &Shared) -> Buffered {
     Buffered { bytes, upstream_reached }
 }
 
-fn text_property(path: &str) -> Option<String> {
+/// A property that is text, and says something.
+pub fn text_property(path: &str) -> Option<String> {
     String::from_utf8(host::property(path).ok().flatten()?).ok().filter(|text| !text.is_empty())
 }
 

@@ -3,8 +3,10 @@
 
 pub mod ending;
 pub mod exchange;
+pub mod grpc_web;
 pub mod metadata;
 pub mod metrics;
+pub mod quotas;
 pub mod reply;
 pub mod step;
 pub mod stream;
@@ -14,6 +16,8 @@ pub mod wire;
 mod aftermath;
 #[cfg(target_os = "wasi")]
 mod announce;
+#[cfg(target_os = "wasi")]
+mod answer;
 #[cfg(target_os = "wasi")]
 mod delivery;
 #[cfg(target_os = "wasi")]

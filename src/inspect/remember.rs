@@ -7,7 +7,7 @@ use crate::ledger::{self, Breach, Ending, Grant};
 use crate::policy::Batches;
 use crate::protocol::Event;
 use crate::rules::memory::{self, Facts};
-use crate::rules::{Rule, Violation};
+use crate::rules::{Mode, Rule, Violation};
 
 /// An event that is refused for what was published before, by its own mode.
 pub(super) fn refuse(event: &mut JudgedEvent, refusal: Refusal) {
@@ -41,7 +41,7 @@ impl CallStage<'_> {
     }
 
     /// All that the event asks for, or nothing. What a call asks for once is not asked for again by its other events.
-    fn grants(&self, rule: &Rule, event: &Event<'_>, judged: &JudgedEvent) -> Result<(Vec<Grant>, Vec<Counter>), Violation> {
+    fn grants(&self, rule: &Rule, event: &Event<'_>, judged: &mut JudgedEvent) -> Result<(Vec<Grant>, Vec<Counter>), Violation> {
         let Means { now, store, .. } = self.means;
         let (publisher, signatures) = (judged.publisher.as_ref(), judged.signatures.as_slice());
         let facts = Facts {
@@ -56,6 +56,8 @@ impl CallStage<'_> {
         let (mut grants, mut counters, asked_before) = (Vec::new(), Vec::new(), asked_by_call.len());
         for asked in memory::demands(rule, &self.policy.rates, &facts)? {
             counters.extend(asked.counter);
+            // What is only observed is no reason for a caller to wait.
+            judged.quotas.extend(asked.quota.filter(|_| judged.mode == Mode::Enforce));
             if asked.once_a_call && asked_by_call.contains(&asked.demand.tag) {
                 continue;
             }

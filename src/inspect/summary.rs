@@ -133,6 +133,7 @@ pub(super) fn summarize(
         recording,
         grants: Vec::new(),
         counters: Vec::new(),
+        quotas: Vec::new(),
         mode,
         shadow: None,
     }
