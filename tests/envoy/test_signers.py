@@ -145,16 +145,20 @@ def test_a_message_that_is_broken_off_while_it_waits_is_told(start_with, upstrea
     assert upstream.saw_nothing_of("gone")
 
 
-def test_a_message_that_has_waited_for_its_key_waits_for_the_limiter_then(start_once, server, upstream, sink):
+@pytest.mark.parametrize("delivery", ["async", "before-forward"])
+def test_a_message_that_has_waited_for_its_key_waits_for_the_limiter_and_for_its_record_then(start_once, server, upstream, sink, delivery):
     limits = Limiter()
     try:
         ours = cluster_policy()
         ours["signers"] = policy()["signers"]
+        ours["audit"] = {"cluster": "logs", "delivery": delivery}
         server.answers["/keys"] = Answer(signer_set(signer_key("ed", **CART)), delay=1)
         proxy = start_once(ours, logs=sink, limits=limits, clusters={"partners": server.port})
         limits.answer = slow(0.3)
         body = new_event()
-        assert_admitted(publish_signed(proxy, "ed", body=body, parts=split), upstream)
+        call = publish_signed(proxy, "ed", body=body, parts=split)
+        assert_admitted(call, upstream)
+        assert sink.wait(call.id)[0]["verdict"] == "admit"
         assert len(limits.requests) == 1
         assert_refused(publish_signed(proxy, "ed", body=body), upstream, "replay.seen", 409)
     finally:

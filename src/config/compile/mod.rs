@@ -136,6 +136,7 @@ fn compile_policy(
     let limiter = limiter.map(|raw| limiter::settings(raw, &root.key("limiter"), problems));
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, env, &root.key("audit"), problems);
+    audit::check(audit.as_ref(), budget.as_ref(), &routes, root, problems);
     let mut shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
     if let Some(Some(shadow)) = &mut shadow {
         fetched::take_in(shadow, &mut fetched);
