@@ -211,6 +211,12 @@ impl Exchange {
         matches!(self.state, State::New)
     }
 
+    /// Whether nothing is left to decide, or nothing was begun.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        matches!(self.state, State::New | State::Passed | State::Refused)
+    }
+
     /// Whether the call went on.
     #[must_use]
     pub fn went_on(&self) -> bool {
@@ -329,7 +335,7 @@ impl Exchange {
         Step { commands, cache, ..Step::quiet(flow) }
     }
 
-    /// A part of the body that is not its end; `held` is how many bytes the proxy holds by now.
+    /// A part of the body that is not its end; `held` is how many bytes the proxy holds by now. Without an outcome there is nothing to do.
     pub fn body_part(&mut self, held: usize) -> Step {
         if let State::Paused(Pause::Keys(waits)) = &mut self.state {
             waits.came.body = Shown::Part;
@@ -401,14 +407,13 @@ impl Exchange {
 
 /// Commands that remove what a caller sent under the names that only we may use.
 fn forged(map: &HeaderMap) -> Vec<Command> {
-    let ours = map.iter().map(|(name, _)| name).filter(|name| is_ours(name));
-    ours.map(|name| Command::Remove(name.to_owned())).collect()
+    map.named(is_ours).map(|(name, _)| Command::Remove(name.to_owned())).collect()
 }
 
 /// Whether only we may use this name. Servers that hand headers on as variables, as CGI does (RFC 3875 section 4.1.18), tell `_`
 /// and `-` not apart.
 #[must_use]
-pub fn is_ours(name: &str) -> bool {
-    let start = name.bytes().take(OUR_HEADERS.len()).map(|byte| if byte == b'_' { b'-' } else { byte });
-    start.eq(OUR_HEADERS.bytes())
+pub fn is_ours(name: &[u8]) -> bool {
+    let same = |(byte, ours): (&u8, u8)| *byte == ours || (*byte == b'_' && ours == b'-');
+    name.len() >= OUR_HEADERS.len() && name.iter().zip(OUR_HEADERS.bytes()).all(same)
 }

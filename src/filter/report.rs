@@ -27,6 +27,8 @@ impl Reported {
         };
         shared.count(names::AUDIT_SENT, counters.sent - self.sent);
         shared.count(names::TABLE_FULL, shared.table.take_full());
+        shared.count(names::CACHE_HITS, shared.cache_hits.take());
+        shared.count(names::CACHE_MISSES, shared.cache_misses.take());
         shared.count(names::AUDIT_DROPPED, counters.dropped - self.dropped);
         shared.count(names::AUDIT_CHAINED, gauges.chained - self.chained);
         if let Some(signed) = gauges.signed.filter(|_| gauges.signed != self.signed) {
