@@ -208,7 +208,7 @@ fn signature_code(error: &SignatureError) -> Code {
         SignatureError::Missing | SignatureError::Quorum { .. } => Code::SIGNATURE_MISSING,
         SignatureError::Malformed(_) => Code::SIGNATURE_MALFORMED,
         SignatureError::UnknownKey(_) => Code::SIGNATURE_UNKNOWN_KEY,
-        SignatureError::KeysUnavailable => Code::KEYS_UNAVAILABLE,
+        SignatureError::KeysUnavailable { .. } => Code::KEYS_UNAVAILABLE,
         SignatureError::Revoked(_) => Code::SIGNATURE_REVOKED,
         SignatureError::Uncovered(_) => Code::SIGNATURE_UNCOVERED,
         SignatureError::Expired(_) => Code::SIGNATURE_EXPIRED,

@@ -2,6 +2,7 @@
 //! Knows nothing of the SDK; time, headers and body are handed in.
 
 mod asking;
+mod signed;
 mod wait;
 
 use std::cell::Cell;
@@ -24,6 +25,7 @@ use crate::rules::Mode;
 use crate::signature::SignatureError;
 use crate::time::Timestamp;
 use asking::{Asking, At};
+use signed::{Signed, Whole};
 use wait::{Came, Shown, Waits};
 
 /// What every header of ours starts with. Callers' own are removed, whatever becomes of the call.
@@ -50,8 +52,8 @@ pub struct Surroundings<'a> {
     pub store: &'a dyn Store,
 }
 
-impl Surroundings<'_> {
-    pub(super) fn means(&self) -> Means<'_> {
+impl<'a> Surroundings<'a> {
+    pub(super) fn means(&self) -> Means<'a> {
         Means { now: self.now, crypto: self.crypto, store: self.store }
     }
 
@@ -82,6 +84,13 @@ pub struct Buffered {
     pub upstream_reached: bool,
 }
 
+impl Buffered {
+    /// Of a call without a body.
+    const fn nothing() -> Self {
+        Self { bytes: Some(Vec::new()), upstream_reached: false }
+    }
+}
+
 /// One call.
 #[derive(Debug)]
 pub struct Exchange {
@@ -106,6 +115,8 @@ enum State {
     New,
     /// The head cannot be judged without what may be fetched yet.
     Waiting(Box<Waits>),
+    /// The same of a call that is there as a whole.
+    Signed(Box<Signed>),
     /// The head was in order; the body decides.
     Holding(Box<Opened>),
     /// The head was in order; each message is judged as it comes.
@@ -180,13 +191,20 @@ impl Exchange {
         match &self.state {
             State::Holding(opened) => Some(opened),
             State::Streaming(stream) if !stream.has_begun() => Some(stream.opened()),
-            State::Streaming(_) | State::New | State::Waiting(_) | State::Asking(_) | State::Passed | State::Refused => None,
+            State::Streaming(_)
+            | State::New
+            | State::Waiting(_)
+            | State::Signed(_)
+            | State::Asking(_)
+            | State::Passed
+            | State::Refused => None,
         }
     }
 
     fn refuse_undecided(&self, refusal: Refusal) -> Option<Outcome> {
         match &self.state {
             State::Waiting(waits) => Some(waits.pending.refuse_for(&self.policy, refusal)),
+            State::Signed(signed) => Some(signed.whole.opened.refuse(&self.policy, refusal)),
             State::Holding(_) | State::Streaming(_) | State::New | State::Asking(_) | State::Passed | State::Refused => {
                 Some(self.undecided()?.refuse(&self.policy, refusal))
             }
@@ -198,7 +216,13 @@ impl Exchange {
     pub fn stream(&self) -> Option<&Stream> {
         match &self.state {
             State::Streaming(stream) => Some(stream),
-            State::Holding(_) | State::New | State::Waiting(_) | State::Asking(_) | State::Passed | State::Refused => None,
+            State::Holding(_)
+            | State::New
+            | State::Waiting(_)
+            | State::Signed(_)
+            | State::Asking(_)
+            | State::Passed
+            | State::Refused => None,
         }
     }
 
@@ -278,14 +302,14 @@ impl Exchange {
     }
 
     /// The head is in order.
-    fn hold(&mut self, opened: Box<Opened>, came: Came, with: &Surroundings<'_>) -> Step {
+    fn hold(&mut self, opened: Box<Opened>, came: Came, with: &mut Surroundings<'_>) -> Step {
         let Came { mut commands, end_of_stream, .. } = came;
         self.remove_token(&mut commands);
         commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
         let cache = opened.cache_use();
         if end_of_stream {
-            let outcome = inspect::body(&self.policy, &opened, &[], with.means());
-            return Step { cache, ..self.conclude(opened, outcome, Vec::new(), At::Head, commands) };
+            let whole = Whole { opened, at: At::Head, since: with.now };
+            return Step { cache, ..self.judge_whole(whole, Buffered::nothing(), commands, with) };
         }
         if self.policy.hold == Hold::Body && opened.batch() == Batches::DropRefused {
             // The head is gone when the body gets shorter. Envoy's buffer filter sets the length that is.
@@ -318,7 +342,9 @@ impl Exchange {
                 waits.came.body = Shown::Part;
                 Step::quiet(Flow::Pause)
             }
-            State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Refused | State::New => Step::quiet(Flow::Pause),
+            State::Holding(_) | State::Streaming(_) | State::Signed(_) | State::Asking(_) | State::Refused | State::New => {
+                Step::quiet(Flow::Pause)
+            }
             State::Passed => Step::quiet(Flow::Continue),
         }
     }
@@ -362,22 +388,15 @@ impl Exchange {
                 self.state = State::Passed;
                 return Step::quiet(Flow::Continue);
             }
-            other @ (State::Streaming(_) | State::Asking(_) | State::Refused | State::New) => {
+            other @ (State::Streaming(_) | State::Signed(_) | State::Asking(_) | State::Refused | State::New) => {
                 self.state = other;
                 return Step::quiet(Flow::Pause);
             }
         };
-        let Buffered { bytes, upstream_reached } = buffered();
-        let outcome = match (&bytes, upstream_reached) {
-            (_, true) => opened.refuse(&self.policy, Refusal::HoldMissing),
-            (None, false) => opened.refuse(&self.policy, Refusal::Unreadable),
-            (Some(bytes), false) => inspect::body(&self.policy, &opened, bytes, with.means()),
-        };
-        self.note_missing_keys(std::slice::from_ref(&outcome), with);
-        self.conclude(opened, outcome, bytes.unwrap_or_default(), At::Body, Vec::new())
+        self.judge_whole(Whole { opened, at: At::Body, since: with.now }, buffered(), Vec::new(), with)
     }
 
-    /// Keys of signatures that no set of signers has: the next call by them may find them.
+    /// Keys of messages of a stream, which does not wait, that no set of signers has: the next call by them may find them.
     fn note_missing_keys(&self, outcomes: &[Outcome], with: &mut Surroundings<'_>) {
         let refusals = outcomes.iter().flat_map(|outcome| &outcome.events).filter_map(|event| event.refusal.as_ref());
         for refusal in refusals {

@@ -61,7 +61,16 @@ impl Call {
         let end = |call: &mut Exchange, with: &mut Surroundings<'_>| call.body_end(|| buffered(&self.shared), with);
         let step = self.shared.judge(Stage::Body, &self.exchange, timing.began, end);
         self.stop_waiting();
-        carry_out(&self.shared, &self.exchange, step, timing)
+        let action = carry_out(&self.shared, &self.exchange, step, timing);
+        self.await_keys();
+        action
+    }
+
+    /// Remembers a call that waits for what is fetched.
+    fn await_keys(&self) {
+        if self.exchange.borrow().awaits().is_some() {
+            self.shared.fetching.waiting.borrow_mut().insert(self.id, Rc::clone(&self.exchange));
+        }
     }
 
     /// A borrow of its own: one that lasts through a `match` meets the one that changes the exchange, and that is a panic.
@@ -198,9 +207,7 @@ impl HttpContext for Call {
             self.shared.count_token(cache);
         }
         let action = carry_out(&self.shared, &self.exchange, step, timing);
-        if self.exchange.borrow().awaits().is_some() {
-            self.shared.fetching.waiting.borrow_mut().insert(self.id, Rc::clone(&self.exchange));
-        }
+        self.await_keys();
         if self.exchange.borrow().is_waiting() {
             wait(&self.shared, self.id, &self.exchange, timing.began);
             self.spent = host::now().since(timing.began);

@@ -146,8 +146,8 @@ impl Fetching {
     pub fn due(&self, ended: &[SetId], now: Timestamp) -> Vec<(u32, Rc<RefCell<Exchange>>)> {
         let mut due = Vec::new();
         self.waiting.borrow_mut().retain(|id, exchange| match exchange.borrow().awaits() {
-            Some((set, until)) => {
-                if ended.contains(&set) || until <= now {
+            Some((sets, until)) => {
+                if sets.iter().any(|set| ended.contains(set)) || until <= now {
                     due.push((*id, Rc::clone(exchange)));
                 }
                 true

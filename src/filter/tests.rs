@@ -2,6 +2,7 @@
 
 mod batches;
 mod limiter;
+mod signed;
 mod wait;
 
 use std::rc::Rc;

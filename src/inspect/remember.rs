@@ -17,14 +17,14 @@ pub(super) fn refuse(event: &mut JudgedEvent, refusal: Refusal) {
 
 impl CallStage<'_> {
     /// What was published before is asked for last, and only by events that would go on: those that are refused cost nothing.
-    pub(super) fn remember(&self, events: &[Event<'_>], judged: &mut [JudgedEvent]) {
+    pub(super) fn remember(&self, events: &[Event<'_>], mut judged: Vec<JudgedEvent>) -> Vec<JudgedEvent> {
         if !self.policy.rules.remember() && self.policy.rates.is_empty() {
-            return;
+            return judged;
         }
         if self.route.batch == Batches::RefuseAll && judged.iter().any(|event| event.verdict == Verdict::Refuse) {
-            return;
+            return judged;
         }
-        for (event, judged) in events.iter().zip(judged).filter(|(_, judged)| judged.refusal.is_none()) {
+        for (event, judged) in events.iter().zip(&mut judged).filter(|(_, judged)| judged.refusal.is_none()) {
             let Some(rule) = self.policy.rules.find(&event.event_type) else { continue };
             if !rule.remembers() && self.policy.rates.is_empty() {
                 continue;
@@ -37,6 +37,7 @@ impl CallStage<'_> {
                 Err(violation) => refuse(judged, violation.into()),
             }
         }
+        judged
     }
 
     /// All that the event asks for, or nothing. What a call asks for once is not asked for again by its other events.

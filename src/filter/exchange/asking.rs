@@ -87,6 +87,7 @@ impl Exchange {
             State::Asking(asking) => Some(*asking),
             other @ (State::New
             | State::Waiting(_)
+            | State::Signed(_)
             | State::Holding(_)
             | State::Streaming(_)
             | State::Passed
