@@ -51,6 +51,26 @@ pub enum Refusal {
     /// The proxy does not hold the call back as the policy's `hold` says.
     #[error("the proxy does not hold the call back as `hold` says")]
     HoldMissing,
+    /// The call's records are not where they must be before it goes on.
+    #[error("the call goes on only with its records, and {0}")]
+    Unrecorded(Unrecorded),
+}
+
+/// Why a call's records are not where they must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unrecorded {
+    /// The queue is full.
+    #[error("there is no room for them")]
+    NoRoom,
+    /// The log cluster takes nothing, and is not asked with each call.
+    #[error("the log cluster takes nothing")]
+    CircuitOpen,
+    /// The log cluster did not say in time that it has them.
+    #[error("the log cluster did not have them in time")]
+    TooLate,
+    /// The log cluster does not take them.
+    #[error("the log cluster did not take them")]
+    Lost,
 }
 
 impl From<ProtocolError> for Refusal {
@@ -86,7 +106,8 @@ impl Refusal {
             | Self::Rule(_)
             | Self::Unreadable
             | Self::BrokenOff
-            | Self::HoldMissing => None,
+            | Self::HoldMissing
+            | Self::Unrecorded(_) => None,
         }
     }
 

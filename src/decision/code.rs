@@ -82,6 +82,7 @@ codes! {
     RATE_LIMITED = "rate.limited", 429, 8, "more than the rate allows, with `retry-after` where waiting helps";
     LIMITER_UNAVAILABLE = "limiter.unavailable", 503, 14, "what was published before cannot be looked up, or there is no room to remember the event";
     KEYS_UNAVAILABLE = "keys.unavailable", 503, 14, "keys, or what is revoked, could not be fetched yet, or not for longer than `maxStale`";
+    AUDIT_UNAVAILABLE = "audit.unavailable", 503, 14, "the call goes on only with its records, and they cannot be delivered, or there is no room for them";
     HOLD_MISSING = "hold.missing", 503, 14, "the proxy does not hold the call back as the policy's `hold` says";
 }
 
@@ -120,6 +121,7 @@ impl Refusal {
             Self::Call(error) => header_code(error),
             Self::Unreadable | Self::BrokenOff => Code::CALL_MALFORMED,
             Self::HoldMissing => Code::HOLD_MISSING,
+            Self::Unrecorded(_) => Code::AUDIT_UNAVAILABLE,
             Self::NotFetched(_) => Code::KEYS_UNAVAILABLE,
             Self::Protocol(error) => protocol_code(error),
             Self::Token(error) => token_code(error),

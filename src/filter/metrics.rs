@@ -109,6 +109,8 @@ pub mod names {
     pub const AUDIT_CHAINED: &str = "eventguard_audit_chained_total";
     /// When a chain was signed last.
     pub const AUDIT_SIGNED: &str = "eventguard_audit_signed_timestamp_seconds";
+    /// Workers that count the log cluster as away.
+    pub const AUDIT_CIRCUIT_OPEN: &str = "eventguard_audit_circuit_open";
     /// Policies that were not taken.
     pub const POLICY_REFUSED: &str = "eventguard_policy_refused_total";
     /// When the policy was loaded.
@@ -216,6 +218,12 @@ pub const METRICS: &[Metric] = {
             "records that were given their place in a chain, among them what the stream tells of itself",
         ),
         metric(names::AUDIT_SIGNED, Gauge, &[], "when a chain was signed last (Unix time), with `checkpoint`"),
+        metric(
+            names::AUDIT_CIRCUIT_OPEN,
+            Gauge,
+            &[],
+            "workers for which the log cluster takes no records: only one batch after another tries",
+        ),
         metric(names::POLICY_REFUSED, Counter, &[], "policies that were not taken: the one before stays in force"),
         metric(names::POLICY_LOADED, Gauge, &["plugin"], "when the policy was loaded (Unix time)"),
         metric(names::POLICY_OBSERVE, Gauge, &["plugin"], "1 where the whole policy has `mode: observe`"),

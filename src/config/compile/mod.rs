@@ -122,6 +122,7 @@ fn compile_policy(raw: raw::Policy, source: &Source<'_>, problems: &mut Problems
     let limiter = limiter::limiter(limiter, &rules, &rates, &routes, root, problems);
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, source.env, &root.key("audit"), problems);
+    audit::check(audit.as_ref(), budget.as_ref(), &routes, root, problems);
     let shadow = shadow.map(|shadow| shadow::shadow(&shadow, source, memory, &mut fetched, problems));
     Some(Policy {
         mode: policy_mode.map_or(Mode::Enforce, mode),
