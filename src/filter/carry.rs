@@ -109,7 +109,8 @@ fn missing_hold(hold: Hold) -> &'static str {
 
 /// What the caller is told of the rates that its call has spent of.
 pub fn rates_told(shared: &Shared, exchange: &Exchange) -> Vec<(&'static str, String)> {
-    exchange.quotas().headers(&shared.table, &shared.policy.memory, host::now())
+    let quotas = exchange.quotas();
+    if quotas.is_empty() { Vec::new() } else { quotas.headers(&shared.table, &shared.policy.memory, host::now()) }
 }
 
 fn send((reply, rates): (&Reply, Vec<(&'static str, String)>)) -> Result<(), host::HostError> {
