@@ -1,8 +1,10 @@
 mod contract;
+mod delivery;
 mod fetched;
 mod memory;
 mod protocols;
 mod shadow;
+mod traces;
 
 use prost::Message as _;
 use serde_json::{Value, json};
@@ -83,7 +85,7 @@ fn compiled(document: Value) -> Policy {
 fn a_good_document_compiles_with_the_defaults() {
     let policy = compiled(good());
     assert_eq!((policy.mode, policy.hold, policy.unmatched), (Mode::Enforce, Hold::Body, Unmatched::Refuse));
-    assert_eq!((policy.budget, policy.failed_checks), (crate::budget::Budget::DEFAULT, None));
+    assert_eq!(policy.budget, crate::budget::Budget::DEFAULT);
     assert_eq!((policy.issuers[0].leeway.as_secs(), policy.issuers[0].max_age), (30, None));
     assert_eq!((policy.token.header.as_str(), policy.token.scheme.as_deref()), ("authorization", Some("Bearer")));
     assert_eq!(policy.token.forward, crate::identity::Forward::Remove);
@@ -121,8 +123,15 @@ fn what_a_document_says_is_what_the_policy_holds() {
     assert!(policy.signatures.http_message.is_none() && policy.signatures.standard_webhooks.is_none());
     assert_eq!(policy.signatures.jws.unwrap().header, "x-sig");
     assert_eq!(policy.signatures.dsse.unwrap().mode, DsseMode::Passthrough);
-    let budget = crate::budget::Budget { body: 65_536, events: 20, depth: 16, attributes: 8, checks: 72 };
-    assert_eq!((policy.budget, policy.failed_checks.map(std::num::NonZeroU32::get)), (budget, Some(10)));
+    let budget = crate::budget::Budget {
+        body: 65_536,
+        events: 20,
+        depth: 16,
+        attributes: 8,
+        checks: 72,
+        failed_checks: std::num::NonZeroU32::new(10),
+    };
+    assert_eq!(policy.budget, budget);
     let audit = policy.audit;
     assert_eq!((audit.cluster.as_deref(), audit.authority.as_str(), audit.path.as_str()), (Some("logs"), "logs", "/v2"));
     assert_eq!((audit.timeout.as_millis(), audit.batch.records, audit.batch.interval.as_millis()), (1000, 5, 250));
@@ -364,7 +373,7 @@ fn every_error_names_its_place() {
         ("/audit", json!({"cluster": "logs", "timeout": "0s"}), "audit.timeout: nothing could keep it: it must be longer than 0"),
         ("/audit", json!({"cluster": "logs", "batch": {"records": 0}}), "audit.batch.records: nothing could keep it: it must be 1 or more"),
         ("/audit", json!({"cluster": "logs", "queue": {"records": 99}}), "audit: no batch could be full: `batch.records` is more than `queue.records`"),
-        ("/audit", json!({"cluster": "logs", "whenFull": "drop"}), "audit.whenFull: `drop` is not one of `drop-oldest` or `drop-newest`"),
+        ("/audit", json!({"cluster": "logs", "whenFull": "drop"}), "audit.whenFull: `drop` is not one of `drop-oldest`, `drop-newest`, `refuse`"),
         ("/audit", json!({"cluster": "logs", "integrity": "signed"}), "audit.integrity: `signed` is not one of `none` or `chain`"),
         ("/audit", json!({"cluster": "logs", "outcomes": "all"}), "audit.outcomes: `all` is not one of `failed` or `none`"),
         ("/audit", json!({"cluster": "logs", "sample": 0}), "audit.sample: at least 1: one of how many is recorded"),

@@ -5,13 +5,14 @@ mod audit;
 mod limiter;
 pub mod path;
 pub mod route;
+mod traces;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
-pub use audit::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, Sink, WhenFull};
+pub use audit::{AuditSettings, Batch, Checkpoint, Delivery, Integrity, Outcomes, Queue, Sink, WhenFull};
 pub use limiter::{LimiterSettings, OnUnavailable};
 pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
+pub use traces::{EventTraces, SpanSettings, TraceSettings};
 
 pub use crate::rules::Mode;
 
@@ -55,12 +56,12 @@ pub struct Policy {
     pub limiter: Option<LimiterSettings>,
     /// What one call may cost.
     pub budget: Budget,
-    /// How many signature checks of one source may fail in a second, in each worker; `None` for any number.
-    pub failed_checks: Option<NonZeroU32>,
     /// How a call is kept from the upstream until the verdict has fallen.
     pub hold: Hold,
     /// Where records go.
     pub audit: AuditSettings,
+    /// What becomes of traces.
+    pub traces: TraceSettings,
     /// SHA-256 of the policy document, as 64 hexadecimal digits in lower case: the same for YAML, JSON and a
     /// `google.protobuf.Struct` that say the same. It names the policy in records.
     pub digest: String,
