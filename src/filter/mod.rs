@@ -3,6 +3,7 @@
 
 pub mod ending;
 pub mod exchange;
+pub mod gzip;
 pub mod metadata;
 pub mod metrics;
 pub mod reply;

@@ -5,12 +5,14 @@ mod audit;
 mod limiter;
 pub mod path;
 pub mod route;
+mod sink;
 
 use std::sync::Arc;
 
-pub use audit::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, Sink, WhenFull};
+pub use audit::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, WhenFull};
 pub use limiter::{LimiterSettings, OnUnavailable};
 pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
+pub use sink::{Compression, Header, HeaderValue, Sink};
 
 pub use crate::rules::Mode;
 

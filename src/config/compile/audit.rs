@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Environment, Place, Problem, Problems, count, optional, raw, required_text, size, span, text};
-use crate::call::cut;
 use crate::key::SigningKey;
-use crate::policy::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, Sink, WhenFull};
+use crate::policy::{AuditSettings, Batch, Checkpoint, Compression, Integrity, Outcomes, Queue, WhenFull};
 use crate::rules::{Level, Recording};
 
 pub(super) fn settings(
@@ -20,7 +19,10 @@ pub(super) fn settings(
     let raw::Audit {
         cluster,
         sink,
+        index,
         path,
+        headers,
+        compression,
         authority,
         timeout,
         batch,
@@ -41,10 +43,9 @@ pub(super) fn settings(
     }
     let checkpoint = checkpoint.map(|raw| self::checkpoint(raw, env, &place.key("checkpoint"), problems));
     let defaults = AuditSettings::default_for(Some(required_text(cluster, place, "cluster", problems)?));
-    let path = path.unwrap_or(defaults.path);
-    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        problems.add(&place.key("path"), Problem::Value("a path starts with `/` and has no white space".to_owned()));
-    }
+    let sink = super::sink::sink(sink);
+    let path = super::sink::path(sink, path, index, place, problems);
+    let headers = super::sink::headers(headers, env, &place.key("headers"), problems);
     let authority =
         authority.map_or(Some(defaults.authority), |authority| text(Some(authority), &place.key("authority"), problems));
     let timeout = span(timeout, defaults.timeout, &place.key("timeout"), problems);
@@ -57,11 +58,14 @@ pub(super) fn settings(
     }
     Some(AuditSettings {
         cluster: defaults.cluster,
-        sink: match sink {
-            None | Some(raw::Sink::OtlpHttp) => Sink::OtlpHttp,
-        },
-        path,
+        sink,
+        path: path?,
         authority: authority?,
+        headers: headers?,
+        compression: match compression {
+            None | Some(raw::Compression::None) => Compression::None,
+            Some(raw::Compression::Gzip) => Compression::Gzip,
+        },
         timeout: timeout?,
         batch,
         queue,
@@ -86,8 +90,7 @@ fn signing_key(raw: raw::CheckpointKey, env: Environment<'_>, place: &Place, pro
     let raw::CheckpointKey { env: variable } = raw;
     let variable = required_text(variable, place, "env", problems)?;
     let place = place.key("env");
-    let unset = || Problem::Value(format!("the environment variable `{}` is not set", cut(&variable, 64)));
-    let text = env(&variable).or_else(|| problems.wrong(&place, unset()))?;
+    let text = super::variable(&variable, env, &place, problems)?;
     problems.ok(&place, SigningKey::from_jwk(&text))
 }
 

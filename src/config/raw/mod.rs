@@ -9,11 +9,12 @@ mod protocol;
 mod route;
 mod rule;
 mod signature;
+mod sink;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use audit::{Audit, Batch, Checkpoint, CheckpointKey, Integrity, Level, Outcomes, Queue, Recording, Sink, WhenFull};
+pub use audit::{Audit, Batch, Checkpoint, CheckpointKey, Integrity, Level, Outcomes, Queue, Recording, WhenFull};
 pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Revoked, Token};
 pub use memory::{
     Counts, Gap, Limiter, Memory, OnUnavailable, OrderScope, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom,
@@ -26,6 +27,7 @@ pub use rule::{
 pub use signature::{
     Dsse, DsseMode, Encoding, EventJws, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
 };
+pub use sink::{Compression, Sink};
 
 #[cfg(feature = "cli")]
 use super::schema;
