@@ -15,7 +15,6 @@ use std::borrow::Cow;
 use super::envelope::Envelope;
 use super::settings::Answer;
 use crate::time::Timestamp;
-pub use bulk::FILTER as BULK_FILTER;
 use otlp::Sender;
 pub use response::Response;
 
