@@ -142,8 +142,10 @@ impl Shared {
         now
     }
 
-    /// Counters are there from the start.
+    /// Counters are there from the start, and what is 0 as a rule.
     pub fn define_counters(&self) {
+        let circuit = names::AUDIT_CIRCUIT_OPEN;
+        self.metrics.borrow_mut().id(circuit, |name| host::define_metric(MetricKind::Gauge, name).ok());
         for name in names::COUNTERS {
             self.metrics.borrow_mut().id(name, |name| host::define_metric(MetricKind::Counter, name).ok());
         }
