@@ -119,7 +119,7 @@ def test_a_log_cluster_that_takes_nothing_is_not_waited_for(start_once, logs, up
     assert "the log cluster `logs` takes no records" in proxy.output()
     logs.mode = "ok"
     closed(proxy)
-    assert "takes records again" not in proxy.output(), "Envoy does not show what is only of interest"
+    assert "the log cluster `logs` takes records again" in proxy.output()
     call = publish(proxy, clients.H1)
     assert_admitted(call, upstream)
 
@@ -170,6 +170,7 @@ def test_while_there_is_no_room_for_records_calls_are_refused_and_no_record_of_a
     policy = {**first(delivery=delivery, whenFull="refuse", timeout="5s", queue={"records": 40}, batch={"records": 10}), "limits": {"events": 20}}
     proxy = start_once(policy, logs=logs)
     publish(proxy, clients.H1)
+    known = len(logs.records)
     logs.away()
     with concurrent.futures.ThreadPoolExecutor(60) as pool:
         calls = list(pool.map(lambda _: publish(proxy, clients.H1), range(60)))
@@ -186,7 +187,7 @@ def test_while_there_is_no_room_for_records_calls_are_refused_and_no_record_of_a
     # Room that calls kept for their ends was given back.
     for _ in range(40):
         assert_admitted(publish(proxy, clients.H1), upstream)
-    told = sum(record.get("dropped", 0) for record in logs.records if record["event"] == "drop")
+    told = sum(record.get("dropped", 0) for record in logs.records[known:] if record["event"] == "drop")
     assert told == counters(proxy, "eventguard_audit_dropped_total")
 
 
