@@ -7,8 +7,9 @@ use crate::call::HeaderError;
 use crate::identity::{Publisher, TokenError};
 use crate::keyset::{SetId, Want};
 use crate::ledger::limiter::Counter;
-use crate::ledger::{Breach, Grant};
+use crate::ledger::{Breach, Grant, Limited};
 use crate::protocol::ProtocolError;
+use crate::rules::quota::Quota;
 use crate::rules::{Mode, Recording, Violation};
 use crate::signature::{SignatureError, VerifiedSignature};
 use crate::time::Timestamp;
@@ -157,7 +158,7 @@ codes! {
     ORDER_REGRESSION = "order.regression", 409, 9, "a sequence number that is not after the last one";
     ORDER_GAP = "order.gap", 409, 9, "a sequence number that does not follow the last one, where none may be missing";
     REPLAY_SEEN = "replay.seen", 409, 6, "this event was published before within the window, or is being published";
-    RATE_LIMITED = "rate.limited", 429, 8, "more than the rate allows, with `retry-after`";
+    RATE_LIMITED = "rate.limited", 429, 8, "more than the rate allows, with `retry-after` where waiting helps";
     LIMITER_UNAVAILABLE = "limiter.unavailable", 503, 14, "what was published before cannot be looked up, or there is no room to remember the event";
     KEYS_UNAVAILABLE = "keys.unavailable", 503, 14, "keys, or what is revoked, could not be fetched yet, or not for longer than `maxStale`";
     AUDIT_UNAVAILABLE = "audit.unavailable", 503, 14, "the call goes on only with its records, and they cannot be delivered, or there is no room for them";
@@ -210,6 +211,12 @@ impl Refusal {
         }
     }
 
+    /// That a rate is spent, where that is why.
+    #[must_use]
+    pub fn limited(&self) -> Option<&Limited> {
+        if let Self::Rule(Violation::Ledger(Breach::Limited(limited))) = self { Some(limited) } else { None }
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -255,7 +262,7 @@ fn breach_code(breach: &Breach) -> Code {
         Breach::Seen => Code::REPLAY_SEEN,
         Breach::Regression { .. } => Code::ORDER_REGRESSION,
         Breach::Gap { .. } => Code::ORDER_GAP,
-        Breach::Limited { .. } => Code::RATE_LIMITED,
+        Breach::Limited(_) => Code::RATE_LIMITED,
         Breach::Full | Breach::Unavailable(_) => Code::LIMITER_UNAVAILABLE,
     }
 }
@@ -307,7 +314,7 @@ fn signature_code(error: &SignatureError) -> Code {
         SignatureError::Missing | SignatureError::Quorum { .. } => Code::SIGNATURE_MISSING,
         SignatureError::Malformed(_) => Code::SIGNATURE_MALFORMED,
         SignatureError::UnknownKey(_) => Code::SIGNATURE_UNKNOWN_KEY,
-        SignatureError::KeysUnavailable => Code::KEYS_UNAVAILABLE,
+        SignatureError::KeysUnavailable { .. } => Code::KEYS_UNAVAILABLE,
         SignatureError::Revoked(_) => Code::SIGNATURE_REVOKED,
         SignatureError::Uncovered(_) => Code::SIGNATURE_UNCOVERED,
         SignatureError::Expired(_) => Code::SIGNATURE_EXPIRED,
@@ -447,6 +454,8 @@ pub struct JudgedEvent {
     pub grants: Vec<Grant>,
     /// What the limiter is to be asked for it, besides; empty where it was refused.
     pub counters: Vec<Counter>,
+    /// The rates that it spends of, of which the caller is told.
+    pub quotas: Vec<Quota>,
     /// Whether its refusal is carried out.
     pub mode: Mode,
     /// What the shadow would have decided of it by itself; `None` where that is the same, or there is no shadow.

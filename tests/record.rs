@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use eventguard::audit::form::Form;
 use eventguard::audit::{Aftermath, Answer, Checkpoint, Circumstances, Integrity, Queue, Record, Settings, WhenFull};
 use eventguard::decision::Refusal;
 use eventguard::inspect;
@@ -77,6 +78,7 @@ fn stream() -> Vec<String> {
     let jwk = r#"{"kty":"OKP","crv":"Ed25519","kid":"k","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
     let key = SigningKey::from_jwk(jwk).unwrap().into();
     let settings = Settings {
+        form: Form::Otlp,
         batch_records: 2,
         interval: Duration::from_secs(1),
         queue_records: 4,

@@ -62,14 +62,14 @@ fn a_call_of_which_one_record_is_lost_does_not_go_on() {
         calls.add("a", 4);
         calls.add("b", 1);
         calls.add("c", 1);
-        assert_eq!(calls.send(answer), [("a", LOST)], "{answer:?}");
+        assert_eq!(calls.send(answer.clone()), [("a", LOST)], "{answer:?}");
         assert_eq!(calls.send(ACCEPTED), [("b", Ok(())), ("c", Ok(()))]);
 
         let mut calls = Calls::new();
         calls.add("a", 2);
         calls.add("b", 3);
         assert_eq!(calls.send(ACCEPTED), [("a", Ok(()))]);
-        assert_eq!(calls.send(answer), [("b", LOST)], "{answer:?}");
+        assert_eq!(calls.send(answer.clone()), [("b", LOST)], "{answer:?}");
     }
     let mut calls = Calls::new();
     calls.add("a", 1);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::envelope::Envelope;
 use super::record::{Kind, Written};
 
 /// What a waiting record takes beside its bytes.
@@ -17,7 +18,7 @@ pub(super) struct Waiting {
     pub kind: Kind,
     pub number: u64,
     pub record: Written,
-    pub envelope: Box<[u8]>,
+    pub envelope: Envelope,
 }
 
 /// What waits, and what is under way, which keeps its room until that is freed.
@@ -55,12 +56,12 @@ pub(super) struct Load {
 }
 
 impl Waiting {
-    pub const fn new(kind: Kind, number: u64, record: Written, envelope: Box<[u8]>) -> Self {
+    pub const fn new(kind: Kind, number: u64, record: Written, envelope: Envelope) -> Self {
         Self { place: 0, kind, number, record, envelope }
     }
 
     fn held(&self) -> Held {
-        Held { records: 1, bytes: self.record.json.len() + self.envelope.len() + OVERHEAD }
+        Held { records: 1, bytes: self.record.json.len() + self.envelope.size() + OVERHEAD }
     }
 }
 
@@ -132,6 +133,11 @@ impl Lanes {
     /// How many wait or are under way.
     pub const fn held(&self) -> usize {
         self.admitted.held.records + self.refused.held.records
+    }
+
+    /// What those take.
+    pub const fn bytes(&self) -> usize {
+        self.admitted.held.bytes + self.refused.held.bytes
     }
 
     fn lane(&mut self, kind: Kind) -> &mut Lane {

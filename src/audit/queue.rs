@@ -6,15 +6,19 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::aftermath::Aftermath;
-use super::chain::Mark;
 use super::circuit::{Circuit, FIRST_BACKOFF};
 use super::claim::{Claim, Settled};
-use super::drops::{Counts, Drops};
+use super::clock::Clock;
+use super::drops::Drops;
+use super::envelope::Envelope;
+use super::flight::Flight;
+use super::form::otlp::Sender;
+use super::form::{Linked, Response};
 use super::lanes::{Lanes, Load, Waiting};
 use super::note::Gap;
-use super::otlp::{self, Sender};
+use super::progress::{Parts, Progress};
 use super::record::{Kind, Record, Written};
-use super::settings::{Answer, Batch, Counters, Settings, WhenFull};
+use super::settings::{Answer, Batch, Counters, Gauges, Settings, WhenFull};
 use super::trail::Trail;
 use crate::decision::Unrecorded;
 use crate::time::Timestamp;
@@ -24,8 +28,6 @@ const BATCH_BYTES: usize = 1 << 20;
 /// A batch under way of which nothing is heard counts as failed then. Whoever sends has its own, shorter timeout; this is for an
 /// answer that got lost, so that the queue does not stand still for ever.
 const LONGEST_FLIGHT: Duration = Duration::from_secs(120);
-/// The longest time that may pass between two looks at the clock, which are four a second: what is longer is a clock that was set.
-const LONGEST_STEP: Duration = Duration::from_secs(60);
 /// The delivery queue.
 #[derive(Debug)]
 pub struct Queue {
@@ -48,21 +50,8 @@ pub struct Queue {
     counters: Counters,
 }
 
-/// A batch that was sent at least once.
-#[derive(Debug)]
-struct Flight {
-    id: u64,
-    body: Rc<Vec<u8>>,
-    /// Since when it is under way; `None` while it waits to be sent again.
-    since: Option<Duration>,
-    /// The place of its last record.
-    last: u64,
-    load: Load,
-    /// Where the chain stood before it.
-    mark: Mark,
-    /// What it tells of.
-    told: Drops,
-}
+/// When a batch goes again: now, what the log cluster asks for, and a random number.
+type Retry = (Duration, Option<Duration>, u64);
 
 impl Queue {
     /// An empty queue. The seed makes the chain's id, which must be no other's.
@@ -73,7 +62,7 @@ impl Queue {
             trail: Trail::new(settings.integrity, settings.checkpoint.clone(), policy, seed),
             lanes: Lanes::new(settings.queue_records, settings.queue_bytes),
             settings,
-            sender: Sender::new(None),
+            sender: Sender::default(),
             clock: Clock::default(),
             flight: None,
             batches: 0,
@@ -88,7 +77,7 @@ impl Queue {
     /// Says which proxy the records come from (`service.instance.id`).
     #[must_use]
     pub fn with_instance(self, instance: &str) -> Self {
-        Self { sender: Sender::new(Some(instance)), ..self }
+        Self { sender: Sender::new(instance), ..self }
     }
 
     /// Writes a record under the next number.
@@ -98,14 +87,14 @@ impl Queue {
 
     /// Adds a record that was written before, or counts it as dropped where there is no room.
     pub fn push(&mut self, record: &Record<'_>, (number, written): (u64, Written), now: Timestamp) {
-        self.add(record.kind(), number, written, otlp::envelope(record).into(), now);
+        self.add(record.kind(), number, written, Envelope::of_record(record), now);
     }
 
     /// Adds what is known of a call when it has ended. It is told of what went on, or else it is one of the refused.
     pub fn push_aftermath(&mut self, aftermath: &Aftermath<'_>, now: Timestamp) {
         let kind = if aftermath.admitted.is_some() { Kind::Admitted } else { Kind::Refused };
         let (number, written) = self.trail.write_aftermath(aftermath);
-        self.add(kind, number, written, otlp::aftermath_envelope(aftermath).into(), now);
+        self.add(kind, number, written, Envelope::of_aftermath(aftermath), now);
     }
 
     /// Adds the records of a call that goes on only with them, which were written before: all of them or none. Keeps room for what is
@@ -122,7 +111,7 @@ impl Queue {
         let since = self.clock.advance(now);
         let waiting = records
             .into_iter()
-            .map(|(record, (number, written))| Waiting::new(record.kind(), number, written, otlp::envelope(record).into()));
+            .map(|(record, (number, written))| Waiting::new(record.kind(), number, written, Envelope::of_record(record)));
         let waiting: Vec<Waiting> = waiting.collect();
         if !self.lanes.have_room(waiting.iter().fold(Load::of_aftermath(), Load::and)) {
             return Err(Unrecorded::NoRoom);
@@ -139,7 +128,7 @@ impl Queue {
         self.lanes.release();
     }
 
-    fn add(&mut self, kind: Kind, number: u64, record: Written, envelope: Box<[u8]>, now: Timestamp) {
+    fn add(&mut self, kind: Kind, number: u64, record: Written, envelope: Envelope, now: Timestamp) {
         let now = self.clock.advance(now);
         let waiting = Waiting::new(kind, number, record, envelope);
         self.waiting_since.get_or_insert(now);
@@ -179,6 +168,12 @@ impl Queue {
         (elapsed >= self.resume_at).then(|| self.depart(now, elapsed)).flatten()
     }
 
+    /// The log cluster has answered to the batch `id`; as [`delivered`](Self::delivered).
+    pub fn answered(&mut self, id: u64, response: &Response<'_>, now: Timestamp, random: u64) -> Settled {
+        let sent = self.flight.as_ref().map_or(0, |flight| flight.progress.left().total());
+        self.delivered(id, self.settings.form.read(response, sent, now), now, random)
+    }
+
     /// What became of the batch `id`, and so of its records. `random` spreads the next try, so that many proxies do not come back at
     /// once. An answer to a batch that is not under way, such as a late one, changes nothing.
     pub fn delivered(&mut self, id: u64, answer: Answer, now: Timestamp, random: u64) -> Settled {
@@ -186,18 +181,17 @@ impl Queue {
         let Some(flight) = self.flight.take_if(|flight| flight.id == id && flight.since.is_some()) else {
             return Settled::Nothing;
         };
-        let last = flight.last;
         match answer {
             Answer::Accepted => self.take_off(flight, 0),
             Answer::PartlyRejected { rejected } => self.take_off(flight, rejected),
-            Answer::Permanent => self.reject(flight, random),
-            Answer::Retryable { retry_after } => self.put_back(flight, now, retry_after, random),
-            Answer::Failed => self.put_back(flight, now, None, random),
-        }
-        match answer {
-            Answer::Accepted | Answer::PartlyRejected { rejected: 0 } => Settled::Taken(last),
-            Answer::PartlyRejected { .. } | Answer::Permanent => Settled::Lost(last),
-            Answer::Retryable { .. } | Answer::Failed => Settled::Nothing,
+            Answer::Each { again, rejected, retry_after } => self.settle(flight, &again, &rejected, (now, retry_after, random)),
+            Answer::Permanent if flight.progress.is_part() => {
+                let rest: Vec<usize> = (0..flight.progress.left().total()).collect();
+                self.settle(flight, &[], &rest, (now, None, random))
+            }
+            Answer::Permanent => self.reject(flight),
+            Answer::Retryable { retry_after } => self.put_back(flight, (now, retry_after, random)),
+            Answer::Failed => self.put_back(flight, (now, None, random)),
         }
     }
 
@@ -235,6 +229,12 @@ impl Queue {
         Counters { queued: self.lanes.held(), ..self.counters }
     }
 
+    /// What can be seen of it now.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        Gauges { bytes: self.lanes.bytes(), chained: self.trail.chained(), signed: self.trail.signed() }
+    }
+
     /// Whether nothing waits and nothing is under way.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -260,63 +260,98 @@ impl Queue {
             return None;
         }
         let mark = self.trail.mark();
-        let mut records = otlp::Records::default();
+        let mut records = Vec::new();
         self.trail.start(&mut records, now);
         let told = std::mem::take(&mut self.untold);
         for note in told.notes(self.counters.dropped) {
             self.trail.tell(&note, &mut records, now);
         }
+        let losses = records.len();
         let (load, last) = self.load_records(&mut records);
+        let events = records.len() - losses;
         let is_all = self.lanes.waiting() == 0;
         self.trail.close(&mark, is_all && self.draining, &mut records, now, elapsed);
         self.waiting_since = (!is_all).then_some(elapsed);
-        let body = Rc::new(self.sender.request(&records));
-        Some(Flight { id: 0, body, since: None, last, load, mark, told })
+        let body = Rc::new(self.settings.form.body(&self.sender, self.trail.chain(), &records));
+        let progress = Progress::new(Parts { losses, events, end: records.len() - losses - events });
+        Some(Flight { id: 0, body, since: None, last, load, mark, told, progress })
     }
 
     /// What they take, and the place of the last.
-    fn load_records(&mut self, records: &mut otlp::Records) -> (Load, u64) {
+    fn load_records(&mut self, records: &mut Vec<Linked>) -> (Load, u64) {
         let (mut load, mut last, mut count) = (Load::default(), 0, 0);
         let room = self.settings.batch_records.max(1);
         while count < room && load.bytes() < BATCH_BYTES {
             let Some(waiting) = self.lanes.pop() else { break };
             (load, last, count) = (load.and(&waiting), waiting.place, count + 1);
-            let linked = self.trail.link(waiting.number, waiting.record, None);
-            records.add(&waiting.envelope, &linked);
+            let Waiting { number, record, envelope, .. } = waiting;
+            records.push(Linked { number, envelope, json: self.trail.link(number, record, None) });
         }
         (load, last)
     }
 
-    fn take_off(&mut self, flight: Flight, rejected: usize) {
-        self.circuit.taken();
+    /// The log cluster has some records of a batch: what it asks for goes again, alone.
+    fn settle(&mut self, mut flight: Flight, again: &[usize], rejected: &[usize], retry: Retry) -> Settled {
+        if again.len() + rejected.len() < flight.progress.left().total() {
+            self.circuit.taken();
+        }
+        flight.progress.narrow(again, rejected);
+        if again.is_empty() {
+            return self.take_off(flight, 0);
+        }
+        flight.body = Rc::new(self.settings.form.narrowed(&flight.body, again));
+        self.put_back(flight, retry)
+    }
+
+    fn take_off(&mut self, flight: Flight, rejected: usize) -> Settled {
+        let lost = flight.progress.lost();
         let records = flight.counts().total();
-        let rejected = u64::try_from(rejected).unwrap_or(u64::MAX);
+        let rejected = u64::try_from(rejected + lost.events).unwrap_or(u64::MAX);
         let partly = rejected.min(records);
         self.counters.sent += records - partly;
         self.counters.dropped += partly;
-        if rejected > records {
+        if rejected > records || lost.losses > 0 {
             // Then what the batch told of the stream is among what was not taken.
             self.untold.add(&flight.told);
         }
-        if rejected > 0 {
+        if rejected > 0 || lost.total() > 0 {
             let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
             self.untold.add_gap(Gap { partly, ..gap });
+            self.pause_drain();
+        }
+        if partly > 0 && partly == records {
+            self.strike()
+        } else {
+            self.circuit.taken()
         }
         self.free(&flight);
+        if partly > 0 { Settled::Lost(flight.last) } else { Settled::Taken(flight.last) }
     }
 
-    fn reject(&mut self, flight: Flight, random: u64) {
-        self.circuit.failed(self.clock.elapsed);
+    fn reject(&mut self, flight: Flight) -> Settled {
         self.counters.dropped += flight.counts().total();
         self.untold.add(&flight.told);
         let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
         self.untold.add_gap(Gap { counts: flight.counts(), ..gap });
+        self.pause_drain();
+        self.strike();
+        self.free(&flight);
+        Settled::Lost(flight.last)
+    }
+
+    /// The log cluster took nothing of what it was sent, and will not.
+    fn strike(&mut self) {
+        self.circuit.failed(self.clock.elapsed);
         if self.circuit.is_open() {
-            self.resume_at = self.clock.elapsed + self.circuit.wait(None, random);
-        } else if self.draining {
+            self.resume_at = self.clock.elapsed + self.circuit.wait(None, 0);
+        }
+    }
+
+    /// What was not taken is told next: without a pause a log cluster that takes nothing would be asked without an end.
+    fn pause_drain(&mut self) {
+        if self.draining {
             self.resume_at = self.clock.elapsed + FIRST_BACKOFF;
         }
-        self.free(&flight);
     }
 
     fn free(&mut self, flight: &Flight) {
@@ -327,42 +362,19 @@ impl Queue {
         }
     }
 
-    fn put_back(&mut self, flight: Flight, now: Duration, retry_after: Option<Duration>, random: u64) {
+    fn put_back(&mut self, flight: Flight, (now, retry_after, random): Retry) -> Settled {
         self.circuit.failed(now);
         self.resume_at = now + self.circuit.wait(retry_after, random);
-        self.counters.retried += flight.counts().total();
+        self.counters.retried += u64::try_from(flight.progress.left().events).unwrap_or(u64::MAX);
         self.flight = Some(Flight { since: None, ..flight });
+        Settled::Nothing
     }
 
     fn give_up_lost_flight(&mut self, now: Duration) {
         let is_lost = |since| now.saturating_sub(since) >= LONGEST_FLIGHT;
         if let Some(flight) = self.flight.take_if(|flight| flight.since.is_some_and(is_lost)) {
-            self.put_back(flight, now, None, 0);
+            self.put_back(flight, (now, None, 0));
         }
-    }
-}
-
-impl Flight {
-    fn counts(&self) -> Counts {
-        let count = |records| u64::try_from(records).unwrap_or(u64::MAX);
-        let (admitted, refused) = self.load.records();
-        Counts { admitted: count(admitted), refused: count(refused) }
-    }
-}
-
-/// Time that only goes on. A wall clock that is set back stands still here for a moment, so that no batch waits for the lost hour;
-/// one that is set forward goes on by little, so that no batch under way counts as lost and is sent twice.
-#[derive(Debug, Default)]
-struct Clock {
-    last: Option<Timestamp>,
-    elapsed: Duration,
-}
-
-impl Clock {
-    fn advance(&mut self, now: Timestamp) -> Duration {
-        let last = self.last.replace(now).unwrap_or(now);
-        self.elapsed = self.elapsed.saturating_add(now.since(last).min(LONGEST_STEP));
-        self.elapsed
     }
 }
 

@@ -5,10 +5,13 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::*;
+use crate::audit::form::Form;
+use crate::audit::lanes::OVERHEAD;
 use crate::audit::record::tests::{circumstances, event, outcome};
 use crate::audit::settings::{Checkpoint, Integrity};
 
 pub(in crate::audit) const SETTINGS: Settings = Settings {
+    form: Form::Otlp,
     batch_records: 3,
     interval: Duration::from_secs(1),
     queue_records: 8,
@@ -22,6 +25,11 @@ pub(in crate::audit) const SETTINGS: Settings = Settings {
 
 pub(in crate::audit) const ACCEPTED: Answer = Answer::Accepted;
 pub(in crate::audit) const BUSY: Answer = Answer::Retryable { retry_after: None };
+
+/// Of a record of no weight, so that tests count bytes of JSON alone.
+fn envelope() -> Envelope {
+    Envelope::of_note(&crate::audit::Note::Stop, Timestamp::from_unix_nanos(0))
+}
 
 /// A queue, a clock that a test moves, and the lines that the log cluster has taken: records are numbers.
 pub(in crate::audit) struct Trial {
@@ -44,7 +52,7 @@ impl Trial {
     fn push(&mut self, kind: Kind) {
         let json = format!("{{\"a\":{},\"z\":0}}", self.next);
         let gap = json.find("\"z").unwrap();
-        self.queue.add(kind, u64::from(self.next) + 1000, Written { json, gap }, Box::default(), self.now);
+        self.queue.add(kind, u64::from(self.next) + 1000, Written { json, gap }, envelope(), self.now);
         self.next += 1;
     }
 
@@ -85,6 +93,12 @@ impl Trial {
         let mut rejected = match answer {
             Answer::Accepted => 0,
             Answer::PartlyRejected { rejected } => rejected,
+            Answer::Each { ref again, ref rejected, .. } => {
+                let those = |place: &usize| !again.contains(place) && !rejected.contains(place);
+                let taken = lines.iter().enumerate().filter(|(place, _)| those(place)).map(|(_, line)| line.clone());
+                self.taken.extend(taken);
+                usize::MAX
+            }
             Answer::Retryable { .. } | Answer::Permanent | Answer::Failed => usize::MAX,
         };
         if rejected <= records {
@@ -107,8 +121,12 @@ impl Trial {
     }
 }
 
-/// The bodies of the `LogRecord`s of a request: field 1 of field 5 of field 2 of field 2 of field 1.
+/// The bodies of the `LogRecord`s of a request: field 1 of field 5 of field 2 of field 2 of field 1. Or the documents of a bulk request.
 fn lines(body: &[u8]) -> Vec<String> {
+    if body.starts_with(b"{") {
+        let text = std::str::from_utf8(body).unwrap();
+        return text.lines().skip(1).step_by(2).map(|line| format!("{{{}", line.split_once(',').unwrap().1)).collect();
+    }
     let inside = |messages: Vec<Vec<u8>>, wanted: u64| -> Vec<Vec<u8>> {
         messages
             .iter()
@@ -341,10 +359,10 @@ fn a_flood_of_one_kind_does_not_push_out_the_other() {
 fn bytes_bound_the_queue_as_records_do() {
     let mut trial = Trial::new(Settings { queue_records: 1000, queue_bytes: 1000, ..SETTINGS });
     let long = Written { json: "x".repeat(2000), gap: 0 };
-    trial.queue.add(Kind::Admitted, 1, long, Box::default(), trial.now);
+    trial.queue.add(Kind::Admitted, 1, long, envelope(), trial.now);
     assert_eq!((trial.queue.counters().queued, trial.queue.counters().dropped), (0, 1));
     trial.push_many(Kind::Admitted, 10);
-    assert_eq!(trial.queue.counters().queued, 750 / ("{\"a\":0,\"z\":0}".len() + crate::audit::lanes::OVERHEAD));
+    assert_eq!(trial.queue.counters().queued, 750 / ("{\"a\":0,\"z\":0}".len() + OVERHEAD));
 }
 
 #[test]
@@ -498,6 +516,27 @@ fn a_checkpoint_comes_behind_so_many_records_or_when_they_are_old_enough() {
 }
 
 #[test]
+fn what_waits_is_weighed_and_the_chain_says_how_long_it_is_and_when_it_was_signed() {
+    let mut trial = Trial::new(signed());
+    assert_eq!(trial.queue.gauges(), Gauges::default());
+    trial.push_many(Kind::Admitted, 2);
+    let each = "{\"a\":0,\"z\":0}".len() + OVERHEAD;
+    assert_eq!(trial.queue.gauges(), Gauges { bytes: 2 * each, ..Gauges::default() });
+    trial.push(Kind::Refused);
+    let first = trial.batch();
+    assert_eq!(trial.queue.gauges(), Gauges { bytes: 3 * each, chained: 4, signed: None }, "what is under way has its room");
+    trial.answer(first.id, ACCEPTED);
+    trial.push(Kind::Admitted);
+    let second = trial.after(61_000).batch();
+    assert_eq!(codes(&second.body), ["record", "checkpoint"]);
+    assert_eq!(trial.queue.gauges(), Gauges { bytes: each, chained: 6, signed: Some(trial.now) });
+    let mut unchained = Trial::new(Settings { integrity: Integrity::None, ..SETTINGS });
+    unchained.push_many(Kind::Admitted, 3);
+    unchained.batch();
+    assert_eq!(unchained.queue.gauges(), Gauges { bytes: 3 * each, chained: 0, signed: None });
+}
+
+#[test]
 fn what_the_log_cluster_did_not_take_is_told_and_the_chain_goes_on_from_before_it() {
     let mut trial = Trial::new(SETTINGS);
     trial.push_many(Kind::Admitted, 3);
@@ -535,7 +574,7 @@ fn a_log_cluster_that_takes_nothing_is_tried_with_one_batch_after_another() {
         trial.push_many(Kind::Admitted, 30);
         let mut failures = 0;
         while !trial.queue.is_circuit_open() {
-            if trial.send(answer).is_none() {
+            if trial.send(answer.clone()).is_none() {
                 trial.after(250);
             } else {
                 failures += 1;
@@ -547,7 +586,7 @@ fn a_log_cluster_that_takes_nothing_is_tried_with_one_batch_after_another() {
         // Even one that can say no at once costs no more than the batch that is tried.
         assert_eq!(trial.after(1000).poll(), None, "{answer:?}");
         trial.after(40_000);
-        assert!(trial.send(answer).is_some());
+        assert!(trial.send(answer.clone()).is_some());
         assert_eq!(trial.after(1000).poll(), None);
         assert!(trial.after(40_000).send(ACCEPTED).is_some());
         assert!(!trial.queue.is_circuit_open());
@@ -610,9 +649,9 @@ proptest! {
         let mut trial = Trial::new(Settings { batch_records, queue_records, when_full, ..SETTINGS });
         let (mut arrived, mut told, mut partly) = (BTreeSet::new(), 0, 0);
         let mut flight: Option<(u64, Vec<u32>, u64)> = None;
-        let mut answer = |trial: &mut Trial, flight: Option<(u64, Vec<u32>, u64)>, answer| {
+        let mut answer = |trial: &mut Trial, flight: Option<(u64, Vec<u32>, u64)>, answer: Answer| {
             let Some((id, numbers, dropped)) = flight else { return };
-            trial.answer(id, answer);
+            trial.answer(id, answer.clone());
             if let Answer::Accepted | Answer::PartlyRejected { .. } = answer {
                 let rejected = if let Answer::PartlyRejected { rejected } = answer { rejected } else { 0 };
                 told += if rejected > numbers.len() { 0 } else { dropped };
@@ -655,3 +694,6 @@ proptest! {
         prop_assert_eq!(trial.queue.counters().queued, 0);
     }
 }
+
+#[path = "queue_each_tests.rs"]
+mod each;

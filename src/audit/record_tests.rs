@@ -39,6 +39,7 @@ pub(crate) fn event(id: &str) -> JudgedEvent {
         recording: crate::rules::Recording::default(),
         grants: Vec::new(),
         counters: Vec::new(),
+        quotas: Vec::new(),
         mode: Mode::Enforce,
         shadow: None,
     }

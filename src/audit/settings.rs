@@ -4,11 +4,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::form::Form;
 use crate::key::SigningKey;
+use crate::time::Timestamp;
 
 /// When a batch goes, and what may wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// What the log cluster speaks.
+    pub form: Form,
     /// A batch goes when so many records wait, and holds at most as many.
     pub batch_records: usize,
     /// A batch also goes when its first record has waited so long.
@@ -61,7 +65,7 @@ pub struct Checkpoint {
 }
 
 /// What became of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The log cluster has it.
     Accepted,
@@ -69,6 +73,15 @@ pub enum Answer {
     PartlyRejected {
         /// How many.
         rejected: usize,
+    },
+    /// The log cluster says of each record what became of it. Those that are not named here it has.
+    Each {
+        /// Those that it asks for again, by their places in the batch.
+        again: Vec<usize>,
+        /// Those that it will not have.
+        rejected: Vec<usize>,
+        /// In how long it asks for them, where it says so.
+        retry_after: Option<Duration>,
     },
     /// The log cluster asks for it again.
     Retryable {
@@ -86,7 +99,7 @@ pub enum Answer {
 pub struct Batch {
     /// What [`Queue::delivered`](super::Queue::delivered) is told.
     pub id: u64,
-    /// The body of the request, see [`otlp`](super::otlp).
+    /// The body of the request, in the form that the log cluster speaks.
     pub body: Rc<Vec<u8>>,
 }
 
@@ -101,4 +114,15 @@ pub struct Counters {
     pub queued: usize,
     /// How often a record was sent again.
     pub retried: u64,
+}
+
+/// What can be seen of a queue and its chain at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Bytes of the records that wait or are under way.
+    pub bytes: usize,
+    /// Records that were given their place in the chain; 0 where there is none.
+    pub chained: u64,
+    /// When the chain was signed last.
+    pub signed: Option<Timestamp>,
 }

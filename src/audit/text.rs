@@ -8,6 +8,20 @@ use std::fmt::{self, Write};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text<'a>(Cow<'a, str>);
 
+/// Appends text without control characters as a JSON string: only the quote and the backslash have to be escaped.
+pub(super) fn push_string(json: &mut String, mut rest: &str) {
+    json.push('"');
+    // Byte by byte: a search for two characters goes through all of them as Unicode, which takes most of the time of a record.
+    while let Some(at) = rest.bytes().position(|byte| byte == b'"' || byte == b'\\') {
+        let Some((plain, behind)) = rest.split_at_checked(at) else { break };
+        json.push_str(plain);
+        json.push_str(if behind.starts_with('"') { "\\\"" } else { "\\\\" });
+        rest = behind.get(1..).unwrap_or_default();
+    }
+    json.push_str(rest);
+    json.push('"');
+}
+
 /// What tells that the text was longer.
 const CUT: char = '…';
 
@@ -33,17 +47,7 @@ impl<'a> Text<'a> {
     /// Appends the text as a JSON string (RFC 8259 section 7). What has to be escaped there is gone already, but for the quote and
     /// the backslash.
     pub(super) fn write_json(&self, json: &mut String) {
-        json.push('"');
-        let mut rest = self.as_str();
-        // Byte by byte: a search for two characters goes through all of them as Unicode, which takes most of the time of a record.
-        while let Some(at) = rest.bytes().position(|byte| byte == b'"' || byte == b'\\') {
-            let Some((plain, behind)) = rest.split_at_checked(at) else { break };
-            json.push_str(plain);
-            json.push_str(if behind.starts_with('"') { "\\\"" } else { "\\\\" });
-            rest = behind.get(1..).unwrap_or_default();
-        }
-        json.push_str(rest);
-        json.push('"');
+        push_string(json, self.as_str());
     }
 
     /// The text.

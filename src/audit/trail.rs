@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::aftermath::Aftermath;
 use super::chain::{Chain, Mark};
+use super::envelope::Envelope;
+use super::form::Linked;
 use super::note::{Gap, Note};
-use super::otlp;
 use super::record::{Record, Uid, Written};
 use super::settings::{Checkpoint, Integrity};
 use crate::key::SigningKey;
@@ -25,13 +26,15 @@ pub(super) struct Trail {
     number: u64,
     /// Since when records are sent and not signed, and how many.
     unsigned: Option<(Duration, u64)>,
+    /// When it was signed last.
+    signed: Option<Timestamp>,
     stopped: bool,
 }
 
 impl Trail {
     pub fn new(integrity: Integrity, checkpoint: Option<Checkpoint>, policy: &str, seed: [u8; 16]) -> Self {
         let policy = policy.to_owned();
-        Self { integrity, checkpoint, policy, chain: Chain::new(seed), number: 0, unsigned: None, stopped: false }
+        Self { integrity, checkpoint, policy, chain: Chain::new(seed), number: 0, unsigned: None, signed: None, stopped: false }
     }
 
     /// Writes a record under the next number.
@@ -46,9 +49,27 @@ impl Trail {
         (self.number, aftermath.write(Uid { chain: self.chain.uid(), number: self.number }))
     }
 
+    /// The chain's id.
+    pub fn chain(&self) -> &str {
+        self.chain.uid()
+    }
+
     /// Where it stands.
     pub fn mark(&self) -> Mark {
         self.chain.mark()
+    }
+
+    /// Records that have their place in the chain, where they are one.
+    pub fn chained(&self) -> u64 {
+        match self.integrity {
+            Integrity::Chain => self.chain.length(),
+            Integrity::None => 0,
+        }
+    }
+
+    /// When it was signed last.
+    pub fn signed(&self) -> Option<Timestamp> {
+        self.signed
     }
 
     /// Whether it has begun and not ended.
@@ -64,7 +85,7 @@ impl Trail {
     }
 
     /// The first record, where it was not sent yet.
-    pub fn start(&mut self, records: &mut otlp::Records, now: Timestamp) {
+    pub fn start(&mut self, records: &mut Vec<Linked>, now: Timestamp) {
         if self.chain.length() == 0 {
             let policy = std::mem::take(&mut self.policy);
             self.tell(&Note::Start { policy }, records, now);
@@ -72,7 +93,7 @@ impl Trail {
     }
 
     /// The end of a batch that stands behind `mark`: the last record of all, or a checkpoint where one is due.
-    pub fn close(&mut self, mark: &Mark, last: bool, records: &mut otlp::Records, now: Timestamp, elapsed: Duration) {
+    pub fn close(&mut self, mark: &Mark, last: bool, records: &mut Vec<Linked>, now: Timestamp, elapsed: Duration) {
         let more = self.chain.length() - mark.length;
         if last && self.is_open() {
             self.stopped = true;
@@ -86,16 +107,17 @@ impl Trail {
     }
 
     /// Adds what the stream tells of itself.
-    pub fn tell(&mut self, note: &Note, records: &mut otlp::Records, now: Timestamp) {
+    pub fn tell(&mut self, note: &Note, records: &mut Vec<Linked>, now: Timestamp) {
         self.number += 1;
         let written = note.write(Uid { chain: self.chain.uid(), number: self.number }, now);
         let signs = matches!(note, Note::Checkpoint | Note::Stop);
         let key = self.checkpoint.as_ref().filter(|_| signs).map(|checkpoint| Arc::clone(&checkpoint.key));
         if signs {
             self.unsigned = None;
+            self.signed = key.is_some().then_some(now).or(self.signed);
         }
-        let linked = self.link(self.number, written, key.as_deref());
-        records.add(&otlp::note_envelope(note, now), &linked);
+        let json = self.link(self.number, written, key.as_deref());
+        records.push(Linked { number: self.number, envelope: Envelope::of_note(note, now), json });
     }
 
     /// The record with its place in the chain.

@@ -2,6 +2,7 @@
 //! sends as any OTLP/HTTP receiver would, and prints or writes the records, a line each; `verify` says whether they are whole. What they
 //! are given is outside text.
 
+mod chains;
 mod lines;
 mod live;
 mod receiver;
@@ -23,6 +24,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use chains::Chains;
 use lines::Format;
 use live::Live;
 use receiver::Lines;
@@ -59,6 +61,9 @@ struct Sink {
     /// Serve a page with the records as they come, to be filtered, such as 127.0.0.1:4319. Whoever can reach it reads them
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:4319")]
     web: Option<SocketAddr>,
+    /// A public key that signs checkpoints, for what is shown of chains: as for `audit verify`. May be given more than once
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
 }
 
 impl Sink {
@@ -83,7 +88,7 @@ fn run_sink(sink: &Sink) -> anyhow::Result<ExitCode> {
 /// Receives until the process is asked to end.
 async fn receive(sink: &Sink) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
-    let live = Rc::new(RefCell::new(Live::default()));
+    let live = Rc::new(RefCell::new(Live::new(Chains::new(verify::read_keys(&sink.keys)?))));
     let looks_on = (sink.is_live() || sink.web.is_some()).then(|| Rc::clone(&live));
     let lines = Rc::new(Lines::new(open(sink)?, sink.format.unwrap_or_default(), looks_on)?);
     let listener = listen(sink.listen, "listening on ").await?;
@@ -91,7 +96,10 @@ async fn receive(sink: &Sink) -> anyhow::Result<()> {
     let show = async {
         let Some(address) = sink.web else { return std::future::pending().await };
         let (listener, web) = (listen(address, "showing them on http://").await?, Rc::new(Web::new(Rc::clone(&live))?));
-        match server::accept(listener, async move |request| web.answer(&request)).await {}
+        tokio::select! {
+            never = server::accept(listener, async move |request| web.answer(&request)) => match never {},
+            never = web::tell_chains(&live) => match never {},
+        }
     };
     let draw =
         async { if sink.is_live() { terminal::draw(&live, &mut io::stdout()).await } else { std::future::pending().await } };

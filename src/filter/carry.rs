@@ -1,5 +1,6 @@
 //! What a step of a call commands into calls of the host.
 
+use super::exchange::Exchange;
 use super::host::{self, Level};
 use super::metrics::names;
 use super::reply::Reply;
@@ -31,7 +32,8 @@ pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, timing: Timing) ->
     if let Some(next) = step.commands.iter().find_map(|command| ask(shared, call, command, timing)) {
         return carry_out(shared, call, next, timing);
     }
-    if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(send) {
+    let told = |reply| (reply, rates_told(shared, &call.exchange.borrow()));
+    if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(told).map(send) {
         host::log(Level::Error, &format!("eventguard: {error} to an answer; the call does not go on"));
     }
     match step.flow {
@@ -100,7 +102,12 @@ fn missing_hold(hold: Hold) -> &'static str {
     }
 }
 
-fn send(reply: &Reply) -> Result<(), host::HostError> {
-    let headers: Vec<(&str, &str)> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+/// What the caller is told of the rates that its call has spent of.
+pub fn rates_told(shared: &Shared, exchange: &Exchange) -> Vec<(&'static str, String)> {
+    exchange.quotas().headers(&shared.table, &shared.policy.memory, host::now())
+}
+
+fn send((reply, rates): (&Reply, Vec<(&'static str, String)>)) -> Result<(), host::HostError> {
+    let headers: Vec<(&str, &str)> = reply.headers.iter().chain(&rates).map(|(name, value)| (*name, value.as_str())).collect();
     host::reply(reply.status, reply.code.as_str(), &headers, &reply.body, reply.grpc_status)
 }

@@ -4,6 +4,8 @@
 mod asking;
 mod decide;
 mod recording;
+mod signed;
+mod state;
 mod undecided;
 mod wait;
 
@@ -12,21 +14,23 @@ use std::rc::Rc;
 use crate::call::{Head, HeaderMap, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{Outcome, Refusal, Verdict};
+use crate::filter::quotas::Quotas;
 use crate::filter::reply::Caller;
 use crate::filter::step::{Command, Flow, Step};
 use crate::filter::stream::{Bytes, Judged, Part, Stream};
 use crate::identity::TokenCache;
-use crate::inspect::{self, Means, Opened, Opening};
+use crate::inspect::{self, HeadMeans, Incoming, Means, Opened, Opening};
 use crate::keyset;
 use crate::ledger::{Grant, Store};
 use crate::policy::{Batches, Hints, Hold, Policy};
 use crate::protocol::ProtocolError;
 use crate::signature::SignatureError;
 use crate::time::Timestamp;
-use asking::Asking;
 use decide::{At, CONTENT_LENGTH, PUBLISHER_HEADER, REFUSED_HEADER};
 use recording::Records;
-use wait::{Came, Shown, Waits};
+use signed::Whole;
+use state::{Pause, State};
+use wait::{Came, Shown};
 
 /// What every header of ours starts with. Callers' own are removed, whatever becomes of the call.
 const OUR_HEADERS: &str = "x-eventguard-";
@@ -47,9 +51,13 @@ pub struct Surroundings<'a> {
     pub store: &'a dyn Store,
 }
 
-impl Surroundings<'_> {
-    pub(super) fn means(&self) -> Means<'_> {
+impl<'a> Surroundings<'a> {
+    pub(super) fn means(&self) -> Means<'a> {
         Means { now: self.now, crypto: self.crypto, store: self.store }
+    }
+
+    fn head_means(&mut self) -> HeadMeans<'_> {
+        HeadMeans { now: self.now, tokens: self.tokens, crypto: self.crypto }
     }
 }
 
@@ -75,6 +83,13 @@ pub struct Buffered {
     pub upstream_reached: bool,
 }
 
+impl Buffered {
+    /// Of a call without a body.
+    const fn nothing() -> Self {
+        Self { bytes: Some(Vec::new()), upstream_reached: false }
+    }
+}
+
 /// One call.
 #[derive(Debug)]
 pub struct Exchange {
@@ -85,84 +100,11 @@ pub struct Exchange {
     refused: Option<String>,
     /// What the events that went on were granted, and the upstream's answer confirms.
     grants: Vec<Grant>,
+    /// The rates of which the caller is told.
+    quotas: Quotas,
     /// The proxy's number of the question to the limiter.
     question: Option<u32>,
     records: Records,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Nothing was told yet.
-    New,
-    /// The head was in order; the body decides.
-    Holding(Box<Opened>),
-    /// The head was in order; each message is judged as it comes.
-    Streaming(Stream),
-    /// Somebody else has to say something first.
-    Paused(Pause),
-    /// The call goes on.
-    Passed,
-    /// The call was answered.
-    Refused,
-}
-
-/// What a call waits for.
-#[derive(Debug)]
-enum Pause {
-    /// Its head cannot be judged without what may be fetched yet.
-    Keys(Box<Waits>),
-    /// It would go on, and the limiter may know more.
-    Limiter(Box<Asking>),
-    /// It would go on, and its records come first.
-    Record(Box<Outcome>),
-}
-
-impl Pause {
-    fn keys(self) -> Result<Box<Waits>, Self> {
-        match self {
-            Self::Keys(waits) => Ok(waits),
-            other @ (Self::Limiter(_) | Self::Record(_)) => Err(other),
-        }
-    }
-
-    fn limiter(self) -> Result<Box<Asking>, Self> {
-        match self {
-            Self::Limiter(asking) => Ok(asking),
-            other @ (Self::Keys(_) | Self::Record(_)) => Err(other),
-        }
-    }
-
-    fn record(self) -> Result<Box<Outcome>, Self> {
-        match self {
-            Self::Record(outcome) => Ok(outcome),
-            other @ (Self::Keys(_) | Self::Limiter(_)) => Err(other),
-        }
-    }
-}
-
-impl State {
-    /// Ends a pause, where it is the one that is `wanted`.
-    fn end_pause<T>(&mut self, wanted: impl FnOnce(Pause) -> Result<T, Pause>) -> Option<T> {
-        if !matches!(self, Self::Paused(_)) {
-            return None;
-        }
-        let Self::Paused(pause) = std::mem::replace(self, Self::Refused) else { return None };
-        wanted(pause).map_err(|other| *self = Self::Paused(other)).ok()
-    }
-
-    /// The call whose body is whole now.
-    fn end_hold(&mut self) -> Option<Box<Opened>> {
-        if !matches!(self, Self::Holding(_)) {
-            return None;
-        }
-        let Self::Holding(opened) = std::mem::replace(self, Self::Refused) else { return None };
-        Some(opened)
-    }
-
-    /// What becomes of a part of the body that changes nothing.
-    const fn flow(&self) -> Flow {
-        if matches!(self, Self::Passed) { Flow::Continue } else { Flow::Pause }
-    }
 }
 
 impl Exchange {
@@ -175,6 +117,7 @@ impl Exchange {
             state: State::New,
             refused: None,
             grants: Vec::new(),
+            quotas: Quotas::default(),
             question: None,
             records: Records::default(),
         }
@@ -221,6 +164,18 @@ impl Exchange {
         Some((REFUSED_HEADER, self.refused.as_deref()?))
     }
 
+    /// The rates of which the caller is told, whoever answers the call.
+    #[must_use]
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
+    /// Whether the call was answered here.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused)
+    }
+
     /// Whether the upstream's answer decides whether events count as published.
     #[must_use]
     pub fn awaits_an_answer(&self) -> bool {
@@ -255,7 +210,7 @@ impl Exchange {
             Some(Ok(head)) => head,
         };
         self.caller = Caller::of(&head);
-        let opening = inspect::head(&self.policy, head, &hints, peer, with.now, with.tokens, with.crypto);
+        let opening = inspect::head(&self.policy, Incoming { head, hints, peer }, with.head_means());
         self.opened(opening, Came::new(commands, end_of_stream, with.now), with)
     }
 
@@ -279,14 +234,14 @@ impl Exchange {
     }
 
     /// The head is in order.
-    fn hold(&mut self, opened: Box<Opened>, came: Came, with: &Surroundings<'_>) -> Step {
+    fn hold(&mut self, opened: Box<Opened>, came: Came, with: &mut Surroundings<'_>) -> Step {
         let Came { mut commands, end_of_stream, .. } = came;
         self.remove_token(&mut commands);
         commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
         let cache = opened.cache_use();
         if end_of_stream {
-            let outcome = inspect::body(&self.policy, &opened, &[], with.means());
-            return Step { cache, ..self.conclude(opened, outcome, Vec::new(), At::Head, commands) };
+            let whole = Whole { opened, at: At::Head, since: with.now };
+            return Step { cache, ..self.judge_whole(whole, Buffered::nothing(), commands, with) };
         }
         if self.policy.hold == Hold::Body && opened.batch() == Batches::DropRefused {
             // The head is gone when the body gets shorter. Envoy's buffer filter sets the length that is.
@@ -337,6 +292,7 @@ impl Exchange {
         };
         let Judged { mut outcomes, bytes, lost } = stream.judge(&self.policy, held, part, with);
         self.note_missing_keys(&outcomes, with);
+        outcomes.iter_mut().for_each(|outcome| self.quotas.note(outcome));
         if let Some(last) = outcomes.pop_if(|last| last.verdict == Verdict::Refuse) {
             return self.end(outcomes, last);
         }
@@ -357,17 +313,10 @@ impl Exchange {
             waits.came.body = Shown::Whole;
         }
         let Some(opened) = self.state.end_hold() else { return Step::quiet(self.state.flow()) };
-        let Buffered { bytes, upstream_reached } = buffered();
-        let outcome = match (&bytes, upstream_reached) {
-            (_, true) => opened.refuse(&self.policy, Refusal::HoldMissing),
-            (None, false) => opened.refuse(&self.policy, Refusal::Unreadable),
-            (Some(bytes), false) => inspect::body(&self.policy, &opened, bytes, with.means()),
-        };
-        self.note_missing_keys(std::slice::from_ref(&outcome), with);
-        self.conclude(opened, outcome, bytes.unwrap_or_default(), At::Body, Vec::new())
+        self.judge_whole(Whole { opened, at: At::Body, since: with.now }, buffered(), Vec::new(), with)
     }
 
-    /// Keys of signatures that no set of signers has: the next call by them may find them.
+    /// Keys of messages of a stream, which does not wait, that no set of signers has: the next call by them may find them.
     fn note_missing_keys(&self, outcomes: &[Outcome], with: &mut Surroundings<'_>) {
         let refusals = outcomes.iter().flat_map(|outcome| &outcome.events).filter_map(|event| event.refusal.as_ref());
         for refusal in refusals {

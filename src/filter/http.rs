@@ -7,11 +7,13 @@ use std::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use super::carry::{carry_out, carry_out_later};
-use super::ending::Failure;
+use super::answer;
+use super::carry::{carry_out, carry_out_later, rates_told};
 use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
+use super::grpc_web::WebAnswer;
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
+use super::metrics::Stage;
 use super::shared::{Ongoing, Shared, Timing, Waiting};
 use super::stream::{Part, START, Stream};
 use crate::call::{Certificate, Peer, read_sha256};
@@ -23,6 +25,8 @@ use crate::time::Timestamp;
 pub struct Call {
     own: Ongoing,
     shared: Rc<Shared>,
+    /// The answer, where its body says what became of the call's events.
+    web_answer: Option<WebAnswer>,
     /// How long the callbacks took that are over.
     spent: Duration,
 }
@@ -32,7 +36,7 @@ impl Call {
     #[must_use]
     pub fn new(id: u32, shared: Rc<Shared>) -> Self {
         let exchange = Rc::new(RefCell::new(Exchange::new(Rc::clone(&shared.policy))));
-        Self { own: Ongoing { id, exchange }, shared, spent: Duration::ZERO }
+        Self { own: Ongoing { id, exchange }, shared, web_answer: None, spent: Duration::ZERO }
     }
 
     /// A callback that begins.
@@ -43,9 +47,18 @@ impl Call {
     fn end_of_body(&self) -> Action {
         let timing = self.begin();
         let end = |call: &mut Exchange, with: &mut Surroundings<'_>| call.body_end(|| buffered(&self.shared), with);
-        let step = self.shared.judge(&self.own.exchange, timing.began, end);
+        let step = self.shared.judge(Stage::Body, &self.own.exchange, timing.began, end);
         self.stop_waiting();
-        carry_out(&self.shared, &self.own, step, timing)
+        let action = carry_out(&self.shared, &self.own, step, timing);
+        self.await_keys();
+        action
+    }
+
+    /// Remembers a call that waits for what is fetched.
+    fn await_keys(&self) {
+        if self.own.exchange.borrow().awaits().is_some() {
+            self.shared.fetching.waiting.borrow_mut().insert(self.own.id, self.own.clone());
+        }
     }
 
     /// A borrow of its own: one that lasts through a `match` meets the one that changes the exchange, and that is a panic.
@@ -66,8 +79,22 @@ impl Call {
         let is_all = |held: &Vec<u8>| size.is_none_or(|size| held.len() == size);
         let held = host::request_body().ok().map(Option::unwrap_or_default).filter(is_all);
         let judge = |call: &mut Exchange, with: &mut Surroundings<'_>| call.stream_part(held.as_deref(), part, with);
-        let step = self.shared.judge(&self.own.exchange, timing.began, judge);
+        let step = self.shared.judge(Stage::Body, &self.own.exchange, timing.began, judge);
         carry_out(&self.shared, &self.own, step, timing)
+    }
+
+    /// Tells the caller of the rates, beside what the upstream tells of its own.
+    fn tell_rates(&self) {
+        let exchange = self.own.exchange.borrow();
+        // Our own answer has them already.
+        if exchange.is_refused() {
+            return;
+        }
+        let added = rates_told(&self.shared, &exchange);
+        let added = added.iter().try_for_each(|(name, value)| host::add_response_header(name, value.as_bytes()));
+        if let Err(error) = added {
+            host::log(Level::Error, &format!("eventguard: {error} to a header of the answer, which would tell of the rates"));
+        }
     }
 
     /// Says what became of the events that went on.
@@ -103,49 +130,22 @@ fn wait(shared: &Shared, call: &Ongoing, since: Timestamp) {
 }
 
 /// Judges a call that has waited for keys, from another context than its own.
-pub fn judge_again(shared: &Rc<Shared>, call: &Ongoing, now: Timestamp) {
-    let step = shared.judge(&call.exchange, now, |exchange, with| exchange.judge_again(|| buffered(shared), with));
+pub fn judge_again(shared: &Rc<Shared>, call: &Ongoing) {
+    // Others were judged since the callback began: their time is not this call's.
+    let began = host::now();
+    let step = shared.judge(Stage::Head, &call.exchange, began, |exchange, with| exchange.judge_again(|| buffered(shared), with));
     if let Some(cache) = step.cache {
         shared.count_token(cache);
     }
-    let timing = Timing { began: now, spent: Duration::ZERO };
-    carry_out_later(shared, call, step, timing);
+    carry_out_later(shared, call, step, Timing { began, spent: Duration::ZERO });
     if call.exchange.borrow().is_waiting() {
-        wait(shared, call, now);
+        wait(shared, call, began);
     }
     // The SDK brings the answer to the context that is called now, which is not the call's.
     let question = call.exchange.borrow().question().filter(|_| call.exchange.borrow().is_asking());
     if let Some(token) = question {
         shared.asking.borrow_mut().insert(token, call.clone());
     }
-}
-
-const GRPC_STATUS: &str = "grpc-status";
-
-/// What the head of the answer says of the call's events; `None` where more must come. Of gRPC it is the whole only where the call failed
-/// at once.
-fn ending_of_headers(is_grpc: bool) -> Option<Ending> {
-    match (host::response_header(":status").ok().flatten()?.as_slice(), is_grpc) {
-        ([b'2', _, _], false) => Some(Ending::Published),
-        ([b'2', _, _], true) => match host::response_header(GRPC_STATUS) {
-            Ok(None) => None,
-            status => ending_of_grpc(status),
-        },
-        _ => Some(ending_of_failure()),
-    }
-}
-
-/// Asked only of answers that are errors.
-fn ending_of_failure() -> Ending {
-    let upstream_chosen = text_property("upstream\0address").is_some();
-    let attempts = host::property("upstream\0request_attempt_count").ok().flatten();
-    let attempts = attempts.and_then(|count| count.try_into().ok()).map_or(1, u64::from_le_bytes);
-    Failure { details: text_property("response\0code_details").as_deref(), upstream_chosen, attempts }.ending()
-}
-
-fn ending_of_grpc(status: Result<Option<Vec<u8>>, host::HostError>) -> Option<Ending> {
-    let status = status.ok().flatten()?;
-    Some(if status == b"0" { Ending::Published } else { ending_of_failure() })
 }
 
 impl Context for Call {
@@ -192,14 +192,12 @@ impl HttpContext for Call {
         let settings = settings.unwrap_or_default();
         let hints = Hints { route_name: route_name.as_deref(), route: settings.route.as_deref(), mode: settings.mode };
         let arrival = Arrival { map, hints, peer: Some(peer()), end_of_stream };
-        let step = self.shared.judge(&self.own.exchange, timing.began, |call, with| call.head(arrival, with));
+        let step = self.shared.judge(Stage::Head, &self.own.exchange, timing.began, |call, with| call.head(arrival, with));
         if let Some(cache) = step.cache {
             self.shared.count_token(cache);
         }
         let action = carry_out(&self.shared, &self.own, step, timing);
-        if self.own.exchange.borrow().awaits().is_some() {
-            self.shared.fetching.waiting.borrow_mut().insert(self.own.id, self.own.clone());
-        }
+        self.await_keys();
         if self.own.exchange.borrow().is_waiting() {
             wait(&self.shared, &self.own, timing.began);
             self.spent = host::now().since(timing.began);
@@ -241,18 +239,29 @@ impl HttpContext for Call {
                 &format!("eventguard: {error} to a header of the answer, which would name the refused events"),
             );
         }
+        self.tell_rates();
         if self.own.exchange.borrow().awaits_an_answer() {
             let is_grpc = self.own.exchange.borrow().is_grpc();
-            if let Some(ending) = ending_of_headers(is_grpc) {
-                self.settle(ending);
+            match answer::head(is_grpc) {
+                answer::Head::Ending(ending) => self.settle(ending),
+                answer::Head::Trailers => {}
+                answer::Head::Body(answer) => self.web_answer = Some(answer),
             }
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
+        if let Some(ending) = self.web_answer.as_mut().and_then(|answer| answer::part(answer, size)) {
+            self.web_answer = None;
+            self.settle(ending);
         }
         Action::Continue
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         if self.own.exchange.borrow().awaits_an_answer()
-            && let Some(ending) = ending_of_grpc(host::response_trailer(GRPC_STATUS))
+            && let Some(ending) = answer::trailers()
         {
             self.settle(ending);
         }
@@ -290,7 +299,8 @@ fn buffered(shared: &Shared) -> Buffered {
     Buffered { bytes, upstream_reached }
 }
 
-fn text_property(path: &str) -> Option<String> {
+/// A property that is text, and says something.
+pub fn text_property(path: &str) -> Option<String> {
     String::from_utf8(host::property(path).ok().flatten()?).ok().filter(|text| !text.is_empty())
 }
 

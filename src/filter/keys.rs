@@ -145,8 +145,8 @@ impl Fetching {
     pub fn due(&self, ended: &[SetId], now: Timestamp) -> Vec<Ongoing> {
         let mut due = Vec::new();
         self.waiting.borrow_mut().retain(|_, call| match call.exchange.borrow().awaits() {
-            Some((set, until)) => {
-                if ended.contains(&set) || until <= now {
+            Some((sets, until)) => {
+                if sets.iter().any(|set| ended.contains(set)) || until <= now {
                     due.push(call.clone());
                 }
                 true
@@ -161,7 +161,7 @@ impl Fetching {
 pub fn judge_waiting(shared: &Rc<Shared>, ended: &[SetId], now: Timestamp) {
     for call in shared.fetching.due(ended, now) {
         if host::set_effective_context(call.id).is_ok() {
-            super::http::judge_again(shared, &call, now);
+            super::http::judge_again(shared, &call);
         }
     }
 }

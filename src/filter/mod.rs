@@ -3,8 +3,10 @@
 
 pub mod ending;
 pub mod exchange;
+pub mod grpc_web;
 pub mod metadata;
 pub mod metrics;
+pub mod quotas;
 pub mod reply;
 pub mod step;
 pub mod stream;
@@ -15,7 +17,11 @@ mod aftermath;
 #[cfg(target_os = "wasi")]
 mod announce;
 #[cfg(target_os = "wasi")]
+mod answer;
+#[cfg(target_os = "wasi")]
 mod carry;
+#[cfg(target_os = "wasi")]
+mod delivery;
 #[cfg(target_os = "wasi")]
 mod host;
 #[cfg(target_os = "wasi")]
@@ -26,6 +32,8 @@ mod keys;
 mod native;
 #[cfg(target_os = "wasi")]
 mod recording;
+#[cfg(target_os = "wasi")]
+mod report;
 #[cfg(target_os = "wasi")]
 mod root;
 #[cfg(target_os = "wasi")]

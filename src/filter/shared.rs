@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::exchange::{Exchange, Surroundings};
 use super::host::{self, Level, MetricKind};
 use super::keys::Fetching;
-use super::metrics::{Defined, EventCount, names};
+use super::metrics::{Defined, EventCount, Stage, names};
 use super::native::HostCrypto;
 use super::step::Step;
 use super::table::SharedTable;
@@ -85,9 +85,10 @@ impl Shared {
         }
     }
 
-    /// Has a part of a call judged, by what was fetched until now.
+    /// Has a part of a call judged, by what was fetched until now, and tells how long that took.
     pub fn judge(
         &self,
+        stage: Stage,
         exchange: &RefCell<Exchange>,
         now: Timestamp,
         act: impl FnOnce(&mut Exchange, &mut Surroundings<'_>) -> Step,
@@ -103,7 +104,15 @@ impl Shared {
             crypto: &self.crypto,
             store: &self.table,
         };
-        act(&mut exchange, &mut with)
+        let step = act(&mut exchange, &mut with);
+        self.time(stage, now, host::now());
+        step
+    }
+
+    /// Tells how long a part of judging took.
+    pub fn time(&self, stage: Stage, began: Timestamp, ended: Timestamp) {
+        let id = self.metrics.borrow_mut().stage_id(stage, |name| host::define_metric(MetricKind::Histogram, name).ok());
+        told(names::STAGES, id.map(|id| host::record_metric(id, micros(ended.since(began)))));
     }
 
     /// Counts what was decided of a call.
@@ -112,8 +121,8 @@ impl Shared {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
         });
-        let micros = u64::try_from((spent + host::now().since(began)).as_micros()).unwrap_or(u64::MAX);
-        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros));
+        let whole = micros(spent + host::now().since(began));
+        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, whole));
     }
 
     /// What judging needs besides the call and the policy.
@@ -133,21 +142,15 @@ impl Shared {
         }
     }
 
-    /// Moves a gauge, which is the sum over all workers, by what this one's part has changed.
-    pub fn move_gauge(&self, name: &'static str, before: i64, now: usize) -> i64 {
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
-        if now != before {
-            self.with_metric(MetricKind::Gauge, name, |id| host::increment_metric(id, now - before));
-        }
-        now
-    }
-
     /// Counters are there from the start, and what is 0 as a rule.
     pub fn define_counters(&self) {
-        let circuit = names::AUDIT_CIRCUIT_OPEN;
-        self.metrics.borrow_mut().id(circuit, |name| host::define_metric(MetricKind::Gauge, name).ok());
+        self.with_metric(MetricKind::Gauge, names::AUDIT_CIRCUIT_OPEN, |_| Ok(()));
         for name in names::COUNTERS {
             self.metrics.borrow_mut().id(name, |name| host::define_metric(MetricKind::Counter, name).ok());
+        }
+        if self.policy.audit.checkpoint.is_some() {
+            // 0 while nothing was signed: the alert takes that for very long ago.
+            self.with_metric(MetricKind::Gauge, names::AUDIT_SIGNED, |_| Ok(()));
         }
     }
 
@@ -155,6 +158,10 @@ impl Shared {
         let id = self.metrics.borrow_mut().id(name, |name| host::define_metric(kind, name).ok());
         told(name, id.map(act));
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A proxy that does not count must not keep calls from being judged.

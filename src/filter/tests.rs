@@ -3,6 +3,7 @@
 mod batches;
 mod limiter;
 mod recording;
+mod signed;
 mod wait;
 
 use std::rc::Rc;

@@ -4,7 +4,7 @@ use super::remember::{refuse, take_back};
 use super::{CallStage, Means, Opened, shadow};
 use crate::decision::{Outcome, Refusal, Verdict};
 use crate::ledger::Breach;
-use crate::ledger::limiter::Question;
+use crate::ledger::limiter::{Answer, Question};
 use crate::policy::{OnUnavailable, Policy};
 use crate::rules::Violation;
 
@@ -21,19 +21,23 @@ pub fn question(outcome: &Outcome) -> Option<Question> {
     Some(question).filter(|question| !question.is_empty())
 }
 
-/// The outcome once the limiter was asked. `breaches` are the events that may not pass; `body` is the one that was judged.
+/// The outcome once the limiter was asked. `body` is the one that was judged.
 #[must_use]
 pub fn limit(
     policy: &Policy,
     opened: &Opened,
     mut outcome: Outcome,
-    mut breaches: Vec<(usize, Breach)>,
+    answer: &Answer<'_>,
     body: &[u8],
     means: Means<'_>,
 ) -> Outcome {
     let Some(route) = policy.routes.get(opened.route) else {
         return opened.refuse(policy, Refusal::UnmatchedRoute);
     };
+    for (index, event) in outcome.events.iter_mut().enumerate() {
+        event.quotas.iter_mut().for_each(|quota| quota.hear(index, answer));
+    }
+    let mut breaches = answer.breaches();
     if policy.limiter.as_ref().is_some_and(|limiter| limiter.on_unavailable == OnUnavailable::Proxy) {
         breaches.retain(|(_, breach)| !matches!(breach, Breach::Unavailable(_)));
     }
@@ -59,7 +63,7 @@ pub fn limit(
 /// one would have to.
 pub(super) fn unasked(policy: &Policy, opened: &Opened, outcome: Outcome, means: Means<'_>) -> Outcome {
     match question(&outcome) {
-        Some(question) => limit(policy, opened, outcome, question.read(None), &[], means),
+        Some(question) => limit(policy, opened, outcome, &question.read(None), &[], means),
         None => outcome,
     }
 }

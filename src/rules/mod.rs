@@ -9,6 +9,7 @@ pub mod memory;
 mod pattern;
 mod publisher;
 mod quorum;
+pub mod quota;
 mod recording;
 
 use std::cell::OnceCell;

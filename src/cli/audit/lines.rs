@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use eventguard::audit::{Text, otlp};
+use eventguard::audit::Text;
+use eventguard::audit::form::otlp;
 use eventguard::time::Timestamp;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};

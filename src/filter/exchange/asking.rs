@@ -7,7 +7,6 @@ use super::{Exchange, Pause, State};
 use crate::decision::Outcome;
 use crate::filter::step::{Command, Flow, Step};
 use crate::inspect::{self, Means, Opened};
-use crate::ledger::Breach;
 use crate::ledger::limiter::Question;
 use crate::policy::Batches;
 
@@ -63,9 +62,9 @@ impl Exchange {
     pub fn answered_by_limiter(&mut self, answer: Option<&[u8]>, means: Means<'_>) -> Step {
         let Some(asking) = self.state.end_pause(Pause::limiter) else { return Step::quiet(Flow::Pause) };
         let Asking { opened, outcome, question, body, at } = *asking;
-        let breaches = question.read(answer);
-        let limiter_failed = breaches.iter().any(|(_, breach)| matches!(breach, Breach::Unavailable(_)));
-        let outcome = inspect::limit(&self.policy, &opened, outcome, breaches, &body, means);
+        let answer = question.read(answer);
+        let outcome = inspect::limit(&self.policy, &opened, outcome, &answer, &body, means);
+        let limiter_failed = !answer.is_whole();
         Step { limiter_failed, ..self.decide_at(at, outcome, Vec::new()) }
     }
 }

@@ -67,6 +67,7 @@ impl Exchange {
 
     pub(super) fn finish(&mut self, mut outcome: Outcome, mut commands: Vec<Command>) -> Step {
         let refused = outcome.verdict == Verdict::Refuse;
+        self.quotas.note(&mut outcome);
         self.grants.extend(outcome.take_grants().into_iter().filter(Grant::awaits_an_answer));
         if refused {
             commands.clear();

@@ -25,6 +25,9 @@ impl Exchange {
         if let State::Paused(Pause::Keys(waits)) = &self.state {
             return Some(waits.pending.refuse_for(&self.policy, refusal));
         }
+        if let State::Paused(Pause::Signed(signed)) = &self.state {
+            return Some(signed.whole.opened.refuse(&self.policy, refusal));
+        }
         Some(self.undecided()?.refuse(&self.policy, refusal))
     }
 

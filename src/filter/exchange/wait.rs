@@ -35,6 +35,7 @@ pub(super) enum Shown {
 pub(super) struct Waits {
     pub pending: Pending,
     pub came: Came,
+    pub set: SetId,
     pub until: Timestamp,
 }
 
@@ -44,36 +45,55 @@ impl Came {
     }
 }
 
+impl Surroundings<'_> {
+    /// Until when a call that came at `since` may wait for that, where there is room for another and it may help.
+    pub(super) fn may_wait(&mut self, want: Want<'_>, since: Timestamp) -> Option<Timestamp> {
+        let room = if matches!(want, Want::Set(_)) { ROOM } else { ROOM_FOR_KEYS };
+        if self.waiting >= room {
+            return None;
+        }
+        match self.keys.ask(want, since, self.now) {
+            Asked::Wait(until) => Some(until),
+            Asked::Refuse => None,
+        }
+    }
+}
+
 impl Exchange {
-    /// What the call waits for, and until when, where it does.
+    /// What the call waits for, any of these, and until when, where it does.
     #[must_use]
-    pub fn awaits(&self) -> Option<(SetId, Timestamp)> {
-        let State::Paused(Pause::Keys(waits)) = &self.state else { return None };
-        Some((waits.pending.wants()?.set(), waits.until))
+    pub fn awaits(&self) -> Option<(&[SetId], Timestamp)> {
+        match &self.state {
+            State::Paused(Pause::Keys(waits)) => Some((std::slice::from_ref(&waits.set), waits.until)),
+            State::Paused(Pause::Signed(signed)) => Some((&signed.sets, signed.until)),
+            State::Paused(Pause::Limiter(_) | Pause::Record(_)) => None,
+            State::New | State::Holding(_) | State::Streaming(_) | State::Passed | State::Refused => None,
+        }
     }
 
     /// Waits, where that may help; otherwise the call is refused for want of what it would wait for.
     pub(super) fn wait(&mut self, pending: Pending, came: Came, with: &mut Surroundings<'_>) -> Step {
-        let room = |want| with.waiting < if matches!(want, Want::Set(_)) { ROOM } else { ROOM_FOR_KEYS };
-        let want = pending.wants().filter(|want| room(*want));
-        match want.map(|want| with.keys.ask(want, came.since, with.now)) {
-            Some(Asked::Wait(until)) => {
-                self.state = State::Paused(Pause::Keys(Box::new(Waits { pending, came, until })));
+        match pending.wants().and_then(|want| Some((want.set(), with.may_wait(want, came.since)?))) {
+            Some((set, until)) => {
+                self.state = State::Paused(Pause::Keys(Box::new(Waits { pending, came, set, until })));
                 Step::quiet(Flow::Pause)
             }
-            Some(Asked::Refuse) | None => {
+            None => {
                 let outcome = pending.refuse(&self.policy);
                 self.decide_of_head(outcome, came)
             }
         }
     }
 
-    /// Something was fetched, or the time is over: the head of a call that waits is judged again, and with it what has come since.
+    /// Something was fetched, or the time is over: a call that waits is judged again, and with its head what has come since.
     pub fn judge_again(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
+        if let Some(signed) = self.state.end_pause(Pause::signed) {
+            return self.judge_whole_again(signed.whole, buffered, with);
+        }
         let Some(waits) = self.state.end_pause(Pause::keys) else { return Step::quiet(Flow::Pause) };
         let Waits { pending, came, .. } = *waits;
         let shown = came.body;
-        let head = match pending.judge(&self.policy, with.now, with.tokens, with.crypto) {
+        let head = match pending.judge(&self.policy, with.head_means()) {
             Opening::Wait(pending) => return self.wait(*pending, came, with),
             opening @ (Opening::Unguarded | Opening::Judge(_) | Opening::Decided(_)) => self.opened(opening, came, with),
         };

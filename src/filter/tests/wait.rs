@@ -10,7 +10,7 @@ use super::*;
 use crate::keyset::{self, Board, Circumstances, Event, NoBoard, SetId};
 use crate::policy::Policy;
 
-struct Nowhere;
+pub(super) struct Nowhere;
 
 impl Board for Nowhere {
     fn change(&self, _: &str, _: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), NoBoard> {
@@ -18,7 +18,7 @@ impl Board for Nowhere {
     }
 }
 
-fn key_pair() -> ed25519_compact::KeyPair {
+pub(super) fn key_pair() -> ed25519_compact::KeyPair {
     ed25519_compact::KeyPair::from_seed(ed25519_compact::Seed::new([3; 32]))
 }
 
@@ -124,7 +124,7 @@ fn sets_the_publisher(step: &Step) -> bool {
     set
 }
 
-fn is_quiet(step: &Step) -> bool {
+pub(super) fn is_quiet(step: &Step) -> bool {
     step.flow == Flow::Pause && step.commands.is_empty() && step.outcomes.is_empty()
 }
 
@@ -134,7 +134,7 @@ fn a_call_waits_for_the_keys_and_goes_on_with_them() {
         let mut trial = Trial::new(&format!(r#""hold": "{hold}","#));
         assert!(is_quiet(&trial.head("a", false)));
         let (set, until) = trial.exchange.awaits().unwrap();
-        assert_eq!((set, until.since(trial.now)), (SetId(0), Duration::from_secs(10)));
+        assert_eq!((set, until.since(trial.now)), ([SetId(0)].as_slice(), Duration::from_secs(10)));
         assert!(is_quiet(&trial.again(b"")), "nothing is there yet");
         trial.fetch(&["a"]);
         let step = trial.again(b"");

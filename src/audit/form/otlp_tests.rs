@@ -1,15 +1,9 @@
+use super::super::response::tests::{answered, now};
 use super::*;
-use crate::audit::record::tests::{circumstances, event, outcome};
-
-const NOW: i64 = 1_795_420_800;
-
-fn now() -> Timestamp {
-    Timestamp::from_unix_seconds(NOW).unwrap()
-}
 
 #[test]
 fn every_status_has_its_answer() {
-    let read = |status| Answer::read(status, None, b"", now());
+    let read = |status| answered(status, &[], b"", |response| read(response, now()));
     for status in [200, 202, 204] {
         assert_eq!(read(status), Answer::Accepted);
     }
@@ -22,44 +16,20 @@ fn every_status_has_its_answer() {
 }
 
 #[test]
-fn retry_after_is_read_as_seconds_and_as_a_date_and_bounded() {
-    let read = |text| Answer::read(429, Some(text), b"", now());
-    for (text, seconds) in [
-        ("7", Some(7)),
-        ("0", Some(0)),
-        ("99999999", Some(300)),
-        ("Mon, 23 Nov 2026 08:00:30 GMT", Some(30)),
-        ("Mon, 23 Nov 2026 07:00:00 GMT", Some(0)),
-        ("-1", None),
-        ("soon", None),
-        ("Mon, 23 Nov", None),
-        ("18446744073709551616", None),
-    ] {
-        assert_eq!(read(text), Answer::Retryable { retry_after: seconds.map(Duration::from_secs) }, "{text}");
-    }
-}
-
-#[test]
 fn a_partial_success_says_how_many_were_not_taken() {
-    let body = |rejected| Response { partial_success: Some(PartialSuccess { rejected_log_records: rejected }) }.encode_to_vec();
-    assert_eq!(Answer::read(200, None, &body(3), now()), Answer::PartlyRejected { rejected: 3 });
-    for harmless in [body(0), body(-1), b"not protobuf".to_vec()] {
-        assert_eq!(Answer::read(200, None, &harmless, now()), Answer::Accepted);
-    }
-}
-
-#[test]
-fn varints_are_written_at_each_border() {
-    for (number, bytes) in [
-        (0, vec![0]),
-        (127, vec![0x7f]),
-        (128, vec![0x80, 1]),
-        (16_383, vec![0xff, 0x7f]),
-        (u64::MAX, vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
-    ] {
-        let mut writer = Writer(Vec::new());
-        writer.varint(number);
-        assert_eq!(writer.0, bytes);
+    let read = |body: &[u8]| answered(200, &[], body, |response| read(response, now()));
+    let body = |rejected| {
+        let mut body = Writer(Vec::new());
+        body.message(1, |partial_success| {
+            partial_success.number(1, rejected);
+            partial_success.bytes(2, "too old ".repeat(2000).as_bytes());
+        });
+        body.0
+    };
+    assert_eq!(read(&body(3)), Answer::PartlyRejected { rejected: 3 });
+    assert_eq!(read(&body(3)[..4096]), Answer::PartlyRejected { rejected: 3 }, "a long message is cut");
+    for harmless in [body(0), body(u64::MAX), b"not protobuf".to_vec(), Vec::new()] {
+        assert_eq!(read(&harmless), Answer::Accepted);
     }
 }
 
@@ -73,8 +43,12 @@ mod with_the_published_messages {
     };
     use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
     use opentelemetry_proto::tonic::logs::v1::LogRecord;
+    use prost::Message;
 
     use super::*;
+    use crate::audit::note::Note;
+    use crate::audit::record::Record;
+    use crate::audit::record::tests::{circumstances, event, outcome};
 
     fn text(value: &Option<AnyValue>) -> String {
         let Some(any_value::Value::StringValue(text)) = value.as_ref().and_then(|value| value.value.clone()) else {
@@ -88,8 +62,8 @@ mod with_the_published_messages {
     }
 
     /// The log records of a request with these, and who sends.
-    fn sent(records: &Records) -> (Vec<LogRecord>, BTreeMap<String, String>) {
-        let request = Sender::new(Some("worker-1")).request(records);
+    fn sent(records: &[Linked]) -> (Vec<LogRecord>, BTreeMap<String, String>) {
+        let request = Sender::new("worker-1").request(records);
         let request = ExportLogsServiceRequest::decode(request.as_slice()).unwrap();
         let [logs] = request.resource_logs.as_slice() else { panic!("one resource") };
         let [scope] = logs.scope_logs.as_slice() else { panic!("one scope") };
@@ -101,10 +75,8 @@ mod with_the_published_messages {
     fn a_record_is_the_body_and_what_it_is_found_by_stands_beside_it() {
         let outcome = outcome(vec![event("c-1")]);
         let record = Record::new(&outcome, Some((0, &outcome.events[0])), &circumstances());
-        let mut records = Records::default();
         let json = record.write(None).json;
-        records.add(&envelope(&record), &json);
-        let (read, resource) = sent(&records);
+        let (read, resource) = sent(&[Linked { number: 1, envelope: Envelope::of_record(&record), json: json.clone() }]);
         let [read] = read.as_slice() else { panic!("one record") };
         assert_eq!(read.time_unix_nano, 1_795_420_800_500_000_000);
         assert_eq!(read.observed_time_unix_nano, read.time_unix_nano);
@@ -127,11 +99,10 @@ mod with_the_published_messages {
 
     #[test]
     fn records_of_any_length_stand_in_a_request_in_their_order() {
-        let note = note_envelope(&Note::Checkpoint, now());
         let bodies = [0, 100, 127, 128, 16_500].map(|length| "x".repeat(length));
-        let mut records = Records::default();
-        bodies.iter().for_each(|body| records.add(&note, body));
-        let (read, _) = sent(&records);
+        let linked =
+            |json: &String| Linked { number: 1, envelope: Envelope::of_note(&Note::Checkpoint, now()), json: json.clone() };
+        let (read, _) = sent(&bodies.each_ref().map(linked));
         assert_eq!(read.iter().map(|record| text(&record.body)).collect::<Vec<_>>(), bodies);
         assert!(read.iter().all(|record| record.event_name == "eventguard.checkpoint" && record.severity_number == 9));
     }
@@ -140,13 +111,14 @@ mod with_the_published_messages {
     fn their_partial_success_is_read() {
         let partial = ExportLogsPartialSuccess { rejected_log_records: 2, error_message: "too old".to_owned() };
         let body = ExportLogsServiceResponse { partial_success: Some(partial) }.encode_to_vec();
-        assert_eq!(Answer::read(200, None, &body, now()), Answer::PartlyRejected { rejected: 2 });
+        assert_eq!(accepted(&body), Answer::PartlyRejected { rejected: 2 });
     }
 
     #[test]
     fn what_tells_of_a_loss_is_an_error() {
         let counts = crate::audit::drops::Counts { admitted: 1, refused: 2 };
-        let read = LogRecord::decode(note_envelope(&Note::Drop { counts, total: 9 }, now()).as_slice()).unwrap();
-        assert_eq!((read.severity_number, read.event_name.as_str()), (17, "eventguard.drop"));
+        let envelope = Envelope::of_note(&Note::Drop { counts, total: 9 }, now());
+        let (read, _) = sent(&[Linked { number: 1, envelope, json: String::new() }]);
+        assert_eq!((read[0].severity_number, read[0].event_name.as_str()), (17, "eventguard.drop"));
     }
 }
