@@ -178,7 +178,7 @@ def test_while_there_is_no_room_for_records_calls_are_refused_and_no_record_of_a
     for call in calls:
         if call not in admitted:
             assert_refused(call, upstream, "audit.unavailable", 503)
-    assert len(admitted) == 0 if delivery == "before-forward" else 15 <= len(admitted) <= 30, len(admitted)
+    assert len(admitted) == 0 if delivery == "before-forward" else 10 <= len(admitted) <= 30, len(admitted)
     logs.back()
     for call in admitted:
         local.wait_until(lambda: verdicts(logs, call) == [("admit", None)], 15, "the record of an admitted call")
