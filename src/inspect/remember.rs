@@ -75,7 +75,7 @@ impl CallStage<'_> {
 
     pub(super) fn take_back(&self, grants: &[Grant]) {
         for grant in grants {
-            // What cannot be taken back counts as published for a while: no reason to let anything pass.
+            // What cannot be taken back counts as published: no reason to let anything pass.
             let _ = ledger::settle(self.means.store, self.means.now, grant, Ending::Failed);
         }
     }
