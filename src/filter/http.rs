@@ -100,9 +100,9 @@ impl Call {
     /// Says what became of the events that went on.
     fn settle(&self, ending: Ending) {
         let grants = self.own.exchange.borrow_mut().answered();
-        for grant in grants {
-            if let Err(error) = ledger::settle(&self.shared.table, host::now(), &grant, ending) {
-                host::log(Level::Warn, &format!("eventguard: {error}: an event counts as published for a while"));
+        for grant in grants.iter().filter(|_| ending == Ending::Failed) {
+            if let Err(error) = ledger::settle(&self.shared.table, host::now(), grant, ending) {
+                host::log(Level::Warn, &format!("eventguard: {error}: an event that failed counts as published"));
             }
         }
     }
