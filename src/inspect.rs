@@ -2,6 +2,7 @@
 //! [`body`] what the complete body says. The order of the checks is that of the functions' lines, cheap before dear, and nobody
 //! without a valid token reaches a parser.
 
+mod event;
 mod limit;
 mod pending;
 mod remember;
@@ -12,18 +13,19 @@ use std::cell::RefCell;
 
 use crate::call::{Head, Peer};
 use crate::crypto::Crypto;
-use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
+use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict};
 use crate::identity::{self, CacheUse, Publisher, TokenCache};
 use crate::ledger::{Store, Tag};
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
-use crate::rules::{self, JsonData, Mode, Rule, Violation, condition};
-use crate::signature::{self, SignatureError, VerifiedSignature};
+use crate::rules::Mode;
+use crate::signature;
 use crate::time::Timestamp;
 pub use limit::{limit, question, unfinished};
 pub use pending::Pending;
-use summary::summarize;
+use summary::Refused;
+pub use summary::refuse;
 
 /// What the head of a call led to.
 #[derive(Debug)]
@@ -63,6 +65,12 @@ impl Opened {
     #[must_use]
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// How the call carries its events.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// Who publishes, where the token says so already.
@@ -106,42 +114,56 @@ impl Opened {
     }
 }
 
-/// Judges the head of a call: route, headers and declared size, token.
-pub fn head(
-    policy: &Policy,
-    head: Head,
-    hints: &Hints<'_>,
-    peer: Option<Peer>,
-    now: Timestamp,
-    tokens: &mut TokenCache,
-    crypto: &dyn Crypto,
-) -> Opening {
-    let Some(second) = policy.shadow.as_deref() else { return judge_head(policy, head, hints, peer, now, tokens, crypto) };
-    let shadow = judge_head(second, head.clone(), hints, peer.clone(), now, tokens.beside(), crypto);
-    shadow::beside(second, judge_head(policy, head, hints, peer, now, tokens, crypto), shadow)
+/// A call as it comes in: its head, and what the proxy says of it.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    /// The head.
+    pub head: Head,
+    /// What Envoy's route says.
+    pub hints: Hints<'a>,
+    /// The peer.
+    pub peer: Option<Peer>,
 }
 
-fn judge_head(
-    policy: &Policy,
-    head: Head,
-    hints: &Hints<'_>,
-    peer: Option<Peer>,
-    now: Timestamp,
-    tokens: &mut TokenCache,
-    crypto: &dyn Crypto,
-) -> Opening {
+/// What judging a head needs besides the call and the policy.
+pub struct HeadMeans<'a> {
+    /// What time it is.
+    pub now: Timestamp,
+    /// Tokens that were verified before.
+    pub tokens: &'a mut TokenCache,
+    /// Who verifies.
+    pub crypto: &'a dyn Crypto,
+}
+
+impl HeadMeans<'_> {
+    /// The same for the policy that is judged beside the first one.
+    fn beside(&mut self) -> HeadMeans<'_> {
+        HeadMeans { tokens: self.tokens.beside(), ..*self }
+    }
+}
+
+/// Judges the head of a call: route, headers and declared size, token.
+pub fn head(policy: &Policy, call: Incoming<'_>, mut means: HeadMeans<'_>) -> Opening {
+    let Some(second) = policy.shadow.as_deref() else { return judge_head(policy, call, &mut means) };
+    let again = Incoming { head: call.head.clone(), peer: call.peer.clone(), ..call };
+    let shadow = judge_head(second, again, &mut means.beside());
+    shadow::beside(second, judge_head(policy, call, &mut means), shadow)
+}
+
+fn judge_head(policy: &Policy, call: Incoming<'_>, means: &mut HeadMeans<'_>) -> Opening {
+    let Incoming { head, hints, peer } = call;
     let mode = hints.mode.unwrap_or(policy.mode);
-    let Some(matched) = policy.routes.find(&head, hints) else {
+    let Some(matched) = policy.routes.find(&head, &hints) else {
         // A route that Envoy's metadata names was meant to be guarded, also where the policy does not have it.
         return match (policy.unmatched, hints.route) {
             (Unmatched::Pass, None) => Opening::Unguarded,
             (Unmatched::Refuse, _) | (Unmatched::Pass, Some(_)) => {
-                Opening::Decided(Box::new(Refused { mode, route: None, peer: peer.as_ref() }.with(Refusal::UnmatchedRoute)))
+                Opening::Decided(Box::new(refuse(mode, peer.as_ref(), Refusal::UnmatchedRoute)))
             }
         };
     };
     let (route, topic) = (matched.index, matched.topic.map(Into::into));
-    Arrived { head, peer, route, topic, mode }.judge(policy, now, tokens, crypto)
+    Arrived { head, peer, route, topic, mode }.judge(policy, means)
 }
 
 /// A call whose route is known.
@@ -155,11 +177,11 @@ struct Arrived {
 }
 
 impl Arrived {
-    fn judge(self, policy: &Policy, now: Timestamp, tokens: &mut TokenCache, crypto: &dyn Crypto) -> Opening {
+    fn judge(self, policy: &Policy, means: &mut HeadMeans<'_>) -> Opening {
         let Some(route) = policy.routes.get(self.route) else {
             return Opening::Decided(Box::new(self.refuse(policy, Refusal::UnmatchedRoute)));
         };
-        match admit_head(policy, route, &self.head, self.peer.as_ref(), now, tokens, crypto) {
+        match self.admit(policy, route, means) {
             Ok(Admitted { form, frames, publisher, cache }) => {
                 let Self { head, peer, route: index, topic, mode } = self;
                 let batch = route.batch;
@@ -183,6 +205,33 @@ impl Arrived {
         }
     }
 
+    fn admit(&self, policy: &Policy, route: &Route, means: &mut HeadMeans<'_>) -> Result<Admitted, Refusal> {
+        let Self { head, peer, .. } = self;
+        let form = route.protocol.form(head)?;
+        let frames = match (form, route.messages) {
+            (Form::Grpc(_), Messages::Many) => Some(Frames::of(head, None, &policy.budget)?),
+            _ => {
+                protocol::declared(head, &policy.budget)?;
+                None
+            }
+        };
+        if let Some(set) = policy.revoked.missing() {
+            return Err(Refusal::NotFetched(set));
+        }
+        let (publisher, cache) = match route.access {
+            Access::Anonymous => (None, None),
+            Access::Token => {
+                let token = identity::bearer(head, &policy.token)?;
+                let (publisher, cache) = means.tokens.verify(token, &policy.issuers, means.now, means.crypto);
+                let publisher = publisher?;
+                identity::check_binding(&publisher, peer.as_ref())?;
+                identity::check_revoked(&publisher, &policy.revoked)?;
+                (Some(publisher), Some(cache))
+            }
+        };
+        Ok(Admitted { form, frames, publisher, cache })
+    }
+
     fn refuse(&self, policy: &Policy, refusal: Refusal) -> Outcome {
         Refused { mode: self.mode, route: policy.routes.get(self.route), peer: self.peer.as_ref() }.with(refusal)
     }
@@ -193,72 +242,6 @@ struct Admitted {
     frames: Option<Frames>,
     publisher: Option<Publisher>,
     cache: Option<CacheUse>,
-}
-
-fn admit_head(
-    policy: &Policy,
-    route: &Route,
-    head: &Head,
-    peer: Option<&Peer>,
-    now: Timestamp,
-    tokens: &mut TokenCache,
-    crypto: &dyn Crypto,
-) -> Result<Admitted, Refusal> {
-    let form = route.protocol.form(head)?;
-    let frames = match (form, route.messages) {
-        (Form::Grpc(_), Messages::Many) => Some(Frames::of(head, None, &policy.budget)?),
-        _ => {
-            protocol::declared(head, &policy.budget)?;
-            None
-        }
-    };
-    if let Some(set) = policy.revoked.missing() {
-        return Err(Refusal::NotFetched(set));
-    }
-    let (publisher, cache) = match route.access {
-        Access::Anonymous => (None, None),
-        Access::Token => {
-            let token = identity::bearer(head, &policy.token)?;
-            let (publisher, cache) = tokens.verify(token, &policy.issuers, now, crypto);
-            let publisher = publisher?;
-            identity::check_binding(&publisher, peer)?;
-            identity::check_revoked(&publisher, &policy.revoked)?;
-            (Some(publisher), Some(cache))
-        }
-    };
-    Ok(Admitted { form, frames, publisher, cache })
-}
-
-/// The outcome of a call that could not even be looked at.
-#[must_use]
-pub fn refuse(mode: Mode, peer: Option<&Peer>, refusal: Refusal) -> Outcome {
-    Refused { mode, route: None, peer }.with(refusal)
-}
-
-/// What is known of a call that its head refused.
-struct Refused<'a> {
-    mode: Mode,
-    route: Option<&'a Route>,
-    peer: Option<&'a Peer>,
-}
-
-impl Refused<'_> {
-    fn with(&self, refusal: Refusal) -> Outcome {
-        Outcome {
-            verdict: verdict(self.mode, Some(&refusal)),
-            refusal: Some(refusal),
-            mode: self.mode,
-            route: self.route.map(|route| route.name.clone()),
-            path_template: self.route.and_then(Route::path_template),
-            protocol: self.route.map(|route| route.protocol.name()),
-            publisher: None,
-            peer: self.peer.and_then(Peer::uri).map(str::to_owned),
-            events: Vec::new(),
-            rest: None,
-            shadow: None,
-            shadow_grants: Vec::new(),
-        }
-    }
 }
 
 /// What judging needs besides the call and the policy.
@@ -275,23 +258,44 @@ pub struct Means<'a> {
 /// Judges the complete body of a call, as it was sent. What its events were granted is to be settled: see [`Outcome::take_grants`].
 #[must_use]
 pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
-    let outcome = judge_body(policy, opened, body, means);
-    match policy.shadow.as_deref().zip(opened.shadow.as_deref()) {
-        Some((second, opening)) => shadow::body(second, opening, outcome, body, means),
-        None => outcome,
-    }
+    // Who never waits gets an outcome.
+    let unread = || opened.refuse(policy, Refusal::Unreadable);
+    body_or_wait(policy, opened, body, means, &mut |_| false).unwrap_or_else(unread)
 }
 
-fn judge_body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
+/// The same, where an event may be refused for want of a key that is on its way. Whether the call waits for it is what `may_wait` says of
+/// the refusal; `None` where it does: nothing was asked of the ledger, and the body is to be judged again.
+#[must_use]
+pub fn body_or_wait(
+    policy: &Policy,
+    opened: &Opened,
+    body: &[u8],
+    means: Means<'_>,
+    may_wait: &mut dyn FnMut(&Refusal) -> bool,
+) -> Option<Outcome> {
+    let outcome = judge_body(policy, opened, body, means, may_wait)?;
+    Some(match policy.shadow.as_deref().zip(opened.shadow.as_deref()) {
+        Some((second, opening)) => shadow::body(second, opening, outcome, body, means),
+        None => outcome,
+    })
+}
+
+fn judge_body(
+    policy: &Policy,
+    opened: &Opened,
+    body: &[u8],
+    means: Means<'_>,
+    may_wait: &mut dyn FnMut(&Refusal) -> bool,
+) -> Option<Outcome> {
     let Some(route) = policy.routes.get(opened.route) else {
-        return opened.refuse(policy, Refusal::UnmatchedRoute);
+        return Some(opened.refuse(policy, Refusal::UnmatchedRoute));
     };
     let call = CallStage { policy, route, opened, means };
     let judged = match &opened.frames {
-        Some(frames) => call.every_message(body, frames.clone()),
-        None => call.whole(body),
+        Some(frames) => call.every_message(body, frames.clone()).map(Some),
+        None => call.whole(body, may_wait),
     };
-    call.settle_batch(call.conclude(judged), body)
+    Some(call.settle_batch(call.conclude(judged.transpose()?), body))
 }
 
 /// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it, and
@@ -345,11 +349,14 @@ impl CallStage<'_> {
         self.take_back_if_refused(outcome)
     }
 
-    fn whole(&self, body: &[u8]) -> Result<Vec<JudgedEvent>, ProtocolError> {
+    /// The events of a body, or nothing where the call waits.
+    fn whole(&self, body: &[u8], may_wait: &mut dyn FnMut(&Refusal) -> bool) -> Result<Option<Vec<JudgedEvent>>, ProtocolError> {
         let Opened { head, form, topic, .. } = self.opened;
         let content = protocol::content(head, body, &self.policy.budget)?;
         let events = self.route.protocol.events(*form, head, &content, topic.as_deref(), &self.policy.budget)?;
-        Ok(self.judge(body, &events))
+        let judged = self.judge(body, &events);
+        let waits = judged.iter().filter_map(|event| event.refusal.as_ref()).any(may_wait);
+        Ok((!waits).then(|| self.remember(&events, judged)))
     }
 
     /// All messages of a call that is there as a whole, up to the first that is refused.
@@ -370,7 +377,7 @@ impl CallStage<'_> {
         let Opened { head, form, topic, .. } = self.opened;
         let Form::Grpc(codec) = *form else { return Err(ProtocolError::Malformed("a call without messages".to_owned())) };
         let events = self.route.protocol.message_events(codec, head, message, topic.as_deref(), &self.policy.budget)?;
-        Ok(self.judge(message, &events))
+        Ok(self.remember(&events, self.judge(message, &events)))
     }
 
     /// The signature first, on the whole call and on each event, then the rules, each event by itself.
@@ -384,78 +391,11 @@ impl CallStage<'_> {
             self.means.now,
             self.means.crypto,
         );
-        let mut judged: Vec<JudgedEvent> = events.iter().map(|event| self.judge_event(event, &signed)).collect();
-        self.remember(events, &mut judged);
-        judged
+        events.iter().map(|event| self.judge_event(event, &signed)).collect()
     }
 
     fn subject(&self) -> Option<&str> {
         self.opened.publisher.as_ref().map(Publisher::subject)
-    }
-
-    fn judge_event(&self, event: &Event<'_>, signed: &Result<Vec<VerifiedSignature>, SignatureError>) -> JudgedEvent {
-        let rule = self.policy.rules.find(&event.event_type);
-        let data = JsonData::of(event, self.policy.budget.depth);
-        let evidence = self.evidence(rule, event, signed);
-        let (signatures, publisher, refusal) = match evidence {
-            Ok((signatures, publisher)) => {
-                let refusal = self.check(rule, event, &data, publisher.as_ref(), &signatures).err().map(Refusal::from);
-                (signatures, publisher, refusal)
-            }
-            Err(error) => (Vec::new(), None, Some(error.into())),
-        };
-        let mode = rule.and_then(|rule| rule.mode).unwrap_or(self.opened.mode);
-        let contract = rule.and_then(|rule| rule.contract.as_ref());
-        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, &data, self.means.now));
-        JudgedEvent { publisher, deprecated, ..summarize(event, rule, signatures, mode, refusal) }
-    }
-
-    /// Who signed the event, and who publishes it: the token's subject, else the owner of the first key.
-    fn evidence(
-        &self,
-        rule: Option<&Rule>,
-        event: &Event<'_>,
-        signed: &Result<Vec<VerifiedSignature>, SignatureError>,
-    ) -> Result<(Vec<VerifiedSignature>, Option<Publisher>), SignatureError> {
-        let mut signatures = signed.clone()?;
-        let Policy { signatures: settings, signers, .. } = self.policy;
-        signatures.extend(signature::verify_event(settings, signers, event, self.subject(), self.means.now, self.means.crypto)?);
-        signature::check_revoked(&signatures, &self.policy.revoked)?;
-        if let Some(rule) = rule {
-            rules::check_signature(rule, &signatures)?;
-        }
-        let publisher = match &self.opened.publisher {
-            Some(publisher) => Some(publisher.clone()),
-            None => signatures.first().map(|first| Publisher::from_signature(first.publisher().to_owned())),
-        };
-        if let Some(publisher) = &publisher {
-            rules::check_signers(rule, publisher.subject(), &signatures)?;
-        }
-        Ok((signatures, publisher))
-    }
-
-    fn check(
-        &self,
-        rule: Option<&Rule>,
-        event: &Event<'_>,
-        data: &JsonData<'_>,
-        publisher: Option<&Publisher>,
-        signatures: &[VerifiedSignature],
-    ) -> Result<(), Violation> {
-        let rule = rule.ok_or_else(|| Violation::unknown_type(&event.event_type))?;
-        let Opened { head, peer, .. } = self.opened;
-        rules::check(rule, event, publisher, peer.as_ref())?;
-        let facts = condition::Facts {
-            event,
-            publisher,
-            peer: peer.as_ref(),
-            signatures,
-            route: &self.route.name,
-            head,
-            now: self.means.now,
-            data,
-        };
-        rules::check_content(rule, &facts)
     }
 }
 

@@ -1,168 +1,25 @@
 //! Public keys and key sets: a JWK (RFC 7517) into a key that is fit for use, or the reason why it is not. Weak keys do not
 //! come into being. Knows nothing of tokens, messages or the network.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::algorithms::{Ed25519PublicKey, RS256PublicKey, RSAPublicKeyLike as _};
-use serde::Deserialize;
 use superboring::pkey::{PKey, Public};
 
+mod algorithm;
+mod jwk;
 mod p384;
+mod secret;
 mod set;
 mod signing;
 mod spki;
 
+pub use algorithm::Algorithm;
+pub use jwk::{Jwk, KeyError};
 pub(crate) use p384::P384Key;
+pub use secret::{Secret, ShortSecret};
 pub use set::{JwkSet, KeySet, KeySetError};
 pub use signing::{NotASigningKey, SigningKey};
-
-/// What a signature is made with: a JOSE algorithm (RFC 7518, RFC 8037), the same ones that RFC 9421 uses by other names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256; `rsa-v1_5-sha256` in RFC 9421.
-    Rs256,
-    /// RSASSA-PKCS1-v1_5 with SHA-384.
-    Rs384,
-    /// RSASSA-PKCS1-v1_5 with SHA-512.
-    Rs512,
-    /// RSASSA-PSS with SHA-256.
-    Ps256,
-    /// RSASSA-PSS with SHA-384.
-    Ps384,
-    /// RSASSA-PSS with SHA-512; `rsa-pss-sha512` in RFC 9421.
-    Ps512,
-    /// ECDSA on P-256 with SHA-256, signature as r and s of 32 bytes each; `ecdsa-p256-sha256` in RFC 9421.
-    Es256,
-    /// ECDSA on P-384 with SHA-384, signature as r and s of 48 bytes each; `ecdsa-p384-sha384` in RFC 9421.
-    Es384,
-    /// Ed25519; `ed25519` in RFC 9421.
-    EdDsa,
-}
-
-impl Algorithm {
-    /// From its JOSE name, which is case-sensitive (RFC 7515 section 4.1.1). `Ed25519` is the name that RFC 9864 gives to what
-    /// `EdDSA` means here: no other curve is read.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "RS256" => Some(Self::Rs256),
-            "RS384" => Some(Self::Rs384),
-            "RS512" => Some(Self::Rs512),
-            "PS256" => Some(Self::Ps256),
-            "PS384" => Some(Self::Ps384),
-            "PS512" => Some(Self::Ps512),
-            "ES256" => Some(Self::Es256),
-            "ES384" => Some(Self::Es384),
-            "EdDSA" | "Ed25519" => Some(Self::EdDsa),
-            _ => None,
-        }
-    }
-
-    /// From its name in the registry of HTTP Message Signatures (RFC 9421 section 6.2.2). `hmac-sha256` is not of this kind: it
-    /// has no public key.
-    #[must_use]
-    pub fn parse_http_message(name: &str) -> Option<Self> {
-        match name {
-            "rsa-v1_5-sha256" => Some(Self::Rs256),
-            "rsa-pss-sha512" => Some(Self::Ps512),
-            "ecdsa-p256-sha256" => Some(Self::Es256),
-            "ecdsa-p384-sha384" => Some(Self::Es384),
-            "ed25519" => Some(Self::EdDsa),
-            _ => None,
-        }
-    }
-
-    /// The JOSE name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A JWK as it was written (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2). Unknown members are ignored, as section 4 says.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[allow(missing_docs, reason = "the names are those of the RFC")]
-pub struct Jwk {
-    pub kty: String,
-    pub kid: Option<String>,
-    pub alg: Option<String>,
-    #[serde(rename = "use")]
-    pub use_: Option<String>,
-    pub key_ops: Option<Vec<String>>,
-    pub crv: Option<String>,
-    pub n: Option<String>,
-    pub e: Option<String>,
-    pub x: Option<String>,
-    pub y: Option<String>,
-}
-
-/// Why a JWK is not a key that is fit for use.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// A `kty` that is not read here; a symmetric key (`oct`) is not a public key.
-    #[error("the key type `{0}` is not read here: `RSA`, `EC` and `OKP` are")]
-    Type(String),
-    /// A `crv` that is not read here.
-    #[error("the curve `{0}` is not read here: `P-256` and `P-384` with `EC` and `Ed25519` with `OKP` are")]
-    Curve(String),
-    /// A member that this type of key needs.
-    #[error("`{0}` is absent")]
-    Absent(&'static str),
-    /// A member that is not base64url without padding (RFC 7515 section 2).
-    #[error("`{0}` is not base64url without padding")]
-    Base64(&'static str),
-    /// A coordinate that is not as long as the field (RFC 7518 section 6.2.1.2, RFC 8037 section 2).
-    #[error("`{member}` has {found} bytes, which is not the length of the curve's coordinates")]
-    Length {
-        /// The JWK's member.
-        member: &'static str,
-        /// Its length in bytes.
-        found: usize,
-    },
-    /// A modulus that is too short to be safe or too long to be verified in reasonable time.
-    #[error("an RSA modulus of {bits} bits, expected 2048 to 4096")]
-    ModulusSize {
-        /// The length of the modulus.
-        bits: usize,
-    },
-    /// An even modulus, or a public exponent other than 65537: a smaller one invites forgeries, a larger one costs seconds.
-    #[error("not an RSA key that is fit for use: the modulus must be odd and the exponent 65537")]
-    Rsa,
-    /// A point that is not on the curve, is of small order, or is not canonically encoded.
-    #[error("not a point of `{0}` that is fit for use")]
-    Point(&'static str),
-    /// A `use` other than `sig` (RFC 7517 section 4.2).
-    #[error("the key is for the use `{0}`, expected `sig`")]
-    Use(String),
-    /// `key_ops` without `verify` (RFC 7517 section 4.3).
-    #[error("the key's operations do not hold `verify`")]
-    Operations,
-    /// An `alg` that is unknown or not one of the key's type.
-    #[error("the algorithm `{0}` is not one of the key's type")]
-    Algorithm(String),
-    /// A `kid` without a character: nothing could name the key by it.
-    #[error("the key id is empty")]
-    EmptyKeyId,
-}
 
 /// A public key that is fit for use.
 #[derive(Debug, Clone)]
@@ -345,46 +202,6 @@ fn decode(member: &'static str, text: Option<&str>) -> Result<Vec<u8>, KeyError>
 /// What an outside string may take of a message: 64 bytes. (`call::cut` is out of reach: leaves import nothing.)
 fn cut(text: &str) -> String {
     text.get(..text.floor_char_boundary(64)).unwrap_or_default().to_owned()
-}
-
-/// A secret for HMAC: at least 16 bytes. Its `Debug` shows a length only, and it does not compare: what is made with it is
-/// compared in constant time by `crypto`.
-#[derive(Clone)]
-pub struct Secret(Vec<u8>);
-
-/// The secret is shorter than the 16 bytes that a search cannot get through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a secret of {found} bytes, expected {} or more", Secret::MIN_BYTES)]
-pub struct ShortSecret {
-    /// Its length in bytes.
-    pub found: usize,
-}
-
-impl Secret {
-    /// The fewest bytes of a secret.
-    pub const MIN_BYTES: usize = 16;
-
-    /// Takes the secret's bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`ShortSecret`] below [`Secret::MIN_BYTES`].
-    pub fn new(bytes: Vec<u8>) -> Result<Self, ShortSecret> {
-        if bytes.len() < Self::MIN_BYTES {
-            return Err(ShortSecret { found: bytes.len() });
-        }
-        Ok(Self(bytes))
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({} bytes)", self.0.len())
-    }
 }
 
 #[cfg(test)]

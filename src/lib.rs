@@ -37,7 +37,7 @@
 //! | `decision` | errors into refusals with codes; what is known of a judged call | `call` `keyset` `ledger` `protocol` `identity` `signature` `rules` `time` |
 //! | `policy` | everything that a call is judged by, compiled | `call` `budget` `key` `keyset` `ledger` `json` `time` `protocol` `identity` `signature` `rules` |
 //! | `inspect` | a call into its outcome: the whole path | `call` `budget` `crypto` `keyset` `ledger` `time` `protocol` `identity` `signature` `rules` `decision` `policy` |
-//! | `audit` | outcomes into records, records into chains and batches, and chains into what is wrong with them | `call` `key` `crypto` `time` `json` `protocol` `identity` `signature` `rules` `decision` |
+//! | `audit` | outcomes into records and spans, records into chains and batches, and chains into what is wrong with them | `call` `key` `crypto` `time` `json` `protocol` `identity` `signature` `rules` `decision` |
 //! | `config` | policy text into a policy, or every error with its place | `avro` `call` `budget` `key` `cel` `schema` `crypto` `keyset` `ledger` `json` `time` `protobuf` `protocol` `identity` `signature` `rules` `policy` |
 //! | `filter` | the proxy's events into commands to the proxy | all |
 //! | `cli` | arguments and files into an exit code (the binary `eventguard`) | all but `filter` |
@@ -61,7 +61,7 @@
 //! use eventguard::call::Head;
 //! use eventguard::crypto::RustCrypto;
 //! use eventguard::identity::TokenCache;
-//! use eventguard::inspect::{self, Means, Opening};
+//! use eventguard::inspect::{self, HeadMeans, Incoming, Means, Opening};
 //! use eventguard::ledger::Memory;
 //! use eventguard::policy::Hints;
 //! use eventguard::time::Timestamp;
@@ -77,7 +77,11 @@
 //! let head = Head::from_map(map.into_iter().collect()).expect("a head");
 //! let now = Timestamp::parse("2026-11-23T08:00:00Z").expect("a time");
 //!
-//! let opening = inspect::head(&policy, head, &Hints::default(), None, now, &mut TokenCache::new(0, [0; 16]), &RustCrypto);
+//! let opening = inspect::head(
+//!     &policy,
+//!     Incoming { head, hints: Hints::default(), peer: None },
+//!     HeadMeans { now, tokens: &mut TokenCache::new(0, [0; 16]), crypto: &RustCrypto },
+//! );
 //! let Opening::Judge(opened) = opening else { panic!("the head is in order") };
 //! let body = br#"{"specversion":"1.0","id":"1","source":"/cart","type":"com.shop.ItemAdded"}"#;
 //! let outcome = inspect::body(&policy, &opened, body, Means { now, crypto: &RustCrypto, store: &Memory::default() });

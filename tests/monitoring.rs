@@ -2,6 +2,7 @@
 //! they should is for promtool (`make test-alerts`), that Envoy shows the metrics so for `tests/envoy/test_stats.py`.
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing, reason = "a test may panic")]
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -99,6 +100,20 @@ fn the_dashboard_shows_every_metric() {
     let shown: Vec<_> = named(&text).into_iter().filter_map(|(name, _)| metric(name)).map(|metric| metric.name).collect();
     for metric in METRICS {
         assert!(shown.contains(&metric.name), "the dashboard does not show `{}`", metric.name);
+    }
+}
+
+#[test]
+fn panels_have_ids_and_places_of_their_own() {
+    let dashboard: serde_json::Value = serde_json::from_str(&read("envoy/monitoring/grafana-dashboard.json")).unwrap();
+    let (mut ids, mut cells) = (HashSet::new(), HashSet::new());
+    for panel in dashboard["panels"].as_array().unwrap() {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{}: its id is another's", panel["title"]);
+        let [x, y, w, h] = ["x", "y", "w", "h"].map(|name| panel["gridPos"][name].as_u64().unwrap());
+        let own = (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y)));
+        for cell in own {
+            assert!(cell.0 < 24 && cells.insert(cell), "{}: something else stands there", panel["title"]);
+        }
     }
 }
 

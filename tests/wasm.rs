@@ -10,7 +10,7 @@ use eventguard::config;
 use eventguard::crypto::RustCrypto;
 use eventguard::decision::{Outcome, Verdict};
 use eventguard::identity::TokenCache;
-use eventguard::inspect::{self, Means, Opening};
+use eventguard::inspect::{self, HeadMeans, Incoming, Means, Opening};
 use eventguard::ledger::Memory;
 use eventguard::policy::{Hints, Policy};
 use eventguard::time::Timestamp;
@@ -50,7 +50,11 @@ fn judge(policy: &Policy, case: &Value) -> Option<Outcome> {
     let peer = Peer::from_uri(text(&call["peer"]));
     let mut tokens = TokenCache::new(8, [7; 16]);
     let head = Head::from_map(map.into_iter().collect()).expect("a head");
-    match inspect::head(policy, head, &Hints::default(), peer, now, &mut tokens, &RustCrypto) {
+    match inspect::head(
+        policy,
+        Incoming { head, hints: Hints::default(), peer },
+        HeadMeans { now, tokens: &mut tokens, crypto: &RustCrypto },
+    ) {
         Opening::Unguarded => None,
         Opening::Decided(outcome) => Some(*outcome),
         Opening::Wait(pending) => Some(pending.refuse(policy)),

@@ -15,6 +15,7 @@ pub(crate) fn circumstances() -> Circumstances<'static> {
         traceparent: Some(TRACEPARENT),
         policy: "ab12",
         now: Timestamp::parse("2026-11-23T08:00:00.5Z").unwrap(),
+        untrue: None,
     }
 }
 
@@ -38,6 +39,7 @@ pub(crate) fn event(id: &str) -> JudgedEvent {
         recording: crate::rules::Recording::default(),
         grants: Vec::new(),
         counters: Vec::new(),
+        quotas: Vec::new(),
         mode: Mode::Enforce,
         shadow: None,
     }
@@ -72,7 +74,7 @@ fn json(record: &Record<'_>) -> Json {
 
 fn filter_state(records: &[Record<'_>]) -> String {
     let written: Vec<_> = records.iter().map(|record| (record.is_to_blame(), record.write(None))).collect();
-    Record::filter_state(&written.iter().map(|(to_blame, written)| (*to_blame, written)).collect::<Vec<_>>())
+    Record::filter_state(&written.iter().map(|(to_blame, written)| (*to_blame, written)).collect::<Vec<_>>()).into_owned()
 }
 
 #[test]

@@ -26,13 +26,15 @@ pub(super) struct Trail {
     number: u64,
     /// Since when records are sent and not signed, and how many.
     unsigned: Option<(Duration, u64)>,
+    /// When it was signed last.
+    signed: Option<Timestamp>,
     stopped: bool,
 }
 
 impl Trail {
     pub fn new(integrity: Integrity, checkpoint: Option<Checkpoint>, policy: &str, seed: [u8; 16]) -> Self {
         let policy = policy.to_owned();
-        Self { integrity, checkpoint, policy, chain: Chain::new(seed), number: 0, unsigned: None, stopped: false }
+        Self { integrity, checkpoint, policy, chain: Chain::new(seed), number: 0, unsigned: None, signed: None, stopped: false }
     }
 
     /// Writes a record under the next number.
@@ -55,6 +57,19 @@ impl Trail {
     /// Where it stands.
     pub fn mark(&self) -> Mark {
         self.chain.mark()
+    }
+
+    /// Records that have their place in the chain, where they are one.
+    pub fn chained(&self) -> u64 {
+        match self.integrity {
+            Integrity::Chain => self.chain.length(),
+            Integrity::None => 0,
+        }
+    }
+
+    /// When it was signed last.
+    pub fn signed(&self) -> Option<Timestamp> {
+        self.signed
     }
 
     /// Whether it has begun and not ended.
@@ -99,6 +114,7 @@ impl Trail {
         let key = self.checkpoint.as_ref().filter(|_| signs).map(|checkpoint| Arc::clone(&checkpoint.key));
         if signs {
             self.unsigned = None;
+            self.signed = key.is_some().then_some(now).or(self.signed);
         }
         let json = self.link(self.number, written, key.as_deref());
         records.push(Linked { number: self.number, envelope: Envelope::of_note(note, now), json });

@@ -12,7 +12,7 @@ use eventguard::config;
 use eventguard::crypto::RustCrypto;
 use eventguard::decision::{Difference, Outcome, Verdict};
 use eventguard::identity::TokenCache;
-use eventguard::inspect::{self, Means, Opening};
+use eventguard::inspect::{self, HeadMeans, Incoming, Means, Opening};
 use eventguard::ledger::{self, Ending, Memory};
 use eventguard::policy::{Hints, Policy};
 use eventguard::time::Timestamp;
@@ -148,7 +148,11 @@ fn judge(policy: &Policy, call: &CaseCall, now: Timestamp, memory: &Memory) -> a
         Ok(head) => head,
         Err(error) => return Ok(Some(inspect::refuse(policy.mode, peer.as_ref(), error.into()))),
     };
-    let opening = inspect::head(policy, head, &Hints::default(), peer, now, &mut tokens, &RustCrypto);
+    let opening = inspect::head(
+        policy,
+        Incoming { head, hints: Hints::default(), peer },
+        HeadMeans { now, tokens: &mut tokens, crypto: &RustCrypto },
+    );
     Ok(match opening {
         Opening::Unguarded => None,
         Opening::Decided(outcome) => Some(*outcome),
@@ -216,6 +220,7 @@ pub fn records(policy: &Policy, call: &CaseCall, outcome: &Outcome, now: Timesta
         traceparent: None,
         policy: &policy.digest,
         now,
+        untrue: None,
     };
     Record::of_call(outcome, &circumstances).iter().map(|record| record.write(None).json).collect()
 }

@@ -83,6 +83,8 @@ pub mod names {
     pub const SHADOW: &str = "eventguard_shadow_differences_total";
     /// Calls judged, by time spent in the filter, in microseconds.
     pub const TIME: &str = "eventguard_call_microseconds";
+    /// The parts of judging a call, by the time that each took, in microseconds.
+    pub const STAGES: &str = "eventguard_stage_microseconds";
     /// Tokens that were verified before.
     pub const CACHE_HITS: &str = "eventguard_token_cache_hits_total";
     /// Tokens that had to be verified.
@@ -99,6 +101,20 @@ pub mod names {
     pub const AUDIT_DROPPED: &str = "eventguard_audit_dropped_total";
     /// Records that wait, over all workers.
     pub const AUDIT_QUEUED: &str = "eventguard_audit_queued";
+    /// Bytes of the records that wait, over all workers.
+    pub const AUDIT_QUEUE_BYTES: &str = "eventguard_audit_queue_bytes";
+    /// Bytes of records that may wait in a worker.
+    pub const AUDIT_QUEUE_LIMIT: &str = "eventguard_audit_queue_limit_bytes";
+    /// Records that were given their place in a chain.
+    pub const AUDIT_CHAINED: &str = "eventguard_audit_chained_total";
+    /// When a chain was signed last.
+    pub const AUDIT_SIGNED: &str = "eventguard_audit_signed_timestamp_seconds";
+    /// Workers that count the log cluster as away.
+    pub const AUDIT_CIRCUIT_OPEN: &str = "eventguard_audit_circuit_open";
+    /// Spans that were taken.
+    pub const SPANS_SENT: &str = "eventguard_spans_sent_total";
+    /// Spans that were lost.
+    pub const SPANS_DROPPED: &str = "eventguard_spans_dropped_total";
     /// Policies that were not taken.
     pub const POLICY_REFUSED: &str = "eventguard_policy_refused_total";
     /// When the policy was loaded.
@@ -107,10 +123,22 @@ pub mod names {
     pub const POLICY_OBSERVE: &str = "eventguard_policy_observe";
     /// Rules that refuse nothing.
     pub const RULES_OBSERVE: &str = "eventguard_rules_observe";
+    /// Instances of the filter that judge by a policy.
+    pub const POLICY_INSTANCES: &str = "eventguard_policy_instances";
 
     /// Counters without tags. They are there from the start: what first appears with its first count has no increase.
-    pub const COUNTERS: [&str; 7] =
-        [CACHE_HITS, CACHE_MISSES, LIMITER_FAILED, TABLE_FULL, AUDIT_SENT, AUDIT_DROPPED, POLICY_REFUSED];
+    pub const COUNTERS: [&str; 10] = [
+        CACHE_HITS,
+        CACHE_MISSES,
+        LIMITER_FAILED,
+        TABLE_FULL,
+        AUDIT_SENT,
+        AUDIT_DROPPED,
+        AUDIT_CHAINED,
+        SPANS_SENT,
+        SPANS_DROPPED,
+        POLICY_REFUSED,
+    ];
 }
 
 /// What a metric is.
@@ -122,6 +150,30 @@ pub enum Kind {
     Gauge,
     /// A distribution.
     Histogram,
+}
+
+/// A part of judging a call whose time is told by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Its route and its token.
+    Head,
+    /// Its events, their signatures and the rules.
+    Body,
+    /// Its record.
+    Record,
+}
+
+impl Stage {
+    /// The name of its histogram.
+    #[must_use]
+    pub fn name(self) -> String {
+        let stage = match self {
+            Self::Head => "head",
+            Self::Body => "body",
+            Self::Record => "record",
+        };
+        ["stage=.=", stage, ";.;", names::STAGES].concat()
+    }
 }
 
 /// What is told of a metric.
@@ -157,6 +209,12 @@ pub const METRICS: &[Metric] = {
             "events of which the `shadow` says something else: its verdict (`undecided` where it cannot tell), and the code that it adds or takes away",
         ),
         metric(names::TIME, Histogram, &[], "time that a call spent in the filter"),
+        metric(
+            names::STAGES,
+            Histogram,
+            &["stage"],
+            "time that a part of judging took: `head` (route and token), `body` (events, signatures and rules), `record`",
+        ),
         metric(names::CACHE_HITS, Counter, &[], "tokens that were verified before"),
         metric(names::CACHE_MISSES, Counter, &[], "tokens that had to be verified"),
         metric(names::CACHE_ENTRIES, Gauge, &[], "tokens that are remembered, over all workers"),
@@ -165,10 +223,33 @@ pub const METRICS: &[Metric] = {
         metric(names::AUDIT_SENT, Counter, &[], "records that the log cluster took"),
         metric(names::AUDIT_DROPPED, Counter, &[], "records that were lost"),
         metric(names::AUDIT_QUEUED, Gauge, &[], "records that wait, over all workers"),
+        metric(names::AUDIT_QUEUE_BYTES, Gauge, &[], "bytes of the records that wait, over all workers"),
+        metric(names::AUDIT_QUEUE_LIMIT, Gauge, &["plugin"], "bytes of records that may wait in each worker"),
+        metric(
+            names::AUDIT_CHAINED,
+            Counter,
+            &[],
+            "records that were given their place in a chain, among them what the stream tells of itself",
+        ),
+        metric(names::AUDIT_SIGNED, Gauge, &[], "when a chain was signed last (Unix time), with `checkpoint`"),
+        metric(
+            names::AUDIT_CIRCUIT_OPEN,
+            Gauge,
+            &[],
+            "workers for which the log cluster takes no records: only one batch after another tries",
+        ),
+        metric(names::SPANS_SENT, Counter, &[], "spans that the cluster of `traces` took"),
+        metric(names::SPANS_DROPPED, Counter, &[], "spans that were lost"),
         metric(names::POLICY_REFUSED, Counter, &[], "policies that were not taken: the one before stays in force"),
         metric(names::POLICY_LOADED, Gauge, &["plugin"], "when the policy was loaded (Unix time)"),
         metric(names::POLICY_OBSERVE, Gauge, &["plugin"], "1 where the whole policy has `mode: observe`"),
         metric(names::RULES_OBSERVE, Gauge, &["plugin"], "rules with `mode: observe`"),
+        metric(
+            names::POLICY_INSTANCES,
+            Gauge,
+            &["plugin", "digest"],
+            "instances that judge by the policy of this digest: one in each worker, and one in the main thread",
+        ),
         metric("eventguard_key_set_fetches_total", Counter, &["set", "result"], "fetches of a set, by what came of them"),
         metric("eventguard_key_set_age_seconds", Gauge, &["set"], "how long ago a set was fetched"),
         metric("eventguard_key_set_used", Gauge, &["set"], "keys, or names, of a set that are in use: 0 where it is not held"),
@@ -179,6 +260,12 @@ pub const METRICS: &[Metric] = {
 #[must_use]
 pub fn plugin_name(name: &str, plugin: &str) -> String {
     ["plugin=.=", &tag_value(plugin), ";.;", name].concat()
+}
+
+/// The name of what is told of one version of a policy.
+#[must_use]
+pub fn digest_name(name: &str, plugin: &str, digest: &str) -> String {
+    ["digest=.=", digest, ";.;", &plugin_name(name, plugin)].concat()
 }
 
 /// The name of what is counted of a key set; its own name is the policy's.
@@ -197,6 +284,8 @@ type Names<T> = HashMap<Box<str>, T>;
 #[derive(Debug, Default)]
 pub struct Defined {
     plain: HashMap<&'static str, Id>,
+    /// Those of the head, of the body and of the record: `None` while they are not defined.
+    stages: [Option<Id>; 3],
     /// By what became of it and code, then route, then event type: found without putting a name together for each event.
     events: HashMap<(Counted, &'static str), Names<Names<Id>>>,
 }
@@ -205,6 +294,17 @@ impl Defined {
     /// The id of a metric without tags; `define` is asked once for each name.
     pub fn id(&mut self, name: &'static str, define: impl FnOnce(&str) -> Id) -> Id {
         *self.plain.entry(name).or_insert_with(|| define(name))
+    }
+
+    /// The id of a stage's histogram; `define` is asked once for each. Every call asks three times.
+    pub fn stage_id(&mut self, stage: Stage, define: impl FnOnce(&str) -> Id) -> Id {
+        let [head, body, record] = &mut self.stages;
+        let id = match stage {
+            Stage::Head => head,
+            Stage::Body => body,
+            Stage::Record => record,
+        };
+        *id.get_or_insert_with(|| define(&stage.name()))
     }
 
     /// The id of an event's counter; `define` is asked once for each.
@@ -265,5 +365,21 @@ mod tests {
         let shadow = EventCount { counted: Counted::Shadow(Some(Verdict::Admit)), ..count };
         assert_eq!(defined.event_id(&shadow, other), Some(8));
         assert!(shadow.name().ends_with(";.;eventguard_shadow_differences_total"), "{}", shadow.name());
+    }
+
+    #[test]
+    fn each_stage_has_its_own_histogram() {
+        let mut defined = Defined::default();
+        let mut names = Vec::new();
+        for stage in [Stage::Head, Stage::Body, Stage::Record, Stage::Head] {
+            let id = u32::try_from(names.len()).unwrap();
+            let id = defined.stage_id(stage, |name| {
+                names.push(name.to_owned());
+                Some(id)
+            });
+            assert_eq!(id.map(|id| names[usize::try_from(id).unwrap()].clone()), Some(stage.name()));
+        }
+        assert_eq!(names.len(), 3);
+        assert_eq!(names[1], "stage=.=body;.;eventguard_stage_microseconds");
     }
 }

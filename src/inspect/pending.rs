@@ -1,13 +1,10 @@
 //! A call whose head cannot be judged without a key, or a set of them, that may be fetched yet. Whoever has it either gets that and has
 //! the head judged again, or has the call refused for want of it.
 
-use super::{Arrived, Opening, shadow};
-use crate::crypto::Crypto;
+use super::{Arrived, HeadMeans, Opening, shadow};
 use crate::decision::{Outcome, Refusal};
-use crate::identity::TokenCache;
 use crate::keyset::Want;
 use crate::policy::Policy;
-use crate::time::Timestamp;
 
 /// A call that waits for what its head cannot be judged without.
 #[derive(Debug)]
@@ -34,15 +31,15 @@ impl Pending {
     }
 
     /// Judges the head again.
-    pub fn judge(self, policy: &Policy, now: Timestamp, tokens: &mut TokenCache, crypto: &dyn Crypto) -> Opening {
+    pub fn judge(self, policy: &Policy, mut means: HeadMeans<'_>) -> Opening {
         let shadow = match policy.shadow.as_deref().zip(self.shadow) {
             Some((second, shadow)) => match *shadow {
-                Opening::Wait(pending) => Some((second, pending.arrived.judge(second, now, tokens.beside(), crypto))),
+                Opening::Wait(pending) => Some((second, pending.arrived.judge(second, &mut means.beside()))),
                 decided @ (Opening::Unguarded | Opening::Judge(_) | Opening::Decided(_)) => Some((second, decided)),
             },
             None => None,
         };
-        let opening = self.arrived.judge(policy, now, tokens, crypto);
+        let opening = self.arrived.judge(policy, &mut means);
         match shadow {
             Some((second, shadow)) => shadow::beside(second, opening, shadow),
             None => opening,

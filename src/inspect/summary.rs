@@ -1,11 +1,12 @@
-//! What was found of each event into what becomes of the call: all of it, or what is left where refused events may be left out.
+//! What was found of a call into what becomes of it: by its head, or by each of its events, all of them or what is left where refused ones
+//! may be left out.
 
 use super::{CallStage, Opened};
-use crate::call::Peer;
-use crate::call::cut;
+use crate::call::{Peer, cut};
 use crate::crypto::sha256;
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::identity::Publisher;
+use crate::policy::Route;
 use crate::protocol::Event;
 use crate::rules::{Level, Mode, Rule};
 use crate::signature::VerifiedSignature;
@@ -15,6 +16,38 @@ const SUMMARY: usize = 1024;
 
 /// How many events may be left out of a call: as many as the answer can name.
 const LEFT_OUT: usize = 500;
+
+/// The outcome of a call that could not even be looked at.
+#[must_use]
+pub fn refuse(mode: Mode, peer: Option<&Peer>, refusal: Refusal) -> Outcome {
+    Refused { mode, route: None, peer }.with(refusal)
+}
+
+/// What is known of a call that its head refused.
+pub(super) struct Refused<'a> {
+    pub mode: Mode,
+    pub route: Option<&'a Route>,
+    pub peer: Option<&'a Peer>,
+}
+
+impl Refused<'_> {
+    pub fn with(&self, refusal: Refusal) -> Outcome {
+        Outcome {
+            verdict: verdict(self.mode, Some(&refusal)),
+            refusal: Some(refusal),
+            mode: self.mode,
+            route: self.route.map(|route| route.name.clone()),
+            path_template: self.route.and_then(Route::path_template),
+            protocol: self.route.map(|route| route.protocol.name()),
+            publisher: None,
+            peer: self.peer.and_then(Peer::uri).map(str::to_owned),
+            events: Vec::new(),
+            rest: None,
+            shadow: None,
+            shadow_grants: Vec::new(),
+        }
+    }
+}
 
 impl CallStage<'_> {
     /// A call is refused whole if any of its events is.
@@ -100,6 +133,7 @@ pub(super) fn summarize(
         recording,
         grants: Vec::new(),
         counters: Vec::new(),
+        quotas: Vec::new(),
         mode,
         shadow: None,
     }

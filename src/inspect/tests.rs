@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::crypto::RustCrypto;
 use crate::decision::Difference;
-use crate::ledger::{self, Ending, Memory};
+use crate::ledger::{self, Ending, Memory, Unavailable};
 
 const PEER: &str = "spiffe://cluster.local/ns/shop/sa/a";
 
@@ -42,11 +42,12 @@ fn now() -> Timestamp {
 fn opened(policy: &Policy, path: &str, batch: bool) -> Opening {
     let content = if batch { "application/cloudevents-batch+json" } else { "application/cloudevents+json" };
     let map = [(":method", "POST"), (":authority", "bus"), (":path", path), ("content-type", content)];
-    let call = Head::from_map(map.into_iter().collect()).unwrap();
-    head(policy, call, &Hints::default(), Peer::from_uri(PEER.to_owned()), now(), &mut TokenCache::new(0, [0; 16]), &RustCrypto)
+    let head = Head::from_map(map.into_iter().collect()).unwrap();
+    let call = Incoming { head, hints: Hints::default(), peer: Peer::from_uri(PEER.to_owned()) };
+    super::head(policy, call, HeadMeans { now: now(), tokens: &mut TokenCache::new(0, [0; 16]), crypto: &RustCrypto })
 }
 
-fn outcome(policy: &Policy, path: &str, body: &str, store: &Memory) -> Outcome {
+fn outcome(policy: &Policy, path: &str, body: &str, store: &dyn Store) -> Outcome {
     let opening = opened(policy, path, body.starts_with('['));
     let Opening::Judge(opened) = opening else { panic!("{opening:?}") };
     super::body(policy, &opened, body.as_bytes(), Means { now: now(), crypto: &RustCrypto, store })
@@ -150,6 +151,27 @@ fn a_shadow_remembers_by_itself_and_takes_nothing_from_the_policy() {
 }
 
 #[test]
+fn a_batch_that_comes_again_whole_waits_for_room_for_all_of_it_or_never_fits() {
+    let open = &routes("/open/{topic}")[0];
+    let document = json!({
+        "version": 1,
+        "routes": [open],
+        "events": [{"type": "t.*", "publishers": [{"peer": PEER}], "rate": {"limit": 1, "per": "1s", "burst": 3}}],
+    });
+    let policy = crate::config::from_value(document, &|_| None).unwrap();
+    let store = Memory::default();
+    let publish = |count: usize| {
+        let events: Vec<String> = (0..count).map(|id| event(&id.to_string())).collect();
+        let outcome = outcome(&policy, "/open/x", &format!("[{}]", events.join(",")), &store);
+        outcome.refusal.map(|refusal| refusal.limited().unwrap().wait)
+    };
+    let after = |seconds| Some(ledger::Wait::For(std::time::Duration::from_secs(seconds)));
+    assert_eq!((publish(4), publish(2)), (Some(ledger::Wait::Never), None), "what was refused has spent nothing");
+    assert_eq!((publish(2), publish(3), publish(4)), (after(1), after(2), Some(ledger::Wait::Never)));
+    assert_eq!((publish(1), publish(1)), (None, after(1)));
+}
+
+#[test]
 fn a_token_that_is_good_for_one_call_is_good_for_all_messages_of_a_stream_and_for_no_other_call() {
     let document = json!({
         "version": 1,
@@ -166,7 +188,9 @@ fn a_token_that_is_good_for_one_call_is_good_for_all_messages_of_a_stream_and_fo
         let map =
             [(":method", "POST"), (":authority", "bus"), (":path", "/bus.Bus/Publish"), ("content-type", "application/grpc")];
         let head = Head::from_map(map.into_iter().collect()).unwrap();
-        let opening = super::head(&policy, head, &Hints::default(), None, now(), &mut TokenCache::new(0, [0; 16]), &RustCrypto);
+        let call = Incoming { head, hints: Hints::default(), peer: None };
+        let means = HeadMeans { now: now(), tokens: &mut TokenCache::new(0, [0; 16]), crypto: &RustCrypto };
+        let opening = super::head(&policy, call, means);
         let Opening::Judge(mut opened) = opening else { panic!("{opening:?}") };
         opened.publisher = Some(Publisher::in_test("shop", "a", &json!({"jti": "j-1"})));
         let outcome = super::body(&policy, &opened, &body, Means { now: now(), crypto: &RustCrypto, store: &store });
@@ -175,4 +199,30 @@ fn a_token_that_is_good_for_one_call_is_good_for_all_messages_of_a_stream_and_fo
     };
     assert_eq!(call(), (vec![None, None], None));
     assert_eq!(call().0, [Some("replay.seen")]);
+}
+
+/// Of a proxy whose shared data cannot be used.
+struct Away;
+
+impl Store for Away {
+    fn change(&self, _: u32, _: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), Unavailable> {
+        Err(Unavailable)
+    }
+
+    fn seed(&self) -> Result<[u8; 16], Unavailable> {
+        Err(Unavailable)
+    }
+}
+
+#[test]
+fn only_a_rule_that_asks_for_what_was_published_before_needs_to_know_it() {
+    let publishers = json!([{"peer": PEER}]);
+    let kept = json!({"type": "t.Kept", "publishers": publishers, "replay": {"window": "1m"}});
+    let policy = policy_of(json!([{"type": "t.A", "publishers": publishers}, kept]), json!({"unmatched": "pass"}));
+    let code = |body: &str| {
+        let outcome = outcome(&policy, "/open/x", body, &Away);
+        outcome.refusal.as_ref().map(|refusal| refusal.code().as_str())
+    };
+    assert_eq!(code(&event("1")), None);
+    assert_eq!(code(&event("1").replace("t.A", "t.Kept")), Some("limiter.unavailable"));
 }

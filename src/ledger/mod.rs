@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use memory::Memory;
 pub use order::Gaps;
-pub use rate::{NotARate, Rate};
+pub use rate::{Left, Limited, NotARate, Rate, Wait};
 pub use replay::Counts;
 use slot::{Entry, Slot};
 
@@ -207,24 +207,14 @@ pub enum Breach {
         last: u64,
     },
     /// `rate.limited`.
-    #[error("the rate is spent; {}", when_to_retry(*.retry_after))]
-    Limited {
-        /// When there is room for this event, if nobody else takes it; `None` where that is not known, or where it never fits.
-        retry_after: Option<Duration>,
-    },
+    #[error("the rate is spent; {}", .0.wait)]
+    Limited(Limited),
     /// `limiter.unavailable`: the table has no room.
     #[error("there is no room to remember the event")]
     Full,
     /// `limiter.unavailable`.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-}
-
-fn when_to_retry(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(
-        || "nobody knows when there is room".to_owned(),
-        |after| format!("there is room in {} ms", after.as_millis()),
-    )
 }
 
 /// Grants what is asked, or says why not; then the table is as before.
@@ -248,6 +238,20 @@ pub fn grant(store: &dyn Store, settings: &Settings, now: Timestamp, demand: &De
         answer => answer?,
     };
     Ok(Grant { tag, slot: at, undo, missing })
+}
+
+/// What is left of a rate, where what is counted apart has this tag.
+///
+/// # Errors
+///
+/// [`Unavailable`] where that cannot be looked up.
+pub fn left(store: &dyn Store, settings: &Settings, now: Timestamp, tag: Tag, rate: &Rate) -> Result<Left, Unavailable> {
+    let mut left = Err(Unavailable);
+    store.change(settings.slot(tag), &mut |bytes| {
+        left = Ok(rate.left(Slot::parse(bytes, now).find(tag).map(|entry| entry.value), now));
+        None
+    })?;
+    left
 }
 
 /// Says what became of an event.

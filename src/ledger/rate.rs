@@ -1,8 +1,9 @@
 //! Rates by the generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): one number, the time up to which all is spent.
 
+use std::fmt;
 use std::time::Duration;
 
-use super::{Breach, Entry, Slot, Tag, Undo};
+use super::{Breach, Entry, Grant, Slot, Tag, Undo};
 use crate::time::Timestamp;
 
 /// So much in so much time, and so much at once.
@@ -22,6 +23,83 @@ pub enum NotARate {
     /// Time is counted in nanoseconds here, and for 100 years.
     #[error("one of them every {0:?} on average, with the whole burst at once: this is not counted here")]
     Range(Duration),
+}
+
+/// What is left of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// How much may be spent at once.
+    pub units: u64,
+    /// When that is more, if nobody spends anything; `None` where it is all that there may be.
+    pub more_in: Option<Duration>,
+}
+
+/// That a rate is spent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limited {
+    /// When there is room for what was asked.
+    pub wait: Wait,
+    /// What was asked of the table; `None` where it was the limiter that said no.
+    asked: Option<Spend>,
+}
+
+/// When there is room for what was asked of a rate that is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// After so long, if nobody else takes it.
+    For(Duration),
+    /// Nobody says when.
+    Unknown,
+    /// Never: it is more than may be spent at once.
+    Never,
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::For(time) => write!(f, "there is room in {} ms", time.as_millis()),
+            Self::Unknown => f.write_str("nobody knows when there is room"),
+            Self::Never => f.write_str("this is more than may be spent at once, and never fits"),
+        }
+    }
+}
+
+/// What was asked of a rate, in its nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Spend {
+    tag: Tag,
+    nanos: u64,
+    burst: u64,
+}
+
+impl Limited {
+    /// As the limiter says.
+    pub(super) fn by_limiter(wait: Wait) -> Self {
+        Self { wait, asked: None }
+    }
+
+    /// How much of the same rate an event of the call was granted, or was refused.
+    #[must_use]
+    pub fn also_asked(&self, grants: &[Grant], refused: Option<&Self>) -> u64 {
+        let Some(Spend { tag, .. }) = self.asked else { return 0 };
+        let granted = grants.iter().map(|grant| match grant.undo {
+            Undo::Spend { nanos } if grant.tag == tag => nanos,
+            Undo::Spend { .. } | Undo::Once { .. } | Undo::Next { .. } | Undo::Nothing => 0,
+        });
+        let refused = refused.and_then(|refused| refused.asked).filter(|asked| asked.tag == tag).map(|asked| asked.nanos);
+        granted.chain(refused).fold(0, u64::saturating_add)
+    }
+
+    /// The same for a call that comes again whole: how much `all` of its events have asked for, and the `later` ones after this one.
+    #[must_use]
+    pub fn for_all(&self, all: u64, later: u64) -> Self {
+        let wait = match (self.wait, self.asked) {
+            (_, Some(Spend { burst, .. })) if all > burst => Wait::Never,
+            (Wait::For(time), Some(_)) => Wait::For(time.saturating_add(Duration::from_nanos(later))),
+            (wait, _) => wait,
+        };
+        Self { wait, asked: self.asked }
+    }
 }
 
 impl Rate {
@@ -57,6 +135,22 @@ impl Rate {
         u64::try_from(nanos).unwrap_or(u64::MAX)
     }
 
+    /// How much may be spent at once.
+    #[must_use]
+    pub fn burst(&self) -> u64 {
+        self.burst
+    }
+
+    /// What is left where all is spent up to `value`, an entry's; `None` where there is no entry.
+    pub(super) fn left(&self, value: Option<u64>, now: Timestamp) -> Left {
+        let now = u64::try_from(now.unix_nanos()).unwrap_or_default();
+        let room = self.nanos(self.burst).saturating_sub(value.unwrap_or(now).saturating_sub(now));
+        let whole = u128::from(room).saturating_mul(u128::from(self.limit)).checked_div(self.per.as_nanos()).unwrap_or_default();
+        let units = u64::try_from(whole).unwrap_or(u64::MAX).min(self.burst);
+        let more = || Duration::from_nanos(self.nanos(units.saturating_add(1)).saturating_sub(room));
+        Left { units, more_in: (units < self.burst).then(more) }
+    }
+
     pub(super) fn ask(&self, slot: &mut Slot, tag: Tag, cost: u64, now: Timestamp) -> Result<Undo, Breach> {
         let now = u64::try_from(now.unix_nanos()).unwrap_or_default();
         let (nanos, burst) = (self.nanos(cost), self.nanos(self.burst));
@@ -70,9 +164,8 @@ impl Rate {
         let spent = before.max(now).saturating_add(nanos);
         let allowed_from = spent.saturating_sub(burst);
         if allowed_from > now {
-            // What is larger than the burst never fits.
-            let retry_after = (nanos <= burst).then(|| Duration::from_nanos(allowed_from - now));
-            return Err(Breach::Limited { retry_after });
+            let wait = if nanos > burst { Wait::Never } else { Wait::For(Duration::from_nanos(allowed_from - now)) };
+            return Err(Breach::Limited(Limited { wait, asked: Some(Spend { tag, nanos, burst }) }));
         }
         let spent_entry = Entry { tag, value: spent, ends: time(spent) };
         match entry {

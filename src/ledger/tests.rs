@@ -145,14 +145,66 @@ fn a_rate_grants_its_burst_and_then_one_as_time_goes() {
     for _ in 0..5 {
         ask(&store, 0, &spend(10, 5, 1)).unwrap();
     }
-    let limited = |millis| ask(&store, millis, &spend(10, 5, 1)).map(|_| ());
-    assert_eq!(limited(0), Err(Breach::Limited { retry_after: Some(Duration::from_millis(100)) }));
-    assert_eq!(limited(99), Err(Breach::Limited { retry_after: Some(Duration::from_millis(1)) }));
-    assert_eq!(limited(100), Ok(()));
-    assert_eq!(limited(100), Err(Breach::Limited { retry_after: Some(Duration::from_millis(100)) }));
-    let larger = ask(&store, 100, &spend(10, 5, 6));
-    assert_eq!(larger.map(|_| ()), Err(Breach::Limited { retry_after: None }), "what is larger than the burst never fits");
-    assert!((0..5).all(|_| limited(10_000).is_ok()) && limited(10_000).is_err(), "never more than the burst");
+    let limited = |millis, cost| ask(&store, millis, &spend(10, 5, cost)).err().map(|breach| waits(&breach));
+    let after = |millis| Some(Wait::For(Duration::from_millis(millis)));
+    assert_eq!((limited(0, 1), limited(99, 1), limited(100, 1), limited(100, 1)), (after(100), after(1), None, after(100)));
+    assert_eq!((limited(100, 5), limited(100, 6)), (after(500), Some(Wait::Never)), "what is larger than the burst never fits");
+    assert!((0..5).all(|_| limited(10_000, 1).is_none()) && limited(10_000, 1).is_some(), "never more than the burst");
+}
+
+fn waits(breach: &Breach) -> Wait {
+    let Breach::Limited(limited) = breach else { panic!("{breach:?}") };
+    limited.wait
+}
+
+#[test]
+fn a_call_that_comes_again_whole_waits_for_room_for_all_of_it() {
+    let store = Memory::default();
+    let of = |name: &str, cost| Demand { tag: tag(name), ..spend(10, 5, cost) };
+    let granted = [ask(&store, 0, &of("a", 3)).unwrap(), ask(&store, 0, &of("b", 1)).unwrap()];
+    let refused = |name, cost| {
+        let Err(Breach::Limited(limited)) = ask(&store, 0, &of(name, cost)) else { panic!("{name} {cost}") };
+        limited
+    };
+    let (first, second) = (refused("a", 3), refused("a", 4));
+    let elsewhere = refused("b", 5);
+    assert_eq!(first.also_asked(&granted, Some(&second)), 700_000_000, "of the same rate");
+    assert_eq!(first.also_asked(&[], Some(&elsewhere)), 0);
+    assert_eq!(first.also_asked(&[], None), 0);
+    assert_eq!(first.wait, Wait::For(Duration::from_millis(100)));
+    assert_eq!(first.for_all(500_000_000, 200_000_000).wait, Wait::For(Duration::from_millis(300)));
+    assert_eq!(first.for_all(500_000_001, 0).wait, Wait::Never);
+    for wait in [Wait::For(Duration::from_secs(7)), Wait::Unknown, Wait::Never] {
+        assert_eq!(Limited::by_limiter(wait).for_all(u64::MAX, u64::MAX).wait, wait, "the limiter has counted all of them");
+    }
+}
+
+#[test]
+fn what_is_left_of_a_rate_is_told_to_the_unit_and_spends_nothing() {
+    let store = Memory::default();
+    // Three in a second: a third of it is no whole number of nanoseconds.
+    let (rate, tag) = (Rate::new(3, Duration::from_secs(1), 5).unwrap(), tag("r"));
+    let left = |millis| {
+        let left = left(&store, &settings(), at(millis), tag, &rate).unwrap();
+        (left.units, left.more_in.map(|time| time.as_millis()))
+    };
+    let spend = |millis, cost| ask(&store, millis, &Demand { tag, what: What::Spend { rate, cost } });
+    assert_eq!(left(0), (5, None), "nothing is known of it");
+    spend(0, 2).unwrap();
+    assert_eq!(
+        (left(0), left(0), left(333), left(334), left(666), left(667)),
+        ((3, Some(333)), (3, Some(333)), (3, Some(0)), (4, Some(332)), (4, Some(0)), (5, None))
+    );
+    spend(0, 3).unwrap();
+    assert_eq!(left(0).0, 0);
+    for millis in [0, 333, 334, 999, 1000, 1001, 1667] {
+        let units = left(millis).0;
+        assert!(spend(millis, units + 1).is_err(), "{millis}: {units} and one more");
+    }
+    spend(1001, left(1001).0).unwrap();
+    assert_eq!(left(1001).0, 0, "all that is told may be spent");
+    assert_eq!(left(-86_400_000).0, 0, "a clock that went back");
+    assert_eq!(super::left(&Away, &settings(), at(0), tag, &rate), Err(Unavailable));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::quota::{Quota, QuotaPolicy};
 use super::{Rule, Violation, shorten};
 use crate::identity::{Publisher, VerifiedToken};
 use crate::json::{Document, Kind, Pointer};
@@ -85,6 +86,8 @@ pub struct RateRule {
     pub by: Vec<RateKey>,
     /// What the limiter knows it by, where it counts for all proxies.
     pub at_limiter: Option<Arc<str>>,
+    /// What callers are told of it, where they are.
+    pub told: Option<Arc<QuotaPolicy>>,
 }
 
 /// What a rate counts.
@@ -135,6 +138,8 @@ pub struct Asked {
     pub once_a_call: bool,
     /// What the limiter is to count, where it remembers too.
     pub counter: Option<Counter>,
+    /// The rate, where the caller is told of it.
+    pub quota: Option<Quota>,
 }
 
 /// All that an event asks for. `global` are the rates of the policy.
@@ -172,23 +177,25 @@ impl Facts<'_> {
     fn replay(&self, replay: &Replay) -> Result<Vec<Asked>, Violation> {
         let publisher = self.publisher();
         let publisher = publisher.as_bytes();
+        let at = || self.time().or_else(|| self.signatures.iter().find_map(VerifiedSignature::created));
         Ok(match replay.key {
             ReplayKey::Event => {
                 let id = self.event.id.as_deref().ok_or_else(|| absent("id"))?;
-                vec![self.once(replay, "event", &[publisher, self.source(), id.as_bytes()], self.window(replay)?)]
+                vec![self.once(replay, "event", &[publisher, self.source(), id.as_bytes()], self.window(replay, at())?)]
             }
             ReplayKey::Data => {
                 let digest = crate::crypto::sha256(self.event.data.bytes());
-                vec![self.once(replay, "data", &[publisher, &digest], self.window(replay)?)]
+                vec![self.once(replay, "data", &[publisher, &digest], self.window(replay, at())?)]
             }
             ReplayKey::Nonce => {
-                let until = self.window(replay)?;
                 // Of every signature: a caller could leave out the one that is remembered.
                 let asked = |signature: &VerifiedSignature| {
                     let parts = [signature.publisher().as_bytes(), signature.nonce()?.as_bytes()];
-                    Some(self.once(replay, "nonce", &parts, until))
+                    // The signature says when it was made; an event's time may be nobody's word.
+                    let until = self.window(replay, signature.created().or_else(|| self.time()));
+                    Some(until.map(|until| self.once(replay, "nonce", &parts, until)))
                 };
-                let mut asked: Vec<Asked> = self.signatures.iter().filter_map(asked).collect();
+                let mut asked = self.signatures.iter().filter_map(asked).collect::<Result<Vec<Asked>, Violation>>()?;
                 asked.dedup();
                 return if asked.is_empty() { Err(Violation::NoNonce) } else { Ok(asked) };
             }
@@ -203,13 +210,16 @@ impl Facts<'_> {
     fn once(&self, replay: &Replay, kind: &'static str, parts: &[&[u8]], until: Timestamp) -> Asked {
         let demand = Demand { tag: self.tag(kind, parts), what: What::Once { until, counts: replay.counts } };
         let counter = (replay.scope == Scope::Cluster).then(|| Counter::Once { kind, tag: Tag::of(SHARED, kind, parts) });
-        Asked { demand, once_a_call: matches!(replay.key, ReplayKey::Nonce | ReplayKey::TokenId), counter }
+        Asked { demand, once_a_call: matches!(replay.key, ReplayKey::Nonce | ReplayKey::TokenId), counter, quota: None }
     }
 
-    /// Until when an event is young enough to come again.
-    fn window(&self, replay: &Replay) -> Result<Timestamp, Violation> {
-        let signed = || self.signatures.iter().find_map(VerifiedSignature::created);
-        let at = self.event.time.as_ref().map(|time| time.at).or_else(signed).ok_or_else(|| absent("time"))?;
+    fn time(&self) -> Option<Timestamp> {
+        self.event.time.as_ref().map(|time| time.at)
+    }
+
+    /// Until when what is of this time is young enough to come again.
+    fn window(&self, replay: &Replay, at: Option<Timestamp>) -> Result<Timestamp, Violation> {
+        let at = at.ok_or_else(|| absent("time"))?;
         if at > self.now.after(LEEWAY) || self.now.since(at) >= replay.window {
             return Err(Violation::Stale { at });
         }
@@ -230,7 +240,7 @@ impl Facts<'_> {
         let number = parse_number(&number).ok_or_else(|| Violation::NotANumber { found: shorten(&number) })?;
         let tag = self.tag("sequence", &[self.publisher().as_bytes(), self.source()]);
         let what = What::Next { number, gaps: sequence.gaps, keep: sequence.keep };
-        Ok(Asked { demand: Demand { tag, what }, once_a_call: false, counter: None })
+        Ok(Asked { demand: Demand { tag, what }, once_a_call: false, counter: None, quota: None })
     }
 
     fn number_in_data(&self, pointer: &Pointer) -> Result<String, Violation> {
@@ -263,8 +273,15 @@ impl Facts<'_> {
             by: (!keys.is_empty()).then(|| Tag::of(SHARED, "rate", &keys)),
             hits: cost,
         });
-        let demand = Demand { tag: self.tag("rate", &parts), what: What::Spend { rate: rule.rate, cost } };
-        Asked { demand, once_a_call: false, counter }
+        let (tag, rate) = (self.tag("rate", &parts), rule.rate);
+        let quota = rule.told.as_ref().map(|policy| Quota {
+            policy: Arc::clone(policy),
+            tag,
+            rate,
+            at_limiter: rule.at_limiter.clone(),
+            left_at_limiter: None,
+        });
+        Asked { demand: Demand { tag, what: What::Spend { rate, cost } }, once_a_call: false, counter, quota }
     }
 }
 

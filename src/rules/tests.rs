@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::json::Pointer;
 use crate::ledger::{Counts, Tag};
-use crate::protocol::{Data, Declared};
+use crate::protocol::{Data, Declared, EventTime};
+use crate::time::Timestamp;
 
 fn rule(types: &str) -> Rule {
     Rule {
@@ -347,13 +348,7 @@ fn what_is_said_of_outside_input_is_cut() {
 #[test]
 fn every_nonce_of_a_call_is_remembered_whichever_of_its_signatures_come_again() {
     let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
-    let replay = memory::Replay {
-        window: Duration::from_secs(60),
-        key: memory::ReplayKey::Nonce,
-        counts: Counts::Forward,
-        scope: memory::Scope::Proxy,
-    };
-    let rule = Rule { replay: Some(replay), ..rule("com.shop.*") };
+    let rule = Rule { replay: Some(replay_of(memory::ReplayKey::Nonce)), ..rule("com.shop.*") };
     let event = event(None, None);
     let tags = |signatures: &[VerifiedSignature]| -> Vec<Tag> {
         let facts = memory::Facts { event: &event, publisher: None, signatures, depth: 8, now, seed: [0; 16] };
@@ -364,6 +359,28 @@ fn every_nonce_of_a_call_is_remembered_whichever_of_its_signatures_come_again() 
     assert_eq!(both.len(), 2);
     assert_eq!(tags(&[signed("b")]), both[1..]);
     assert_eq!(tags(&[signed("a"), signed("a")]), both[..1], "two signatures over one id");
+}
+
+#[test]
+fn a_nonce_is_as_old_as_its_signature_whatever_time_the_event_says() {
+    let at = |text| Timestamp::parse(text).unwrap();
+    let (early, now) = (at("2026-11-23T07:58:59Z"), at("2026-11-23T08:00:00Z"));
+    let rule = Rule { replay: Some(replay_of(memory::ReplayKey::Nonce)), ..rule("com.shop.*") };
+    let ask = |said: Option<Timestamp>, signed: Timestamp| {
+        let time = said.map(|at| EventTime { at, text: Cow::Borrowed("") });
+        let event = Event { time, ..event(None, None) };
+        let signatures = [VerifiedSignature::with_nonce("shipping", signed, "a")];
+        let facts = memory::Facts { event: &event, publisher: None, signatures: &signatures, depth: 8, now, seed: [0; 16] };
+        memory::demands(&rule, &[], &facts).map(|asked| asked.len())
+    };
+    for said in [None, Some(now), Some(early)] {
+        assert_eq!(ask(said, now), Ok(1));
+        assert_eq!(ask(said, early), Err(Violation::Stale { at: early }), "what nobody signed cannot make it younger");
+    }
+}
+
+fn replay_of(key: memory::ReplayKey) -> memory::Replay {
+    memory::Replay { window: Duration::from_secs(60), key, counts: Counts::Forward, scope: memory::Scope::Proxy }
 }
 
 #[test]

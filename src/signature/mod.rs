@@ -6,20 +6,25 @@
 
 mod digest;
 pub mod dsse;
+mod error;
 mod event_jws;
+mod evidence;
 mod fields;
 pub mod hmac;
 pub mod http_message;
 pub mod jws;
+mod settings;
 mod signers;
 pub mod standard_webhooks;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 pub use digest::content_digest;
+pub use error::SignatureError;
+use evidence::Made;
+pub use evidence::{Coverage, Scheme, VerifiedSignature};
 pub use fields::FieldType;
+pub use settings::{Dsse, DsseMode, EventJws, HttpMessage, Jws, Settings, StandardWebhooks, UnsignedAttributes};
 pub use signers::{DuplicateKeyId, SignerSet, Signers};
 
 use crate::call::{Head, cut};
@@ -112,6 +117,15 @@ pub fn check_revoked(signatures: &[VerifiedSignature], revoked: &Revocations) ->
     }
 }
 
+/// Whether something may sign the attributes of an event that stand in headers, in use here or not: an HTTP message signature, which has to
+/// cover all of them, or a signature that is an attribute itself.
+#[must_use]
+pub fn may_cover_attributes(settings: &Settings, head: &Head) -> bool {
+    let is_there = |name: &str| head.values(name).next().is_some();
+    let event_jws = settings.event_jws.as_ref().map(|settings| ["ce-", &settings.attribute].concat());
+    ["signature", "signature-input", dsse::HEADER].into_iter().any(is_there) || event_jws.is_some_and(|name| is_there(&name))
+}
+
 /// The headers that carry attributes of a CloudEvent in binary mode (CloudEvents HTTP binding section 3.1); nothing in the other
 /// modes. A signature over the body alone says nothing of them: the event type could be changed under it.
 fn attribute_headers(head: &Head) -> impl Iterator<Item = &str> {
@@ -152,259 +166,4 @@ pub enum SignerKey {
     Public(PublicKey),
     /// Verified with a shared secret (HMAC-SHA256).
     Secret(Secret),
-}
-
-/// A way of signing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Scheme {
-    /// HTTP Message Signatures (RFC 9421) with a content digest (RFC 9530).
-    HttpMessage,
-    /// Standard Webhooks `v1` and `v1a`.
-    StandardWebhooks,
-    /// JWS in a header (RFC 7515).
-    Jws,
-    /// HMAC-SHA256 in a form that the policy describes.
-    Hmac,
-    /// The CloudEvents extension "Verifiable CloudEvents with DSSE".
-    Dsse,
-    /// JWS in an extension attribute of an event.
-    EventJws,
-}
-
-impl Scheme {
-    /// Whether signatures are over one event, and not over all of a call.
-    #[must_use]
-    pub const fn is_of_an_event(self) -> bool {
-        matches!(self, Self::Dsse | Self::EventJws)
-    }
-}
-
-/// What is read of each scheme. A scheme without settings is not in use: its headers mean nothing here.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// RFC 9421.
-    pub http_message: Option<HttpMessage>,
-    /// Standard Webhooks.
-    pub standard_webhooks: Option<StandardWebhooks>,
-    /// JWS in a header.
-    pub jws: Option<Jws>,
-    /// HMAC-SHA256 in forms that the policy describes.
-    pub hmac: Vec<hmac::Profile>,
-    /// DSSE on CloudEvents.
-    pub dsse: Option<Dsse>,
-    /// JWS in an extension attribute.
-    pub event_jws: Option<EventJws>,
-}
-
-/// What an HTTP Message Signature must keep.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpMessage {
-    /// Components that must be covered, e.g. `@method`, `content-digest`.
-    pub components: Vec<String>,
-    /// How old a signature may be (now - `created`).
-    pub max_age: Duration,
-    /// The `tag` that a signature must have to be looked at.
-    pub tag: Option<String>,
-    /// Headers that are structured fields, beside those of RFC 9421 and RFC 9530: what `sf` may be said of.
-    pub structured_fields: Vec<(String, FieldType)>,
-}
-
-/// What a Standard Webhooks signature must keep.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StandardWebhooks {
-    /// How far `webhook-timestamp` may be from now, both ways.
-    pub tolerance: Duration,
-}
-
-/// Where a JWS over the content is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Jws {
-    /// The header, in lower case.
-    pub header: String,
-}
-
-/// Where an event's own JWS is, and what it must cover.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventJws {
-    /// The extension attribute.
-    pub attribute: String,
-    /// What becomes of the attributes where only the data is signed.
-    pub unsigned_attributes: UnsignedAttributes,
-}
-
-/// What becomes of an event of which only the data is signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnsignedAttributes {
-    /// It is refused: its type could be another one.
-    Refuse,
-    /// It passes, and the record names its attributes.
-    Pass,
-}
-
-/// What a DSSE signature must keep.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dsse {
-    /// What becomes of extension attributes that the signature does not cover.
-    pub mode: DsseMode,
-    /// Extension attributes that need not be covered in strict mode.
-    pub allow_unsigned: Vec<String>,
-}
-
-/// What becomes of extension attributes that a DSSE signature does not cover.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DsseMode {
-    /// The event is refused.
-    Strict,
-    /// They pass, and the record names them.
-    Passthrough,
-    /// They all pass, also those that are covered: nobody looks whether they are the ones that were signed.
-    CoreOnly,
-}
-
-/// What of an event a DSSE signature was verified to cover.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coverage {
-    /// The core attributes and the data: nothing else was signed.
-    Core,
-    /// Extension attributes too.
-    CoreAndExtensions,
-    /// The core attributes and the data: others were signed, and not looked at.
-    ExtensionsSkipped,
-}
-
-impl Coverage {
-    /// As records have it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Core => "core",
-            Self::CoreAndExtensions => "core+extensions",
-            Self::ExtensionsSkipped => "extensions-skipped",
-        }
-    }
-}
-
-/// The evidence of a verified signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedSignature {
-    scheme: Scheme,
-    key_id: String,
-    publisher: String,
-    /// Extension attributes that it does not cover (DSSE: those that strict mode exempts, all of them in passthrough mode).
-    uncovered: Vec<String>,
-    coverage: Option<Coverage>,
-    made: Made,
-}
-
-/// When a signature was made, and which of its kind it is, where the signature itself says so.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Made {
-    at: Option<Timestamp>,
-    nonce: Option<String>,
-}
-
-/// Why a signature is no evidence.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
-    /// A header could not be read.
-    #[error(transparent)]
-    Header(#[from] crate::call::HeaderError),
-    /// `signature.missing`; said by the rules, which know whether one is needed.
-    #[error("a signature is required and none of an allowed scheme is there")]
-    Missing,
-    /// `signature.missing`: too few of those have signed who must.
-    #[error("{found} of the rule's signers have signed, expected {wanted} or more")]
-    Quorum {
-        /// How many have.
-        found: usize,
-        /// How many must have.
-        wanted: usize,
-    },
-    /// `signature.malformed`.
-    #[error("{0}")]
-    Malformed(String),
-    /// `signature.unknown-key`.
-    #[error("no signer has the key id `{0}`")]
-    UnknownKey(String),
-    /// `keys.unavailable`.
-    #[error("no signer of the policy has that key id, and others could not be fetched yet, or not for too long")]
-    KeysUnavailable,
-    /// `signature.revoked`.
-    #[error("the key `{0}`, or its owner, was revoked")]
-    Revoked(String),
-    /// `signature.uncovered`.
-    #[error("`{0}` is not covered")]
-    Uncovered(String),
-    /// `signature.expired`: too old, expired, from the future, or by a key outside its time.
-    #[error("{0}")]
-    Expired(String),
-    /// `signature.invalid`.
-    #[error("the signature does not verify")]
-    Invalid,
-    /// `signature.invalid`: a covered component is not in the call.
-    #[error("the covered component `{0}` is not in the call")]
-    AbsentComponent(String),
-    /// `signature.digest`.
-    #[error("{0}")]
-    Digest(&'static str),
-    /// `signature.signer`.
-    #[error("the key belongs to `{owner}`, not to the publisher")]
-    Signer {
-        /// Whose key it is.
-        owner: String,
-    },
-}
-
-impl SignatureError {
-    fn malformed(what: impl Into<String>) -> Self {
-        Self::Malformed(what.into())
-    }
-}
-
-impl VerifiedSignature {
-    /// The scheme.
-    #[must_use]
-    pub fn scheme(&self) -> Scheme {
-        self.scheme
-    }
-
-    /// The signer's key id.
-    #[must_use]
-    pub fn key_id(&self) -> &str {
-        &self.key_id
-    }
-
-    /// The publisher that owns the key.
-    #[must_use]
-    pub fn publisher(&self) -> &str {
-        &self.publisher
-    }
-
-    /// When it was made, where it says so.
-    #[must_use]
-    pub fn created(&self) -> Option<Timestamp> {
-        self.made.at
-    }
-
-    /// What no other signature of its key has, where it says so: the `nonce` of RFC 9421, the `webhook-id` of Standard Webhooks.
-    #[must_use]
-    pub fn nonce(&self) -> Option<&str> {
-        self.made.nonce.as_deref()
-    }
-
-    /// What of the event it covers, of DSSE.
-    #[must_use]
-    pub fn coverage(&self) -> Option<Coverage> {
-        self.coverage
-    }
-
-    fn made(self, at: Timestamp, nonce: Option<&str>) -> Self {
-        Self { made: Made { at: Some(at), nonce: nonce.map(str::to_owned) }, ..self }
-    }
-
-    /// Extension attributes that it does not cover (DSSE: those that strict mode exempts, all of them in passthrough mode).
-    #[must_use]
-    pub fn uncovered(&self) -> &[String] {
-        &self.uncovered
-    }
 }

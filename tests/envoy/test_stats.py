@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import time
 import urllib.parse
 import urllib.request
 
@@ -55,7 +57,7 @@ def test_a_verified_token_is_a_hit_the_next_time(start_once, sink):
     token = bearer()
     for _ in range(5):
         publish(proxy, clients.H1, headers=[STRUCTURED, token])
-    assert counters(proxy, "eventguard_token_cache_hits_total") == 4
+    local.wait_until(lambda: counters(proxy, "eventguard_token_cache_hits_total") == 4, 5, "four hits")
     assert counters(proxy, "eventguard_token_cache_misses_total") == 1
 
 
@@ -75,7 +77,29 @@ def test_time_spent_is_a_histogram(start_once):
         publish(proxy, clients.H1)
     # Histograms are merged every five seconds.
     local.wait_until(lambda: counters(proxy, "eventguard_call_microseconds_count") == 3, 12, "three calls timed")
-    assert 0 < counters(proxy, "eventguard_call_microseconds_sum") < 3e5
+    whole = counters(proxy, "eventguard_call_microseconds_sum")
+    assert 0 < whole < 3e5
+    stages = [counters(proxy, "eventguard_stage_microseconds_sum", stage=stage) for stage in ("head", "body", "record")]
+    assert [counters(proxy, "eventguard_stage_microseconds_count", stage=stage) for stage in ("head", "body", "record")] == [3, 3, 3]
+    # Envoy takes the middle of a bucket for each value.
+    assert all(stages) and sum(stages) < 1.2 * whole
+
+
+def test_what_waits_for_the_log_cluster_is_weighed(start_once, sink):
+    proxy = start_once({**reference_policy(), "audit": {"cluster": "logs", "queue": {"bytes": "1MiB"}}}, logs=sink)
+    sink.mode = 503
+    try:
+        calls = [publish(proxy, clients.H1) for _ in range(5)]
+        local.wait_until(lambda: counters(proxy, "eventguard_audit_queued") == 5, 5, "five records that wait")
+        assert 5 * 800 < counters(proxy, "eventguard_audit_queue_bytes") < 5 * 4000
+        assert counters(proxy, "eventguard_audit_queue_limit_bytes", plugin="eventguard") == 1 << 20
+    finally:
+        sink.mode = "ok"
+    for call in calls:
+        sink.wait(call.id, seconds=10)
+    local.wait_until(lambda: counters(proxy, "eventguard_audit_queue_bytes") == 0, 5, "an empty queue")
+    # The chain has one more: its start.
+    assert counters(proxy, "eventguard_audit_chained_total") == 6
 
 
 def test_without_the_regexes_the_flat_names_are_there(start_once, sink):
@@ -92,14 +116,21 @@ def test_a_type_that_tries_to_forge_a_label_is_only_other(start_once, client, si
     assert counters(proxy, "eventguard_events_total", verdict="admit") == 0
 
 
-def shadowed():
-    """A policy with a shadow that would let nothing pass, so that there is something of everything to count."""
-    return {**reference_policy(), "shadow": {"events": [{"type": "com.shop.none", "publishers": [{"issuer": "shop"}]}]}}
+def everything():
+    """A policy with all that there is to count: a shadow that would let nothing pass, and a chain that is signed."""
+    return {**reference_policy(), "shadow": {"events": [{"type": "com.shop.none", "publishers": [{"issuer": "shop"}]}]},
+            "audit": {"cluster": "logs", "checkpoint": {"records": 1, "key": {"env": "AUDIT_KEY"}}}}
 
 
-def test_every_documented_metric_is_there_with_its_labels_and_no_other_is(start_once, sink):
+@pytest.fixture(scope="session")
+def audit_key():
+    printed = subprocess.run([local.COMMAND, "keygen", "--kid", "audit-1"], check=True, capture_output=True, text=True).stdout
+    return {"AUDIT_KEY": json.dumps(json.loads(printed)["private"])}
+
+
+def test_every_documented_metric_is_there_with_its_labels_and_no_other_is(start_once, sink, audit_key):
     """Before any call only what is counted of calls is missing: counters start at 0, so that their first count is an increase."""
-    proxy = start_once(shadowed(), logs=sink)
+    proxy = start_once(everything(), logs=sink, environment=audit_key)
     found = documented()
     assert len(found) > 10
 
@@ -109,12 +140,14 @@ def test_every_documented_metric_is_there_with_its_labels_and_no_other_is(start_
     plain = {name for name, kind, labels in found if kind == "counter" and not labels}
     local.wait_until(lambda: plain <= shown().keys(), 5, "counters")
     assert all(counters(proxy, name) == 0 for name in plain)
+    assert counters(proxy, "eventguard_audit_signed_timestamp_seconds") == 0
     publish(proxy, clients.H1)
     # Histograms are merged every five seconds.
     local.wait_until(lambda: counters(proxy, "eventguard_call_microseconds_count"), 12, "a call timed")
     series = {name + suffix: labels for name, kind, labels in found for suffix in (["_bucket", "_sum", "_count"] if kind == "histogram" else [""])}
     local.wait_until(lambda: series.keys() <= shown().keys(), 5, "all metrics")
     assert {name: labels - {"le"} for name, labels in shown().items()} == series
+    local.wait_until(lambda: abs(counters(proxy, "eventguard_audit_signed_timestamp_seconds") - time.time()) < 60, 5, "a checkpoint")
 
 
 def test_a_policy_says_what_of_it_refuses_nothing_and_since_when(start_once):
@@ -136,6 +169,20 @@ def test_a_policy_says_what_of_it_refuses_nothing_and_since_when(start_once):
     assert gauge("eventguard_policy_loaded_timestamp_seconds") >= loaded > 1.7e9
 
 
+def test_the_policies_in_force_are_told_by_their_digest(start_once):
+    proxy = start_once(dynamic=True, concurrency=2)
+
+    def instances():
+        return {labels["digest"]: value for name, labels, value in proxy.prometheus() if name == "eventguard_policy_instances"}
+
+    # Those of the two workers, and the main thread's.
+    local.wait_until(lambda: list(instances().values()) == [3], 5, "three instances")
+    [first] = instances()
+    proxy.write_dynamic(proxy.wasm(policy={**proxy.policy, "mode": "observe"}))
+    local.wait_until(lambda: sorted(instances().values()) == [0, 3], 15, "the new policy in the place of the old one")
+    assert instances()[first] == 0 and all(len(digest) == 64 for digest in instances())
+
+
 def test_a_policy_that_is_not_taken_is_counted_once(start_once):
     proxy = start_once(dynamic=True, concurrency=2)
     local.wait_until(lambda: any(name == "eventguard_policy_refused_total" for name, _, _ in proxy.prometheus()), 5, "the counter")
@@ -154,11 +201,11 @@ def test_tokens_that_are_remembered_are_counted_and_forgotten_with_their_policy(
     local.wait_until(lambda: counters(proxy, "eventguard_token_cache_entries") == 0, 15, "no tokens")
 
 
-def test_prometheus_takes_what_is_shipped(start_once, sink, tmp_path):
+def test_prometheus_takes_what_is_shipped(start_once, sink, tmp_path, audit_key):
     """A real one scrapes with the configuration that is shipped, and knows every metric that the rules and the dashboard ask for."""
     if not shutil.which("prometheus"):
         pytest.skip("prometheus is not on the path (Debian and Ubuntu: apt install prometheus)")
-    proxy = start_once(shadowed(), logs=sink)
+    proxy = start_once(everything(), logs=sink, environment=audit_key)
     publish(proxy, clients.H1)
     port = local.free_port()
     config = (MONITORING / "prometheus.yaml").read_text()
@@ -178,7 +225,7 @@ def test_prometheus_takes_what_is_shipped(start_once, sink, tmp_path):
             return None
 
     try:
-        names = {name for name, kind, _ in documented() if kind != "histogram"} | {"eventguard_call_microseconds_bucket"}
+        names = {name + ("_bucket" if kind == "histogram" else "") for name, kind, _ in documented()}
         local.wait_until(lambda: names <= set(ask("label/__name__/values") or []), 20, "every metric scraped")
         stored = ask("label/__name__/values")
         assert all(name.startswith(("eventguard_", "up", "scrape_", "ALERTS")) for name in stored), stored

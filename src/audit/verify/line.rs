@@ -21,6 +21,12 @@ const UID: &[u8] = b",\"uid\":\"";
 /// What follows the attestation of what the stream tells of itself.
 const NOTE: &[u8] = b"\"category_uid\":1,\"class_uid\":1008,";
 
+/// Bytes of a chain's id. The filter's have 24.
+const CHAIN_ID: usize = 128;
+
+/// Numbers below are the same to every reader of JSON (RFC 8259 section 6), and far from where sums of them would end.
+pub(super) const EXACT: u64 = 1 << 53;
+
 /// The nesting of a record is four; others may be deeper.
 const DEPTH: usize = 32;
 
@@ -92,7 +98,7 @@ impl<'l> Attested<'l> {
             None
         };
         reader.skip(CHAIN)?;
-        let chain = reader.text()?;
+        let chain = reader.text().filter(|chain| chain.len() <= CHAIN_ID)?;
         let before = line.get(..line.len() - reader.rest.len())?;
         reader.skip(b",")?;
         let fingerprint = reader.fingerprint()?;
@@ -118,7 +124,7 @@ impl<'l> Attested<'l> {
         };
         let behind = reader.rest;
         reader.skip(UID)?;
-        let place = reader.text()?.parse().ok().filter(|place| *place > 0)?;
+        let place = reader.text()?.parse().ok().filter(|place| (1..EXACT).contains(place))?;
         reader.skip(b"}],")?;
         let content = sha256_of(&[before, between, behind]);
         Some(Self { authority, chain, place, fingerprint, previous, signature, content, is_note: reader.is_at(NOTE) })
@@ -139,7 +145,7 @@ fn write(json: &mut String, value: Value<'_, '_>) -> Option<()> {
         Kind::Null => json.push_str("null"),
         Kind::Bool(value) => json.push_str(if value { "true" } else { "false" }),
         Kind::Number(number) => {
-            let whole = number.parse::<u64>().ok().filter(|whole| *whole < 1 << 53)?;
+            let whole = number.parse::<u64>().ok().filter(|whole| *whole < EXACT)?;
             // Writing to a `String` does not fail.
             let _ = write!(json, "{whole}");
         }

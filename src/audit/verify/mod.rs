@@ -1,10 +1,12 @@
 //! Lines of records into what can be said of their chains: that they are whole, or the first record that was changed, left out, doubled
 //! or put elsewhere. Reads lines of many chains in the order of their files, whatever order the files are in, and keeps no line: what it
-//! remembers is a place and a fingerprint for each stretch of a chain without a break.
+//! remembers is a place and a fingerprint for each stretch of a chain without a break. Says at the end what came out, or meanwhile how each
+//! chain stands.
 
 mod chains;
 mod line;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::crypto::Crypto;
@@ -87,12 +89,25 @@ pub struct Summary {
     pub last: u64,
     /// The place of the last signature that verifies; 0 where there is none.
     pub signed: u64,
+    /// Checkpoints that are there, whoever signed them.
+    pub checkpoints: u64,
     /// Whether its last record says that it ends.
     pub ended: bool,
     /// Records that the chain itself tells as lost on their way.
     pub lost: u64,
     /// Records that the chain itself tells as dropped before they were part of it.
     pub dropped: u64,
+}
+
+/// How a chain stands that may not be complete yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What can be said of it.
+    pub summary: Summary,
+    /// The place of the first record that is there. What is before it may be elsewhere: it is not wrong that it is not here.
+    pub first: u64,
+    /// What is wrong, and with how many records.
+    pub wrong: BTreeMap<Wrong, u64>,
 }
 
 /// What came out.
@@ -111,20 +126,53 @@ pub struct Report {
 /// How many findings are kept.
 pub const FINDINGS: usize = 1000;
 
+/// How much is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Chains. For one more, the one that was quiet for longest is forgotten.
+    pub chains: usize,
+    /// Pieces of one chain that are followed, and losses that it tells of.
+    pub pieces: usize,
+}
+
+impl Room {
+    /// All chains. One that is in more pieces than these is not one that somebody could make sense of.
+    pub const ALL: Self = Self { chains: usize::MAX, pieces: 10_000 };
+}
+
 /// Verifies lines as they come.
 pub struct Verifier<'k> {
-    keys: &'k [PublicKey],
+    keys: Cow<'k, [PublicKey]>,
     crypto: &'k dyn Crypto,
+    room: Room,
     chains: BTreeMap<Box<str>, Pieces>,
     at: Place,
     report: Report,
+    unchained: u64,
+    forgotten: u64,
 }
 
 impl<'k> Verifier<'k> {
     /// A verifier that believes these keys. Without any it does not look at signatures.
     #[must_use]
-    pub fn new(keys: &'k [PublicKey], crypto: &'k dyn Crypto) -> Self {
-        Self { keys, crypto, chains: BTreeMap::new(), at: Place { file: 0, line: 0 }, report: Report::default() }
+    pub fn new(keys: impl Into<Cow<'k, [PublicKey]>>, crypto: &'k dyn Crypto) -> Self {
+        Self {
+            keys: keys.into(),
+            crypto,
+            room: Room::ALL,
+            chains: BTreeMap::new(),
+            at: Place { file: 0, line: 0 },
+            report: Report::default(),
+            unchained: 0,
+            forgotten: 0,
+        }
+    }
+
+    /// The verifier that remembers no more than this.
+    #[must_use]
+    pub const fn within(mut self, room: Room) -> Self {
+        self.room = room;
+        self
     }
 
     /// The lines that come are of another file.
@@ -143,11 +191,31 @@ impl<'k> Verifier<'k> {
         if let Some(attested) = as_sent {
             return self.record(&attested, line);
         }
-        let Some(anew) = line::canonical(line) else { return self.wrong(Wrong::Unchained, "", 0) };
+        let anew = line::canonical(line).unwrap_or_default();
         match Attested::read(anew.as_bytes()) {
             Some(attested) => self.record(&attested, anew.as_bytes()),
-            None => self.wrong(Wrong::Unchained, "", 0),
+            None => {
+                self.unchained += 1;
+                self.wrong(Wrong::Unchained, "", 0);
+            }
         }
+    }
+
+    /// How each chain stands, by its id.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> {
+        self.chains.iter().map(|(chain, pieces)| pieces.standing(chain))
+    }
+
+    /// Lines so far that are part of no chain.
+    #[must_use]
+    pub const fn unchained(&self) -> u64 {
+        self.unchained
+    }
+
+    /// Chains so far that were forgotten for others.
+    #[must_use]
+    pub const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// What came out of all lines.
@@ -170,19 +238,29 @@ impl<'k> Verifier<'k> {
     }
 
     fn record(&mut self, attested: &Attested<'_>, line: &[u8]) {
-        if attested.content != attested.fingerprint {
-            self.wrong(Wrong::Changed, attested.chain, attested.place);
-        }
         let signed = self.is_signed(attested);
-        if signed == Some(false) {
-            self.wrong(Wrong::Unsigned, attested.chain, attested.place);
-        }
         if !self.chains.contains_key(attested.chain) {
-            self.chains.insert(attested.chain.into(), Pieces::new(self.at));
+            self.make_room();
+            self.chains.insert(attested.chain.into(), Pieces::new(self.at, self.room.pieces));
         }
         let Some(pieces) = self.chains.get_mut(attested.chain) else { return };
-        if let Err(wrong) = pieces.add(attested, line, self.at, signed == Some(true)) {
-            self.wrong(wrong, attested.chain, attested.place);
+        let changed = (attested.content != attested.fingerprint).then_some(Wrong::Changed);
+        let unsigned = (signed == Some(false)).then_some(Wrong::Unsigned);
+        let misplaced = pieces.add(attested, line, self.at, signed == Some(true)).err();
+        let wrong = [changed, unsigned, misplaced];
+        wrong.into_iter().flatten().for_each(|wrong| pieces.count(wrong));
+        wrong.into_iter().flatten().for_each(|wrong| self.wrong(wrong, attested.chain, attested.place));
+    }
+
+    /// Room for one chain more.
+    fn make_room(&mut self) {
+        if self.chains.len() < self.room.chains {
+            return;
+        }
+        let quiet = self.chains.iter().min_by_key(|(_, pieces)| pieces.last_seen()).map(|(chain, _)| chain.clone());
+        if let Some(chain) = quiet {
+            self.chains.remove(&chain);
+            self.forgotten += 1;
         }
     }
 

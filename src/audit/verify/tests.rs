@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::line::EXACT;
 use super::*;
 use crate::audit::chain::Chain;
 use crate::audit::note::{Gap, Note};
@@ -100,7 +101,8 @@ fn findings(lines: &[String]) -> Vec<(Wrong, u64, (u64, u64))> {
 fn a_whole_chain_is_found_to_be_whole() {
     let report = verify(&whole());
     assert_eq!((report.wrong, report.lines), (0, 10));
-    let expected = Summary { chain: "07".repeat(12), records: 10, last: 10, signed: 10, ended: true, lost: 0, dropped: 0 };
+    let expected =
+        Summary { chain: "07".repeat(12), records: 10, last: 10, signed: 10, checkpoints: 1, ended: true, lost: 0, dropped: 0 };
     assert_eq!(report.chains, [expected]);
 }
 
@@ -249,6 +251,65 @@ fn a_chain_in_pieces_without_end_is_not_followed_without_end() {
     let report = verify_files(&[&lines], &[]);
     assert!(report.findings.iter().any(|finding| finding.wrong == Wrong::Scattered));
     assert_eq!(report.findings.len(), FINDINGS);
+}
+
+/// How the chains of these lines stand, where no more than two chains in four pieces are remembered.
+fn standings(lines: &[String]) -> (Vec<Standing>, u64) {
+    let mut verifier = Verifier::new(keys(), &RustCrypto).within(Room { chains: 2, pieces: 4 });
+    lines.iter().for_each(|line| verifier.line(line.as_bytes()));
+    (verifier.standings().collect(), verifier.forgotten())
+}
+
+#[test]
+fn a_chain_that_is_seen_from_its_middle_on_stands_well_until_something_is_wrong() {
+    let mut lines = whole().split_off(2);
+    let (found, forgotten) = standings(&lines);
+    let expected =
+        Summary { chain: "07".repeat(12), records: 8, last: 10, signed: 10, checkpoints: 1, ended: true, lost: 0, dropped: 0 };
+    assert_eq!((found, forgotten), (vec![Standing { summary: expected, first: 3, wrong: BTreeMap::new() }], 0));
+    lines[4] = lines[4].replace("text 7", "text X");
+    assert_eq!(standings(&lines).0[0].wrong, BTreeMap::from([(Wrong::Changed, 1)]));
+    lines.drain(4..=5);
+    assert_eq!(standings(&lines).0[0].wrong, BTreeMap::from([(Wrong::Missing, 2)]));
+    lines.push(lines[0].clone());
+    assert_eq!(standings(&lines).0[0].wrong, BTreeMap::from([(Wrong::Missing, 2), (Wrong::Doubled, 1)]));
+}
+
+#[test]
+fn what_is_missing_and_comes_late_is_missing_no_more() {
+    let mut lines = whole();
+    let late = lines.remove(4);
+    assert_eq!(standings(&lines).0[0].wrong, BTreeMap::from([(Wrong::Missing, 1)]));
+    lines.push(late);
+    assert_eq!(standings(&lines).0[0].wrong, BTreeMap::from([(Wrong::Reordered, 1)]));
+}
+
+#[test]
+fn the_chain_that_was_quiet_for_longest_is_forgotten_for_a_new_one() {
+    let chains: Vec<Vec<String>> = (0..3)
+        .map(|seed| {
+            let mut trial = Trial::new(seed);
+            trial.records(20);
+            trial.lines.into_iter().step_by(2).collect()
+        })
+        .collect();
+    let lines = [&chains[0][..1], &chains[1], &chains[0][1..], &chains[2]].concat();
+    let (found, forgotten) = standings(&lines);
+    let ids: Vec<_> = found.iter().map(|standing| standing.summary.chain.clone()).collect();
+    assert_eq!((ids, forgotten), (vec!["00".repeat(12), "02".repeat(12)], 1));
+    assert_eq!(found[1].wrong, BTreeMap::from([(Wrong::Missing, 3), (Wrong::Scattered, 6)]));
+}
+
+#[test]
+fn numbers_that_no_record_has_make_no_record() {
+    let line = whole()[1].clone();
+    assert_eq!(findings(std::slice::from_ref(&line))[0].0, Wrong::Missing);
+    for (wrong, place) in [(Wrong::Changed, EXACT - 1), (Wrong::Unchained, EXACT), (Wrong::Unchained, u64::MAX)] {
+        let line = line.replace("\"uid\":\"2\"}]", &format!("\"uid\":\"{place}\"}}]"));
+        assert!(findings(&[line]).iter().any(|finding| finding.0 == wrong), "{place}");
+    }
+    let line = line.replace(&"07".repeat(12), &"07".repeat(65));
+    assert_eq!(findings(&[line])[0].0, Wrong::Unchained);
 }
 
 /// What an attacker does with a log.

@@ -1,4 +1,4 @@
-//! What has come so far, for whoever looks on: counts, the last records, and what tells lookers-on of each new one. A value; bounded,
+//! What has come so far, for whoever looks on: counts, the last records, how their chains stand, and what tells lookers-on of each new one. A value; bounded,
 //! whatever is sent.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -7,21 +7,24 @@ use hyper::body::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::chains::Chains;
 use super::shown::Shown;
 
 /// Records that a page gets when it is opened.
 const RECENT: usize = 500;
-/// Refusals that the terminal shows.
+/// Refusals that are shown besides.
 const REFUSALS: usize = 10;
 /// Counts that are told apart: codes are few, but a sender may make some up.
 const COUNTS: usize = 200;
 /// Records that may wait for a page. One that is slower is cut off, asks again and gets the last ones.
 const BEHIND: usize = 1024;
+/// A page that was cut off asks again after so many milliseconds.
+const RETRY: &str = "retry: 1000\n";
 /// Pages that are served at a time.
 const WATCHERS: usize = 64;
 
 /// What has come so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Live {
     /// By verdict and code.
     counts: BTreeMap<(String, String), u64>,
@@ -30,13 +33,24 @@ pub struct Live {
     refusals: VecDeque<Shown>,
     /// What the stream told of itself last.
     told: Option<Shown>,
+    chains: Chains,
     watchers: Vec<Sender<Bytes>>,
 }
 
 impl Live {
+    /// Nothing yet.
+    pub fn new(chains: Chains) -> Self {
+        Self { chains, ..Self::default() }
+    }
+
     /// Adds the records of lines of NDJSON.
     pub fn add(&mut self, lines: &str) {
-        lines.lines().filter_map(Shown::read).for_each(|shown| self.add_one(shown));
+        for line in lines.lines() {
+            self.chains.add(line);
+            if let Some(shown) = Shown::read(line) {
+                self.add_one(shown);
+            }
+        }
     }
 
     fn add_one(&mut self, shown: Shown) {
@@ -50,8 +64,7 @@ impl Live {
             keep(&mut self.refusals, shown.clone(), REFUSALS);
         }
         if !self.watchers.is_empty() {
-            let message = message("record", &json!(shown));
-            self.watchers.retain(|watcher| watcher.try_send(message.clone()).is_ok());
+            self.tell("record", &json!(shown));
         }
         keep(&mut self.recent, shown, RECENT);
     }
@@ -67,12 +80,29 @@ impl Live {
         self.watchers.retain(|watcher| !watcher.is_closed());
         let (sender, receiver) = channel(BEHIND);
         let counts: Vec<_> = self.counts.iter().map(|((verdict, code), count)| json!([verdict, code, count])).collect();
-        let so_far = json!({"total": self.total, "counts": counts, "recent": self.recent});
-        let has_room = self.watchers.len() < WATCHERS && sender.try_send(message("start", &so_far)).is_ok();
+        let so_far = json!({"total": self.total, "counts": counts, "recent": self.recent, "refusals": self.refusals, "chains": self.chains()});
+        let start = [RETRY.as_bytes(), &message("start", &so_far)].concat();
+        let has_room = self.watchers.len() < WATCHERS && sender.try_send(start.into()).is_ok();
         has_room.then(|| {
             self.watchers.push(sender);
             receiver
         })
+    }
+
+    /// Tells lookers-on how the chains stand. That is a table, and not for every record.
+    pub fn tell_chains(&mut self) {
+        if !self.watchers.is_empty() {
+            self.tell("chains", &self.chains());
+        }
+    }
+
+    fn chains(&self) -> serde_json::Value {
+        json!({"chains": self.chains.rows(), "besides": self.chains.besides()})
+    }
+
+    fn tell(&mut self, event: &str, data: &serde_json::Value) {
+        let message = message(event, data);
+        self.watchers.retain(|watcher| watcher.try_send(message.clone()).is_ok());
     }
 
     /// How much has come: what tells whether there is something new to draw.
@@ -100,6 +130,10 @@ impl Live {
             let words =
                 [time, verdict, code, publisher, topic, event_type, detail].map(|word| if word.is_empty() { "-" } else { word });
             view += &format!("  {}\n", words.join("  "));
+        }
+        let chains = self.chains.view();
+        if !chains.is_empty() {
+            view += &format!("\nchains of records\n{chains}");
         }
         if let Some(Shown { time, told, .. }) = &self.told {
             view += &format!("\n{time}  {told}\n");
@@ -151,6 +185,9 @@ mod tests {
             refusal,
             refusal,
             "",
+            "chains of records",
+            "  5 records are of no chain",
+            "",
             "2026-11-23T08:00:01.000Z  dropped 3 records",
             "",
         ];
@@ -177,8 +214,9 @@ mod tests {
             [page.try_recv().unwrap(), page.try_recv().unwrap()].map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
         assert!(
             start.starts_with(
-                r#"event: start
-data: {"counts":[["admit","",1]],"recent":["#
+                r#"retry: 1000
+event: start
+data: {"chains":{"besides":"1 records are of no chain","chains":[]},"counts":[["admit","",1]],"recent":["#
             ),
             "{start}"
         );

@@ -52,7 +52,7 @@ pub fn run(arguments: &Verify) -> ExitCode {
 }
 
 fn verify(arguments: &Verify) -> anyhow::Result<Report> {
-    let keys = arguments.keys.iter().map(|path| keys(path)).collect::<anyhow::Result<Vec<_>>>()?.concat();
+    let keys = read_keys(&arguments.keys)?;
     let mut verifier = Verifier::new(&keys, &RustCrypto);
     for (index, path) in arguments.files.iter().enumerate() {
         if index > 0 {
@@ -77,6 +77,11 @@ fn lines(source: impl Read, verifier: &mut Verifier<'_>) -> io::Result<()> {
         }
         verifier.line(line.strip_suffix(b"\n").unwrap_or(&line));
     }
+}
+
+/// All keys of these files.
+pub fn read_keys(paths: &[PathBuf]) -> anyhow::Result<Vec<PublicKey>> {
+    Ok(paths.iter().map(|path| keys(path)).collect::<anyhow::Result<Vec<_>>>()?.concat())
 }
 
 fn keys(path: &Path) -> anyhow::Result<Vec<PublicKey>> {
@@ -117,7 +122,7 @@ fn describe(finding: &Finding, files: &[PathBuf]) -> String {
 }
 
 fn summary(summary: &Summary, looked_at_signatures: bool) -> String {
-    let Summary { chain, records, last, signed, ended, lost, dropped } = summary;
+    let Summary { chain, records, last, signed, checkpoints: _, ended, lost, dropped } = summary;
     let signed = if looked_at_signatures { format!(", signed up to {signed}") } else { String::new() };
     let ended = if *ended { "ended" } else { "open" };
     let chain = chain.escape_debug();
@@ -128,8 +133,11 @@ fn document(report: &Report, files: &[PathBuf]) -> Value {
     let findings = report.findings.iter().map(|Finding { wrong, at, chain, records }| {
         json!({"wrong": wrong.as_str(), "file": files.get(at.file), "line": at.line, "chain": chain, "first": records.0, "last": records.1})
     });
-    let chains = report.chains.iter().map(|Summary { chain, records, last, signed, ended, lost, dropped }| {
-        json!({"chain": chain, "records": records, "last": last, "signed": signed, "ended": ended, "lost": lost, "dropped": dropped})
+    let chains = report.chains.iter().map(|Summary { chain, records, last, signed, checkpoints, ended, lost, dropped }| {
+        json!({
+            "chain": chain, "records": records, "last": last, "signed": signed, "checkpoints": checkpoints, "ended": ended, "lost": lost,
+            "dropped": dropped,
+        })
     });
     json!({"wrong": report.wrong, "lines": report.lines, "findings": findings.collect::<Vec<_>>(), "chains": chains.collect::<Vec<_>>()})
 }

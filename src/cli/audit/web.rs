@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +19,9 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::mpsc::Receiver;
 
 use super::live::Live;
+
+/// How often pages are told how the chains stand.
+const PAUSE: Duration = Duration::from_millis(500);
 
 const PAGE: &str = include_str!("page.html");
 
@@ -76,6 +80,19 @@ impl Web {
             Some(messages) => with(StatusCode::OK, "text/event-stream", Either::Right(Events(messages))),
             None => text(StatusCode::SERVICE_UNAVAILABLE, "too many pages look on"),
         }
+    }
+}
+
+/// Tells the pages how the chains stand, where something has come.
+pub async fn tell_chains(live: &RefCell<Live>) -> Infallible {
+    let mut told = 0;
+    loop {
+        let total = live.borrow().total();
+        if told != total {
+            live.borrow_mut().tell_chains();
+            told = total;
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

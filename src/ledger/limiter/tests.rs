@@ -23,7 +23,7 @@ fn both() -> Question {
 
 /// A limit of 0 is none.
 fn status(code: i32, limit: u32) -> Status {
-    Status { code, limit: (limit > 0).then_some(Limit { requests_per_unit: limit }), reset: None }
+    Status { code, limit: (limit > 0).then_some(Limit { requests_per_unit: limit }), ..Status::default() }
 }
 
 fn answer(overall_code: i32, statuses: Vec<Status>) -> Vec<u8> {
@@ -32,7 +32,10 @@ fn answer(overall_code: i32, statuses: Vec<Status>) -> Vec<u8> {
 
 const UNKNOWN: i32 = 0;
 const UNAVAILABLE: Breach = Breach::Unavailable(Unavailable);
-const LIMITED: Breach = Breach::Limited { retry_after: None };
+
+fn limited(wait: Wait) -> Breach {
+    Breach::Limited(Limited::by_limiter(wait))
+}
 
 #[test]
 fn a_question_has_the_bytes_of_the_protocol() {
@@ -72,7 +75,12 @@ fn events_that_need_the_same_counter_need_it_together() {
     let counters: Vec<(&Counter, &[usize])> = together.0.iter().map(|asked| (&asked.counter, asked.events.as_slice())).collect();
     assert_eq!(counters, [(&rate("all", 15), &[0, 1][..]), (&rate("other", 1), &[2]), (&once("t"), &[2, 3])]);
     let over = answer(OVER_LIMIT, vec![status(OVER_LIMIT, 1), status(OK, 1), status(OVER_LIMIT, 1)]);
-    assert_eq!(together.read(Some(&over)), [(0, LIMITED), (1, LIMITED), (2, Breach::Seen), (3, Breach::Seen)]);
+    let never = || limited(Wait::Never);
+    assert_eq!(
+        together.read(Some(&over)).breaches(),
+        [(0, never()), (1, never()), (2, Breach::Seen), (3, Breach::Seen)],
+        "15 of 1"
+    );
 }
 
 #[test]
@@ -84,12 +92,13 @@ fn a_sum_of_hits_never_wraps() {
 #[test]
 fn each_answer_means_what_it_says_and_no_more() {
     let neither: &[Breach] = &[UNAVAILABLE, UNAVAILABLE];
+    let spent: &[Breach] = &[limited(Wait::Unknown)];
     for (what, bytes, expected) in [
         ("both are within", answer(OK, vec![status(OK, 1), status(OK, 9)]), &[][..]),
         ("no statuses, as Limitador answers", answer(OK, vec![]), &[]),
         ("the event was seen", answer(OVER_LIMIT, vec![status(OVER_LIMIT, 1), status(OK, 9)]), &[Breach::Seen]),
-        ("the rate is spent", answer(OVER_LIMIT, vec![status(OK, 1), status(OVER_LIMIT, 9)]), &[LIMITED]),
-        ("a limit that does not count for the whole", answer(OK, vec![status(OK, 1), status(OVER_LIMIT, 9)]), &[LIMITED]),
+        ("the rate is spent", answer(OVER_LIMIT, vec![status(OK, 1), status(OVER_LIMIT, 9)]), spent),
+        ("a limit that does not count for the whole", answer(OK, vec![status(OK, 1), status(OVER_LIMIT, 9)]), spent),
         ("one is unknown", answer(OK, vec![status(UNKNOWN, 1), status(OK, 9)]), &[UNAVAILABLE]),
         ("a code of another time", answer(OK, vec![status(7, 1), status(OK, 9)]), &[UNAVAILABLE]),
         ("no limit is configured", answer(OK, vec![status(OK, 0), status(OK, 9)]), &[UNAVAILABLE]),
@@ -102,33 +111,54 @@ fn each_answer_means_what_it_says_and_no_more() {
         ("nothing", Vec::new(), neither),
         ("no message", b"\xff\xff".to_vec(), neither),
     ] {
-        let found: Vec<Breach> = both().read(Some(&bytes)).into_iter().map(|(_, breach)| breach).collect();
+        let found: Vec<Breach> = both().read(Some(&bytes)).breaches().into_iter().map(|(_, breach)| breach).collect();
         assert_eq!(found, expected, "{what}");
     }
-    assert_eq!(both().read(None).len(), 2, "no answer");
+    assert_eq!(both().read(None).breaches().len(), 2, "no answer");
 }
 
 #[test]
 fn one_counter_needs_no_status() {
     let over = answer(OVER_LIMIT, vec![]);
-    assert_eq!(question(&[(0, once("a"))]).read(Some(&over)), [(0, Breach::Seen)]);
-    assert_eq!(question(&[(0, rate("all", 1)), (1, rate("all", 1))]).read(Some(&over)), [(0, LIMITED), (1, LIMITED)]);
+    assert_eq!(question(&[(0, once("a"))]).read(Some(&over)).breaches(), [(0, Breach::Seen)]);
+    let spent = || limited(Wait::Unknown);
+    assert_eq!(question(&[(0, rate("all", 1)), (1, rate("all", 1))]).read(Some(&over)).breaches(), [(0, spent()), (1, spent())]);
+}
+
+#[test]
+fn a_limiter_says_what_is_left_where_it_says_until_when() {
+    let question = question(&[(0, once("a")), (0, rate("all", 1)), (2, rate("all", 1)), (2, rate("other", 1))]);
+    let reset = Some(Reset { seconds: 7, nanos: 0 });
+    let said = |code, remaining, reset| Status { remaining, reset, ..status(code, 9) };
+    let bytes = answer(OK, vec![said(OK, 0, reset.clone()), said(OK, 8, reset), said(OK, 8, None)]);
+    let answer = question.read(Some(&bytes));
+    let all = Some(Left { units: 8, more_in: Some(Duration::from_secs(7)) });
+    for (event, name, expected) in
+        [(0, "all", all), (2, "all", all), (1, "all", None), (2, "other", None), (0, "other", None), (0, "replay", None)]
+    {
+        assert_eq!(answer.left(event, name), expected, "{event} {name}");
+    }
+    assert_eq!(question.read(None).left(0, "all"), None);
 }
 
 #[test]
 fn a_limiter_says_when_there_is_room_again() {
-    let question = question(&[(0, rate("all", 1))]);
-    for (seconds, nanos, expected) in
-        [(3, 500_000_000, Some(Duration::from_millis(3500))), (-1, 0, None), (0, -1, None), (i64::MAX, i32::MAX, None)]
-    {
+    let after = |millis| Wait::For(Duration::from_millis(millis));
+    for (seconds, nanos, hits, expected) in [
+        (3, 500_000_000, 1, Some(after(3500))),
+        (3, 0, 2, Some(after(3000))),
+        (3, 0, 3, Some(Wait::Never)),
+        (-1, 0, 1, Some(Wait::Unknown)),
+        (0, -1, 1, Some(Wait::Unknown)),
+        // Whatever it is, reading it does not panic.
+        (i64::MAX, i32::MAX, 1, None),
+    ] {
         let reset = Some(Reset { seconds, nanos });
-        let bytes = answer(OVER_LIMIT, vec![Status { reset, ..status(OVER_LIMIT, 1) }]);
-        let found = question.read(Some(&bytes));
-        if seconds < i64::MAX {
-            assert_eq!(found, [(0, Breach::Limited { retry_after: expected })]);
-        } else {
-            // Whatever it is, reading it does not panic.
-            assert_eq!(found.len(), 1);
+        let bytes = answer(OVER_LIMIT, vec![Status { reset, ..status(OVER_LIMIT, 2) }]);
+        let found = question(&[(0, rate("all", hits))]).read(Some(&bytes)).breaches();
+        match expected {
+            Some(wait) => assert_eq!(found, [(0, limited(wait))], "{hits}"),
+            None => assert_eq!(found.len(), 1),
         }
     }
 }

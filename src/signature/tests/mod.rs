@@ -9,6 +9,7 @@ mod jws;
 mod standard_webhooks;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -9,7 +9,7 @@ use eventguard::audit::{Circumstances, FILTER_STATE, Record};
 use eventguard::crypto::{Crypto, RustCrypto};
 use eventguard::decision::{Code, JudgedEvent, Outcome, Verdict};
 use eventguard::identity::TokenCache;
-use eventguard::inspect::{self, Means, Opening};
+use eventguard::inspect::{self, HeadMeans, Incoming, Means, Opening};
 use eventguard::ledger::Memory;
 use eventguard::policy::{Hints, Policy};
 use eventguard::rules::{Names, SignatureRule};
@@ -41,7 +41,8 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
 
 fn judge(call: &Call<'_>, crypto: &dyn Crypto) -> Outcome {
     let mut tokens = TokenCache::new(1, [7; 16]);
-    match inspect::head(&POLICY, call.head.clone(), &Hints::default(), call.peer(), NOW, &mut tokens, crypto) {
+    let incoming = Incoming { head: call.head.clone(), hints: Hints::default(), peer: call.peer() };
+    match inspect::head(&POLICY, incoming, HeadMeans { now: NOW, tokens: &mut tokens, crypto }) {
         Opening::Unguarded => panic!("the policy lets no call pass unjudged"),
         Opening::Decided(outcome) => *outcome,
         Opening::Wait(pending) => panic!("the policy fetches nothing: {pending:?}"),
@@ -70,6 +71,7 @@ fn assert_has_records(call: &Call<'_>, outcome: &Outcome) {
             traceparent: text("traceparent"),
             policy: &POLICY.digest,
             now: NOW,
+            untrue: None,
         },
     );
     assert_eq!(records.len(), outcome.events.len().max(1));

@@ -1,0 +1,77 @@
+//! What the proxy's statistics are told on each tick: what has changed in the queue, the chain and the cache since they were told last.
+
+use super::host::{self, Level, MetricKind};
+use super::metrics::names;
+use super::shared::Shared;
+use super::traces::Traces;
+use crate::audit::SpanCounters;
+use crate::time::Timestamp;
+
+/// What of this instance's part was told already.
+#[derive(Default)]
+pub struct Reported {
+    sent: u64,
+    dropped: u64,
+    chained: u64,
+    signed: Option<Timestamp>,
+    queued: i64,
+    bytes: i64,
+    open: i64,
+    cached: i64,
+    spans: SpanCounters,
+}
+
+impl Reported {
+    /// Tells what has changed.
+    pub fn tell(&mut self, shared: &Shared, draining: bool) {
+        let (counters, gauges) = {
+            let queue = shared.queue.borrow();
+            (queue.counters(), queue.gauges())
+        };
+        shared.count(names::AUDIT_SENT, counters.sent - self.sent);
+        shared.count(names::TABLE_FULL, shared.table.take_full());
+        shared.count(names::CACHE_HITS, shared.cache_hits.take());
+        shared.count(names::CACHE_MISSES, shared.cache_misses.take());
+        shared.count(names::AUDIT_DROPPED, counters.dropped - self.dropped);
+        shared.count(names::AUDIT_CHAINED, gauges.chained - self.chained);
+        if let Some(signed) = gauges.signed.filter(|_| gauges.signed != self.signed) {
+            // Not the sum over all workers, but what the last one says.
+            let seconds = u64::try_from(signed.unix_seconds()).unwrap_or(0);
+            shared.with_metric(MetricKind::Gauge, names::AUDIT_SIGNED, |id| host::record_metric(id, seconds));
+        }
+        let spans = shared.traces.as_ref().map(Traces::counters).unwrap_or_default();
+        shared.count(names::SPANS_SENT, spans.sent - self.spans.sent);
+        shared.count(names::SPANS_DROPPED, spans.dropped - self.spans.dropped);
+        // What an instance remembers that is about to end is no longer of use.
+        let cached = if draining { 0 } else { shared.tokens.borrow().len() };
+        *self = Self {
+            sent: counters.sent,
+            dropped: counters.dropped,
+            chained: gauges.chained,
+            signed: gauges.signed,
+            spans,
+            queued: shared.move_gauge(names::AUDIT_QUEUED, self.queued, counters.queued),
+            bytes: shared.move_gauge(names::AUDIT_QUEUE_BYTES, self.bytes, gauges.bytes),
+            open: self.tell_circuit(shared, draining),
+            cached: shared.move_gauge(names::CACHE_ENTRIES, self.cached, cached),
+        };
+    }
+
+    /// Tells whether the log cluster takes nothing, and an operator when that has changed.
+    fn tell_circuit(&self, shared: &Shared, draining: bool) -> i64 {
+        let is_open = shared.queue.borrow().is_circuit_open();
+        // What an instance knows that is about to end is no longer of use.
+        let open = shared.move_gauge(names::AUDIT_CIRCUIT_OPEN, self.open, usize::from(is_open && !draining));
+        let cluster = shared.policy.audit.cluster.as_deref().unwrap_or_default();
+        if draining {
+            return open;
+        }
+        if open > self.open {
+            let what = "takes no records: one batch after another tries, until one is taken";
+            host::log(Level::Warn, &format!("eventguard: the log cluster `{cluster}` {what}"));
+        } else if open < self.open {
+            host::log(Level::Info, &format!("eventguard: the log cluster `{cluster}` takes records again"));
+        }
+        open
+    }
+}
