@@ -47,6 +47,26 @@ pub enum Refusal {
     /// The proxy does not hold the call back as the policy's `hold` says.
     #[error("the proxy does not hold the call back as `hold` says")]
     HoldMissing,
+    /// The call's records are not where they must be before it goes on.
+    #[error("the call goes on only with its records, and {0}")]
+    Unrecorded(Unrecorded),
+}
+
+/// Why a call's records are not where they must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unrecorded {
+    /// The queue is full.
+    #[error("there is no room for them")]
+    NoRoom,
+    /// The log cluster takes nothing, and is not asked with each call.
+    #[error("the log cluster takes nothing")]
+    CircuitOpen,
+    /// The log cluster did not say in time that it has them.
+    #[error("the log cluster did not have them in time")]
+    TooLate,
+    /// The log cluster does not take them.
+    #[error("the log cluster did not take them")]
+    Lost,
 }
 
 impl From<ProtocolError> for Refusal {
@@ -141,6 +161,7 @@ codes! {
     RATE_LIMITED = "rate.limited", 429, 8, "more than the rate allows, with `retry-after` where waiting helps";
     LIMITER_UNAVAILABLE = "limiter.unavailable", 503, 14, "what was published before cannot be looked up, or there is no room to remember the event";
     KEYS_UNAVAILABLE = "keys.unavailable", 503, 14, "keys, or what is revoked, could not be fetched yet, or not for longer than `maxStale`";
+    AUDIT_UNAVAILABLE = "audit.unavailable", 503, 14, "the call goes on only with its records, and they cannot be delivered, or there is no room for them";
     HOLD_MISSING = "hold.missing", 503, 14, "the proxy does not hold the call back as the policy's `hold` says";
 }
 
@@ -185,7 +206,8 @@ impl Refusal {
             | Self::Rule(_)
             | Self::Unreadable
             | Self::BrokenOff
-            | Self::HoldMissing => None,
+            | Self::HoldMissing
+            | Self::Unrecorded(_) => None,
         }
     }
 
@@ -203,6 +225,7 @@ impl Refusal {
             Self::Call(error) => header_code(error),
             Self::Unreadable | Self::BrokenOff => Code::CALL_MALFORMED,
             Self::HoldMissing => Code::HOLD_MISSING,
+            Self::Unrecorded(_) => Code::AUDIT_UNAVAILABLE,
             Self::NotFetched(_) => Code::KEYS_UNAVAILABLE,
             Self::Protocol(error) => protocol_code(error),
             Self::Token(error) => token_code(error),

@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use std::{env, fs, process};
 
 use eventguard::audit::form::{Form, Response};
@@ -249,6 +250,8 @@ fn queue() -> Queue {
         queue_records: 10,
         queue_bytes: 1 << 20,
         when_full: WhenFull::DropNewest,
+        patience: Duration::from_secs(10),
+        longest_backoff: Duration::from_secs(30),
         integrity: Integrity::Chain,
         checkpoint: None,
     };
@@ -257,7 +260,8 @@ fn queue() -> Queue {
 
 fn push_refused(queue: &mut Queue, now: Timestamp) {
     let outcome = inspect::refuse(Mode::Enforce, None, Refusal::UnmatchedRoute);
-    let circumstances = Circumstances { authority: "bus", request_id: None, traceparent: None, policy: "ab12", now };
+    let circumstances =
+        Circumstances { authority: "bus", request_id: None, traceparent: None, policy: "ab12", now, untrue: None };
     for record in Record::of_call(&outcome, &circumstances) {
         let written = queue.write(&record);
         queue.push(&record, written, now);

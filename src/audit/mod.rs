@@ -4,10 +4,14 @@
 
 mod aftermath;
 mod chain;
+mod circuit;
+mod claim;
+mod clock;
 mod drops;
 mod envelope;
 pub mod form;
 mod json;
+mod lanes;
 mod note;
 mod progress;
 mod queue;
@@ -23,6 +27,7 @@ mod trail;
 pub mod verify;
 
 pub use aftermath::Aftermath;
+pub use claim::{Awaited, Claim, Settled};
 pub use drops::Counts;
 pub use envelope::{Envelope, Severity};
 pub use note::{Gap, Note};

@@ -1,4 +1,5 @@
 mod contract;
+mod delivery;
 mod fetched;
 mod memory;
 mod protocols;
@@ -363,7 +364,7 @@ fn every_error_names_its_place() {
         ("/audit", json!({"cluster": "logs", "timeout": "0s"}), "audit.timeout: nothing could keep it: it must be longer than 0"),
         ("/audit", json!({"cluster": "logs", "batch": {"records": 0}}), "audit.batch.records: nothing could keep it: it must be 1 or more"),
         ("/audit", json!({"cluster": "logs", "queue": {"records": 99}}), "audit: no batch could be full: `batch.records` is more than `queue.records`"),
-        ("/audit", json!({"cluster": "logs", "whenFull": "drop"}), "audit.whenFull: `drop` is not one of `drop-oldest` or `drop-newest`"),
+        ("/audit", json!({"cluster": "logs", "whenFull": "drop"}), "audit.whenFull: `drop` is not one of `drop-oldest`, `drop-newest`, `refuse`"),
         ("/audit", json!({"cluster": "logs", "integrity": "signed"}), "audit.integrity: `signed` is not one of `none` or `chain`"),
         ("/audit", json!({"cluster": "logs", "outcomes": "all"}), "audit.outcomes: `all` is not one of `failed` or `none`"),
         ("/audit", json!({"cluster": "logs", "sample": 0}), "audit.sample: at least 1: one of how many is recorded"),

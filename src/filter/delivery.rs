@@ -1,12 +1,16 @@
 //! A batch of records into a request to the log cluster, and the proxy's word on its answer into what became of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::host::{self, HostError};
 use crate::audit::form::{Form, Response};
-use crate::audit::{self, Answer, Batch, Queue};
-use crate::policy::{AuditSettings, Checkpoint, Integrity, Sink, WhenFull};
+use crate::audit::{self, Answer, Batch, Queue, Settled};
+use crate::policy::{AuditSettings, Checkpoint, Delivery, Integrity, Sink, WhenFull};
 use crate::time::Timestamp;
+
+/// How long the log cluster may take nothing at least before it counts as away.
+const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends a batch; the answer comes by the number of the call.
 pub(super) fn send(cluster: &str, settings: &AuditSettings, batch: &Batch) -> Result<u32, HostError> {
@@ -20,22 +24,21 @@ pub(super) fn send(cluster: &str, settings: &AuditSettings, batch: &Batch) -> Re
 }
 
 /// Tells the queue what the log cluster has answered to a batch. Without headers the call was reset, or could not be made.
-pub(super) fn answered(queue: &mut Queue, settings: &AuditSettings, batch: u64, headers: usize, now: Timestamp) {
-    let longest = form(settings.sink).longest_answer();
-    with_answer(headers, longest, &mut |response| match response {
+pub(super) fn answered(queue: &mut Queue, settings: &AuditSettings, batch: u64, headers: usize, now: Timestamp) -> Settled {
+    with_answer(form(settings.sink), headers, |response| match response {
         Some(response) => queue.answered(batch, response, now, host::random()),
         None => queue.delivered(batch, Answer::Failed, now, host::random()),
-    });
+    })
 }
 
-/// Has the answer read that the proxy holds, and so many bytes of its body; `None` where there is none.
-pub(super) fn with_answer(headers: usize, longest: usize, read: &mut dyn FnMut(Option<&Response<'_>>)) {
+/// Has the answer read that the proxy holds; `None` where there is none.
+pub(super) fn with_answer<T>(form: Form, headers: usize, read: impl FnOnce(Option<&Response<'_>>) -> T) -> T {
     let text = |value: Option<Vec<u8>>| value.and_then(|value| String::from_utf8(value).ok());
     let header = |name: &str| text(host::call_response_header(name).ok().flatten());
     let status = header(":status").filter(|_| headers > 0).and_then(|status| status.parse().ok());
     let Some(status) = status else { return read(None) };
-    let body = host::call_response_body(longest).ok().flatten().unwrap_or_default();
-    read(Some(&Response { status, header: &header, body: &body }));
+    let body = host::call_response_body(form.longest_answer()).ok().flatten().unwrap_or_default();
+    read(Some(&Response { status, header: &header, body: &body }))
 }
 
 const fn form(sink: Sink) -> Form {
@@ -46,16 +49,21 @@ const fn form(sink: Sink) -> Form {
 
 /// What the queue is told of the policy.
 pub(super) fn settings(audit: &AuditSettings) -> audit::Settings {
+    let waits = audit.delivery == Delivery::BeforeForward;
     audit::Settings {
         form: form(audit.sink),
         batch_records: audit.batch.records,
-        interval: audit.batch.interval,
+        interval: if waits { Duration::ZERO } else { audit.batch.interval },
         queue_records: audit.queue.records,
         queue_bytes: audit.queue.bytes,
         when_full: match audit.queue.when_full {
             WhenFull::DropOldest => audit::WhenFull::DropOldest,
             WhenFull::DropNewest => audit::WhenFull::DropNewest,
+            WhenFull::Refuse => audit::WhenFull::Refuse,
         },
+        patience: LEAST_PATIENCE.max(audit.timeout * 2),
+        // Calls that wait are refused meanwhile.
+        longest_backoff: Duration::from_secs(if waits { 5 } else { 30 }),
         integrity: match audit.integrity {
             Integrity::None => audit::Integrity::None,
             Integrity::Chain => audit::Integrity::Chain,

@@ -19,6 +19,8 @@ mod announce;
 #[cfg(target_os = "wasi")]
 mod answer;
 #[cfg(target_os = "wasi")]
+mod carry;
+#[cfg(target_os = "wasi")]
 mod delivery;
 #[cfg(target_os = "wasi")]
 mod host;
@@ -29,9 +31,13 @@ mod keys;
 #[cfg(target_os = "wasi")]
 mod native;
 #[cfg(target_os = "wasi")]
+mod recording;
+#[cfg(target_os = "wasi")]
 mod report;
 #[cfg(target_os = "wasi")]
 mod root;
+#[cfg(target_os = "wasi")]
+mod shared;
 #[cfg(target_os = "wasi")]
 mod table;
 #[cfg(target_os = "wasi")]

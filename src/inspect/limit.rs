@@ -1,6 +1,6 @@
 //! What the limiter says of a call that is admitted as far as the proxy knows, and what is given back where the call does not go on.
 
-use super::remember::refuse;
+use super::remember::{refuse, take_back};
 use super::{CallStage, Means, Opened, shadow};
 use crate::decision::{Outcome, Refusal, Verdict};
 use crate::ledger::Breach;
@@ -50,7 +50,7 @@ pub fn limit(
     for (index, breach) in breaches {
         if let Some(event) = outcome.events.get_mut(index).filter(|event| event.refusal.is_none()) {
             refuse(event, Violation::Ledger(breach).into());
-            call.take_back(&std::mem::take(&mut event.grants));
+            take_back(&std::mem::take(&mut event.grants), means);
             // The shadow is not asked about what the limiter knows.
             event.shadow = None;
         }
@@ -68,14 +68,11 @@ pub(super) fn unasked(policy: &Policy, opened: &Opened, outcome: Outcome, means:
     }
 }
 
-/// The outcome where the call ended before the limiter answered: nothing of it was published.
+/// The outcome where a call that would have gone on does not: nothing of it is published.
 #[must_use]
-pub fn unfinished(policy: &Policy, opened: &Opened, mut outcome: Outcome, means: Means<'_>) -> Outcome {
-    (outcome.verdict, outcome.refusal, outcome.rest) = (Verdict::Refuse, Some(Refusal::BrokenOff), None);
+pub fn unfinished(mut outcome: Outcome, refusal: Refusal, means: Means<'_>) -> Outcome {
     let shadow_grants = std::mem::take(&mut outcome.shadow_grants);
-    let outcome = match policy.routes.get(opened.route) {
-        Some(route) => CallStage { policy, route, opened, means }.take_back_if_refused(outcome),
-        None => outcome,
-    };
-    shadow::keep_grants(outcome, shadow_grants, means)
+    take_back(&outcome.take_grants(), means);
+    let refused = Outcome { verdict: Verdict::Refuse, refusal: Some(refusal), rest: None, ..outcome };
+    shadow::keep_grants(refused, shadow_grants, means)
 }

@@ -15,6 +15,14 @@ pub(super) fn refuse(event: &mut JudgedEvent, refusal: Refusal) {
     event.verdict = verdict(event.mode, event.refusal.as_ref());
 }
 
+/// Gives back what was granted to what does not go on.
+pub(super) fn take_back(grants: &[Grant], means: Means<'_>) {
+    for grant in grants {
+        // What cannot be taken back counts as published for a while: no reason to let anything pass.
+        let _ = ledger::settle(means.store, means.now, grant, Ending::Failed);
+    }
+}
+
 impl CallStage<'_> {
     /// What was published before is asked for last, and only by events that would go on: those that are refused cost nothing.
     pub(super) fn remember(&self, events: &[Event<'_>], mut judged: Vec<JudgedEvent>) -> Vec<JudgedEvent> {
@@ -64,7 +72,7 @@ impl CallStage<'_> {
             match ledger::grant(store, &self.policy.memory, now, &asked.demand) {
                 Ok(grant) => grants.push(grant),
                 Err(breach) => {
-                    self.take_back(&grants);
+                    take_back(&grants, self.means);
                     asked_by_call.truncate(asked_before);
                     return Err(breach.into());
                 }
@@ -76,18 +84,11 @@ impl CallStage<'_> {
         Ok((grants, counters))
     }
 
-    pub(super) fn take_back(&self, grants: &[Grant]) {
-        for grant in grants {
-            // What cannot be taken back counts as published for a while: no reason to let anything pass.
-            let _ = ledger::settle(self.means.store, self.means.now, grant, Ending::Failed);
-        }
-    }
-
     /// The events of a refused call are not published, whatever they were granted.
     pub(super) fn take_back_if_refused(&self, mut outcome: Outcome) -> Outcome {
         if outcome.verdict == Verdict::Refuse {
             wait_for_all(&mut outcome);
-            self.take_back(&outcome.take_grants());
+            take_back(&outcome.take_grants(), self.means);
         }
         outcome
     }

@@ -9,7 +9,7 @@ mod traces;
 
 use std::sync::Arc;
 
-pub use audit::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, Sink, WhenFull};
+pub use audit::{AuditSettings, Batch, Checkpoint, Delivery, Integrity, Outcomes, Queue, Sink, WhenFull};
 pub use limiter::{LimiterSettings, OnUnavailable};
 pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
 pub use traces::{EventTraces, SpanSettings, TraceSettings};

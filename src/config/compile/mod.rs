@@ -139,6 +139,7 @@ fn compile_policy(
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, env, &root.key("audit"), problems);
     let traces = traces::settings(traces, &root.key("traces"), problems);
+    audit::check(audit.as_ref(), budget.as_ref(), &routes, root, problems);
     let mut shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
     if let Some(Some(shadow)) = &mut shadow {
         fetched::take_in(shadow, &mut fetched);

@@ -23,11 +23,14 @@ pub struct Audit {
     /// How long a batch may be under way: 5s.
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
     pub timeout: Option<String>,
+    /// What a call that goes on waits for: nothing (`async`, default), or that the log cluster has its records (`before-forward`).
+    pub delivery: Option<Delivery>,
     /// When a batch goes.
     pub batch: Option<Batch>,
     /// What may wait.
     pub queue: Option<Queue>,
-    /// Which record is dropped, and counted, when no more may wait: `drop-oldest` (default) or `drop-newest`.
+    /// What happens when no more may wait: a record is dropped and counted, `drop-oldest` (default) or `drop-newest`; or calls for
+    /// whose records there is no room are refused (`refuse`, and the only choice with `delivery: before-forward`).
     pub when_full: Option<WhenFull>,
     /// What a record tells of those before it: `chain` (default), the fingerprint of the one before it; or `none`.
     pub integrity: Option<Integrity>,
@@ -150,13 +153,26 @@ pub struct Queue {
     pub bytes: Option<Value>,
 }
 
-/// Which record is dropped when no more may wait.
+/// What happens when no more may wait.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum WhenFull {
-    /// The one that has waited longest.
+    /// The record that has waited longest is dropped.
     DropOldest,
-    /// The one that comes.
+    /// The one that comes is.
     DropNewest,
+    /// Calls for whose records there is no room are refused.
+    Refuse,
+}
+
+/// What a call that goes on waits for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Delivery {
+    /// Nothing.
+    Async,
+    /// That the log cluster has its records.
+    BeforeForward,
 }

@@ -14,7 +14,9 @@ mod traces;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use audit::{Audit, Batch, Checkpoint, CheckpointKey, Integrity, Level, Outcomes, Queue, Recording, Sink, WhenFull};
+pub use audit::{
+    Audit, Batch, Checkpoint, CheckpointKey, Delivery, Integrity, Level, Outcomes, Queue, Recording, Sink, WhenFull,
+};
 pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Revoked, Token};
 pub use memory::{
     Counts, Gap, Limiter, Memory, OnUnavailable, OrderScope, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom,

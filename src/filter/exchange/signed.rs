@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::asking::At;
-use super::{Buffered, Exchange, State, Surroundings};
+use super::decide::At;
+use super::{Buffered, Exchange, Pause, State, Surroundings};
 use crate::decision::Refusal;
 use crate::filter::step::{Command, Flow, Step};
 use crate::inspect::{self, Opened};
@@ -58,7 +58,7 @@ impl Exchange {
         match (outcome, until) {
             (Some(outcome), _) => self.conclude(whole.opened, outcome, bytes.unwrap_or_default(), whole.at, commands),
             (None, Some(until)) => {
-                self.state = State::Signed(Box::new(Signed { whole, sets, until }));
+                self.state = State::Paused(Pause::Signed(Box::new(Signed { whole, sets, until })));
                 Step { commands, ..Step::quiet(Flow::Pause) }
             }
             (None, None) => Step::quiet(Flow::Pause),

@@ -1,7 +1,7 @@
 //! A call whose head waits for a key, or a set of them, that is being fetched. What the proxy tells of it meanwhile is kept in mind, and
 //! judged with the head.
 
-use super::{Buffered, Exchange, State, Surroundings};
+use super::{Buffered, Exchange, Pause, State, Surroundings};
 use crate::filter::step::{Command, Flow, Step};
 use crate::filter::stream::Part;
 use crate::inspect::{Opening, Pending};
@@ -64,9 +64,14 @@ impl Exchange {
     #[must_use]
     pub fn awaits(&self) -> Option<(&[SetId], Timestamp)> {
         match &self.state {
-            State::Waiting(waits) => Some((std::slice::from_ref(&waits.set), waits.until)),
-            State::Signed(signed) => Some((&signed.sets, signed.until)),
-            State::New | State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Passed | State::Refused => None,
+            State::Paused(Pause::Keys(waits)) => Some((std::slice::from_ref(&waits.set), waits.until)),
+            State::Paused(Pause::Signed(signed)) => Some((&signed.sets, signed.until)),
+            State::Paused(Pause::Limiter(_) | Pause::Record(_))
+            | State::New
+            | State::Holding(_)
+            | State::Streaming(_)
+            | State::Passed
+            | State::Refused => None,
         }
     }
 
@@ -74,7 +79,7 @@ impl Exchange {
     pub(super) fn wait(&mut self, pending: Pending, came: Came, with: &mut Surroundings<'_>) -> Step {
         match pending.wants().and_then(|want| Some((want.set(), with.may_wait(want, came.since)?))) {
             Some((set, until)) => {
-                self.state = State::Waiting(Box::new(Waits { pending, came, set, until }));
+                self.state = State::Paused(Pause::Keys(Box::new(Waits { pending, came, set, until })));
                 Step::quiet(Flow::Pause)
             }
             None => {
@@ -86,16 +91,11 @@ impl Exchange {
 
     /// Something was fetched, or the time is over: a call that waits is judged again, and with its head what has come since.
     pub fn judge_again(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
-        let waits = match std::mem::replace(&mut self.state, State::New) {
-            State::Waiting(waits) => *waits,
-            State::Signed(signed) => return self.judge_whole_again(signed.whole, buffered, with),
-            other
-            @ (State::New | State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Passed | State::Refused) => {
-                self.state = other;
-                return Step::quiet(Flow::Pause);
-            }
-        };
-        let Waits { pending, came, .. } = waits;
+        if let Some(signed) = self.state.end_pause(Pause::signed) {
+            return self.judge_whole_again(signed.whole, buffered, with);
+        }
+        let Some(waits) = self.state.end_pause(Pause::keys) else { return Step::quiet(Flow::Pause) };
+        let Waits { pending, came, .. } = *waits;
         let shown = came.body;
         let head = match pending.judge(&self.policy, with.head_means()) {
             Opening::Wait(pending) => return self.wait(*pending, came, with),
@@ -106,10 +106,7 @@ impl Exchange {
             (State::Holding(_), Shown::Whole) => self.body_end(buffered, with),
             (State::Streaming(_), Shown::Part) => self.stream_part(buffered().bytes.as_deref(), Part::Open, with),
             (State::Streaming(_), Shown::Whole) => self.stream_part(buffered().bytes.as_deref(), Part::Last, with),
-            (_, Shown::Nothing)
-            | (State::New | State::Waiting(_) | State::Signed(_) | State::Asking(_) | State::Passed | State::Refused, _) => {
-                return head;
-            }
+            (_, Shown::Nothing) | (State::New | State::Paused(_) | State::Passed | State::Refused, _) => return head,
         };
         head.followed_by(body)
     }

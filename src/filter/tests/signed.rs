@@ -186,7 +186,7 @@ fn a_call_that_is_broken_off_while_it_waits_is_told_and_one_whose_body_has_come_
     assert_eq!((code(&step), replied(&step), trial.awaits()), (Some(Code::CALL_MALFORMED), false, None));
     let mut trial = Trial::with_keys("");
     assert!(is_quiet(&trial.call("new")));
-    let step = trial.exchange.head_is_gone(Vec::new());
+    let step = trial.with(|exchange, with| exchange.head_is_gone(Vec::new(), with.means()));
     assert_eq!((code(&step), replied(&step), trial.awaits()), (Some(Code::HOLD_MISSING), true, None));
 }
 

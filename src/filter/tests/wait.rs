@@ -191,6 +191,17 @@ fn a_body_over_the_limit_is_not_kept_while_a_call_waits() {
 }
 
 #[test]
+fn a_body_over_the_limit_that_is_only_observed_goes_on_without_the_token_and_forged_headers() {
+    let mut trial = Trial::new(r#""hold": "headers", "mode": "observe","#);
+    trial.head("a", false);
+    let step = trial.exchange.body_part(101);
+    assert_eq!((step.flow, code(&step), replied(&step)), (Flow::Continue, Some(Code::CALL_TOO_LARGE), false));
+    for name in ["authorization", "x-eventguard-verdict"] {
+        assert!(step.commands.contains(&Command::Remove(name.to_owned())), "{step:?}");
+    }
+}
+
+#[test]
 fn a_call_without_a_body_is_judged_as_a_whole() {
     let mut trial = Trial::new("");
     assert!(is_quiet(&trial.head("a", true)));
@@ -291,7 +302,7 @@ fn a_call_that_is_broken_off_or_whose_head_cannot_be_changed_while_it_waits_is_t
     assert_eq!((code(&step), replied(&step), trial.exchange.awaits()), (Some(Code::CALL_MALFORMED), false, None));
     let mut trial = Trial::new("");
     trial.head("a", false);
-    let step = trial.exchange.head_is_gone(Vec::new());
+    let step = trial.with(|exchange, with| exchange.head_is_gone(Vec::new(), with.means()));
     assert_eq!((code(&step), replied(&step), trial.exchange.awaits()), (Some(Code::HOLD_MISSING), true, None));
 }
 
