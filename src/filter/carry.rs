@@ -24,7 +24,7 @@ pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, timing: Timing) ->
         if !step.is_recorded {
             shared.record(outcome, &call.exchange.borrow(), timing.began);
         }
-        shared.count_outcome(outcome, timing);
+        shared.count_outcome(outcome, &call.exchange.borrow(), timing);
     }
     if step.limiter_failed {
         shared.count(names::LIMITER_FAILED, 1);
@@ -109,7 +109,8 @@ fn missing_hold(hold: Hold) -> &'static str {
 
 /// What the caller is told of the rates that its call has spent of.
 pub fn rates_told(shared: &Shared, exchange: &Exchange) -> Vec<(&'static str, String)> {
-    exchange.quotas().headers(&shared.table, &shared.policy.memory, host::now())
+    let quotas = exchange.quotas();
+    if quotas.is_empty() { Vec::new() } else { quotas.headers(&shared.table, &shared.policy.memory, host::now()) }
 }
 
 fn send((reply, rates): (&Reply, Vec<(&'static str, String)>)) -> Result<(), host::HostError> {

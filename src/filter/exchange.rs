@@ -5,9 +5,11 @@ mod asking;
 mod decide;
 mod recording;
 mod signed;
+mod trace;
 mod undecided;
 mod wait;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::call::{Head, HeaderMap, Peer};
@@ -104,6 +106,8 @@ pub struct Exchange {
     /// The proxy's number of the question to the limiter.
     question: Option<u32>,
     records: Records,
+    /// When its head came, until something was decided.
+    arrived: Cell<Option<Timestamp>>,
 }
 
 #[derive(Debug)]
@@ -191,6 +195,7 @@ impl Exchange {
             quotas: Quotas::default(),
             question: None,
             records: Records::default(),
+            arrived: Cell::new(None),
         }
     }
 
@@ -227,6 +232,12 @@ impl Exchange {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         matches!(self.state, State::Paused(_))
+    }
+
+    /// When the call's head came, for what is decided first: a stream's later messages have their own time.
+    #[must_use]
+    pub fn take_arrival(&self) -> Option<Timestamp> {
+        self.arrived.take()
     }
 
     /// The call's messages, where it may have many.
@@ -279,6 +290,7 @@ impl Exchange {
     /// The head of the call.
     pub fn head(&mut self, arrival: Arrival<'_>, with: &mut Surroundings<'_>) -> Step {
         let Arrival { map, hints, peer, end_of_stream } = arrival;
+        self.arrived.set(Some(with.now));
         let commands = map.as_ref().map(forged).unwrap_or_default();
         let mode = hints.mode.unwrap_or(self.policy.mode);
         let head = match map.map(Head::from_map) {
@@ -315,6 +327,7 @@ impl Exchange {
         let Came { mut commands, end_of_stream, .. } = came;
         self.remove_token(&mut commands);
         commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
+        commands.extend(self.add_trace(&opened));
         let cache = opened.cache_use();
         if end_of_stream {
             let whole = Whole { opened, at: At::Head, since: with.now };

@@ -12,6 +12,7 @@ use super::metrics::{Defined, EventCount, Stage, names};
 use super::native::HostCrypto;
 use super::step::Step;
 use super::table::SharedTable;
+use super::traces::Traces;
 use crate::audit::{Awaited, Queue};
 use crate::decision::Outcome;
 use crate::identity::{CacheUse, TokenCache};
@@ -39,6 +40,8 @@ pub struct Shared {
     pub unrecorded: RefCell<Awaited<Ongoing>>,
     /// Whether the next tick was asked to come at once.
     pub hurried: Cell<bool>,
+    /// Spans of calls, where there are any.
+    pub traces: Option<Traces>,
     metrics: RefCell<Defined>,
     /// Tokens since the last report that were verified before, and others: the proxy is told once for all of them.
     pub cache_hits: Cell<u64>,
@@ -83,6 +86,7 @@ impl Shared {
             queue: RefCell::new(queue),
             unrecorded: RefCell::new(Awaited::new(policy.audit.timeout)),
             hurried: Cell::new(false),
+            traces: Traces::new(&policy),
             metrics: RefCell::default(),
             cache_hits: Cell::default(),
             cache_misses: Cell::default(),
@@ -120,8 +124,11 @@ impl Shared {
         told(names::STAGES, id.map(|id| host::record_metric(id, micros(ended.since(began)))));
     }
 
-    /// Counts what was decided of a call.
-    pub fn count_outcome(&self, outcome: &Outcome, Timing { began, spent }: Timing) {
+    /// Counts what was decided of a call, and makes it a span.
+    pub fn count_outcome(&self, outcome: &Outcome, exchange: &Exchange, Timing { began, spent }: Timing) {
+        if let Some(traces) = &self.traces {
+            traces.record(outcome, exchange, &self.policy.digest, began, host::now());
+        }
         EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));

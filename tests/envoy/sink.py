@@ -79,14 +79,20 @@ class Sink:
             request.send_header("content-length", "0")
             request.end_headers()
             return
+        status, content_type, answer = self.take(request.path, dict(request.headers.items()), body)
+        request.send_response(status)
+        request.send_header("content-type", content_type)
+        request.send_header("content-length", str(len(answer)))
+        request.end_headers()
+        request.wfile.write(answer)
+
+    def take(self, path, headers, body):
+        """Takes a batch: status, content type and body of the answer."""
         export = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
         with self.lock:
-            self.exports.append((request.path, dict(request.headers.items()), export))
+            self.exports.append((path, headers, export))
             self.records += [record for record in _records(export)]
-        request.send_response(200)
-        request.send_header("content-type", "application/x-protobuf")
-        request.send_header("content-length", "0")
-        request.end_headers()
+        return 200, "application/x-protobuf", b""
 
     @staticmethod
     def _body(request):

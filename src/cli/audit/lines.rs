@@ -94,10 +94,16 @@ fn flatten(record: &LogRecord) -> Map<String, Value> {
     flat.insert("time".to_owned(), time.to_string().into());
     flat.insert("event".to_owned(), clean(&record.event_name));
     flat.insert("body".to_owned(), record.body.as_ref().map_or(Value::Null, simple));
-    flat.extend(record.attributes.iter().map(|KeyValue { key, value, .. }| {
-        (Text::clean(key, TEXT).as_str().to_owned(), value.as_ref().map_or(Value::Null, simple))
-    }));
+    flat.extend(attributes(&record.attributes));
     flat
+}
+
+/// Attributes by their names.
+pub fn attributes(attributes: &[KeyValue]) -> Map<String, Value> {
+    let pair = |KeyValue { key, value, .. }: &KeyValue| {
+        (Text::clean(key, TEXT).as_str().to_owned(), value.as_ref().map_or(Value::Null, simple))
+    };
+    attributes.iter().map(pair).collect()
 }
 
 /// A value of one of the simple types, or a list of such. The filter sends no others; of others only the type is told.
