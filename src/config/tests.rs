@@ -4,6 +4,7 @@ mod fetched;
 mod memory;
 mod protocols;
 mod shadow;
+mod traces;
 
 use prost::Message as _;
 use serde_json::{Value, json};

@@ -25,12 +25,21 @@ pub(super) fn send(cluster: &str, settings: &AuditSettings, batch: &Batch) -> Re
 
 /// Tells the queue what the log cluster has answered to a batch. Without headers the call was reset, or could not be made.
 pub(super) fn answered(queue: &mut Queue, settings: &AuditSettings, batch: u64, headers: usize, now: Timestamp) -> Settled {
+    let longest = form(settings.sink).longest_answer();
+    with_answer(headers, longest, |response| match response {
+        Some(response) => queue.answered(batch, response, now, host::random()),
+        None => queue.delivered(batch, Answer::Failed, now, host::random()),
+    })
+}
+
+/// Has the answer read that the proxy holds, and so many bytes of its body; `None` where there is none.
+pub(super) fn with_answer<T>(headers: usize, longest: usize, read: impl FnOnce(Option<&Response<'_>>) -> T) -> T {
     let text = |value: Option<Vec<u8>>| value.and_then(|value| String::from_utf8(value).ok());
     let header = |name: &str| text(host::call_response_header(name).ok().flatten());
     let status = header(":status").filter(|_| headers > 0).and_then(|status| status.parse().ok());
-    let Some(status) = status else { return queue.delivered(batch, Answer::Failed, now, host::random()) };
-    let body = host::call_response_body(form(settings.sink).longest_answer()).ok().flatten().unwrap_or_default();
-    queue.answered(batch, &Response { status, header: &header, body: &body }, now, host::random())
+    let Some(status) = status else { return read(None) };
+    let body = host::call_response_body(longest).ok().flatten().unwrap_or_default();
+    read(Some(&Response { status, header: &header, body: &body }))
 }
 
 const fn form(sink: Sink) -> Form {

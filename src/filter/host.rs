@@ -222,8 +222,8 @@ pub fn remove_request_header(name: &str) -> Result<(), HostError> {
 }
 
 /// Removes every request trailer whose name is one of those.
-pub fn remove_request_trailers(those: impl Fn(&str) -> bool) -> Result<(), HostError> {
-    pairs(REQUEST_TRAILERS)?.iter().filter(|(name, _)| those(name)).try_for_each(|(name, _)| remove(REQUEST_TRAILERS, name))
+pub fn remove_request_trailers(those: fn(&[u8]) -> bool) -> Result<(), HostError> {
+    pairs(REQUEST_TRAILERS)?.named(those).try_for_each(|(name, _)| remove(REQUEST_TRAILERS, name))
 }
 
 fn remove(kind: u32, name: &str) -> Result<(), HostError> {

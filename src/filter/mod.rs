@@ -40,6 +40,8 @@ mod root;
 mod shared;
 #[cfg(target_os = "wasi")]
 mod table;
+#[cfg(target_os = "wasi")]
+mod traces;
 
 #[cfg(target_os = "wasi")]
 mod start {

@@ -3,6 +3,8 @@
 use super::host::{self, Level, MetricKind};
 use super::metrics::names;
 use super::shared::Shared;
+use super::traces::Traces;
+use crate::audit::SpanCounters;
 use crate::time::Timestamp;
 
 /// What of this instance's part was told already.
@@ -16,6 +18,7 @@ pub struct Reported {
     bytes: i64,
     open: i64,
     cached: i64,
+    spans: SpanCounters,
 }
 
 impl Reported {
@@ -27,6 +30,8 @@ impl Reported {
         };
         shared.count(names::AUDIT_SENT, counters.sent - self.sent);
         shared.count(names::TABLE_FULL, shared.table.take_full());
+        shared.count(names::CACHE_HITS, shared.cache_hits.take());
+        shared.count(names::CACHE_MISSES, shared.cache_misses.take());
         shared.count(names::AUDIT_DROPPED, counters.dropped - self.dropped);
         shared.count(names::AUDIT_CHAINED, gauges.chained - self.chained);
         if let Some(signed) = gauges.signed.filter(|_| gauges.signed != self.signed) {
@@ -34,6 +39,9 @@ impl Reported {
             let seconds = u64::try_from(signed.unix_seconds()).unwrap_or(0);
             shared.with_metric(MetricKind::Gauge, names::AUDIT_SIGNED, |id| host::record_metric(id, seconds));
         }
+        let spans = shared.traces.as_ref().map(Traces::counters).unwrap_or_default();
+        shared.count(names::SPANS_SENT, spans.sent - self.spans.sent);
+        shared.count(names::SPANS_DROPPED, spans.dropped - self.spans.dropped);
         // What an instance remembers that is about to end is no longer of use.
         let cached = if draining { 0 } else { shared.tokens.borrow().len() };
         *self = Self {
@@ -41,6 +49,7 @@ impl Reported {
             dropped: counters.dropped,
             chained: gauges.chained,
             signed: gauges.signed,
+            spans,
             queued: shared.move_gauge(names::AUDIT_QUEUED, self.queued, counters.queued),
             bytes: shared.move_gauge(names::AUDIT_QUEUE_BYTES, self.bytes, gauges.bytes),
             open: self.tell_circuit(shared, draining),

@@ -8,7 +8,7 @@ mod loki;
 mod ndjson;
 pub mod otlp;
 mod response;
-mod wire;
+pub(super) mod wire;
 
 use std::borrow::Cow;
 

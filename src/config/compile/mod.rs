@@ -14,6 +14,7 @@ mod rule;
 mod schemas;
 mod shadow;
 mod signature;
+mod traces;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -105,6 +106,7 @@ fn compile_policy(raw: raw::Policy, source: &Source<'_>, problems: &mut Problems
         limits,
         hold,
         audit,
+        traces,
         shadow,
     } = raw;
     let (root, names) = (source.root, &Names::of(source.document));
@@ -123,6 +125,7 @@ fn compile_policy(raw: raw::Policy, source: &Source<'_>, problems: &mut Problems
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
     let audit = audit::settings(audit, source.env, &root.key("audit"), problems);
     audit::check(audit.as_ref(), budget.as_ref(), &routes, root, problems);
+    let traces = traces::settings(traces, &root.key("traces"), problems);
     let shadow = shadow.map(|shadow| shadow::shadow(&shadow, source, memory, &mut fetched, problems));
     Some(Policy {
         mode: policy_mode.map_or(Mode::Enforce, mode),
@@ -141,6 +144,7 @@ fn compile_policy(raw: raw::Policy, source: &Source<'_>, problems: &mut Problems
         budget: budget?,
         hold: self::hold(hold),
         audit: audit?,
+        traces: traces?,
         digest: digest(source.document),
         shadow: optional(shadow)?,
     })
@@ -244,6 +248,15 @@ fn text(text: Option<String>, place: &Place, problems: &mut Problems) -> Option<
         Some(text) if text.is_empty() => problems.wrong(place, Problem::Empty),
         text => text,
     }
+}
+
+/// The path of a request, or the one that holds where nothing is said.
+fn request_path(path: Option<String>, default: &str, place: &Place, problems: &mut Problems) -> String {
+    let path = path.unwrap_or_else(|| default.to_owned());
+    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        problems.add(place, Problem::Value("a path starts with `/` and has no white space".to_owned()));
+    }
+    path
 }
 
 /// A text that must be there and says something.
