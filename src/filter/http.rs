@@ -158,7 +158,8 @@ impl Context for Call {
             for outcome in &step.outcomes {
                 let timing = self.begin();
                 self.shared.record(outcome, &self.own.exchange.borrow(), timing.began);
-                self.shared.count_outcome(outcome, &self.own.exchange.borrow(), timing);
+                self.shared.count_outcome(outcome, timing);
+                self.shared.trace(outcome, &self.own.exchange.borrow(), timing.began);
             }
         }
         // Nobody knows what the upstream did with a call that has no answer. It counts as published: a caller who hangs up could replay
