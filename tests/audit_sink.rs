@@ -204,6 +204,29 @@ fn a_record_of_somebody_else_is_cleaned_and_keeps_its_name() {
 }
 
 #[test]
+fn a_record_that_an_access_logger_sends_is_a_record_and_an_array_of_them_is_one_each() {
+    let sink = Sink::start("logger", "ndjson");
+    let named = [("event.name", "eventguard.verdict")];
+    for (body, attributes) in [
+        ("{\"b\":1,\"a\":2}", named.as_slice()),
+        ("[{\"a\":3},{\"a\":4}]", &named),
+        ("[{\"a\":5},6]", &named),
+        ("[{\"a\":\"\\u202e\"}]", &named),
+        ("-", &named),
+        ("[]", &named),
+        ("[{\"a\":7}]", &[]),
+    ] {
+        assert_eq!(sink.post(&request("", body, attributes)).0, 200);
+    }
+    let written = sink.written();
+    let lines: Vec<&str> = written.lines().collect();
+    assert_eq!(lines[..3], ["{\"b\":1,\"a\":2}", "{\"a\":3}", "{\"a\":4}"]);
+    let bodies: Vec<Value> = lines[3..].iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["body"].take()).collect();
+    assert_eq!(bodies, ["[{\"a\":5},6]", "[{\"a\":\"\\u202e\"}]", "-", "[]", "[{\"a\":7}]"]);
+    assert_eq!(sink.end(), Some(0));
+}
+
+#[test]
 fn what_was_sent_and_written_is_found_to_be_whole() {
     let sink = Sink::start("whole", "ndjson");
     let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
@@ -359,6 +382,15 @@ fn a_page_shows_each_record_as_it_comes_and_can_run_nothing_else() {
     let record: Value = serde_json::from_str(&next()).unwrap();
     assert_eq!((&record["verdict"], &record["code"]), (&json!("refuse"), &json!("rule.topic")));
     assert_eq!(record["type"], r"</script><script>alert(1)\u{1b}");
+    let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
+    let mut queue = queue();
+    push_refused(&mut queue, now);
+    assert_eq!(sink.post(&queue.drain(now).unwrap().body).0, 200);
+    let told = std::iter::from_fn(|| Some(next())).find(|data| data.contains("\"chains\":[{")).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let chain = (&told["chains"][0]["chain"], &told["chains"][0]["last"], &told["chains"][0]["state"]);
+    assert_eq!(chain, (&json!("07".repeat(12)), &json!(3), &json!("ended")));
+    assert_eq!(told["besides"], "1 records are of no chain");
     assert_eq!(sink.end(), Some(0));
 }
 

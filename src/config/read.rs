@@ -97,9 +97,6 @@ fn note_failure(value: &Value, failure: &Failure, place: &Place, problems: &mut 
     let at = locate(place, &failure.at);
     let found = failure.at.iter().try_fold(value, child).unwrap_or(&Value::Null);
     let expected = failure.message.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
-    if let Some(field) = failure.message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        return problems.add(&at.key(field), Problem::Missing);
-    }
     let problem = match found.as_str().filter(|_| failure.message.starts_with("unknown variant")) {
         Some(text) => {
             let expected = expected.strip_prefix("one of ").unwrap_or(expected).to_owned();

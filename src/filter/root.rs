@@ -80,7 +80,7 @@ impl RootContext for Root {
             }
             self.send(&shared, now);
             if let Some(traces) = &shared.traces {
-                traces.tick(now);
+                traces.tick();
             }
             self.reported.tell(&shared, self.draining);
             let ended = shared.fetching.tick(now);

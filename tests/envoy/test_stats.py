@@ -57,7 +57,7 @@ def test_a_verified_token_is_a_hit_the_next_time(start_once, sink):
     token = bearer()
     for _ in range(5):
         publish(proxy, clients.H1, headers=[STRUCTURED, token])
-    assert counters(proxy, "eventguard_token_cache_hits_total") == 4
+    local.wait_until(lambda: counters(proxy, "eventguard_token_cache_hits_total") == 4, 5, "four hits")
     assert counters(proxy, "eventguard_token_cache_misses_total") == 1
 
 
