@@ -180,7 +180,7 @@ impl<'de> Deserializer<'de> for Tracked<'de, '_> {
     }
 
     /// The fields in the order in which the type has them, as serde reads a list: what it derives for a map, which may have any key twice
-    /// or not at all, is twice as large, and all raw types are structs.
+    /// or not at all, is twice as large.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -229,7 +229,7 @@ fn word(text: &str) -> StrDeserializer<'_, Failure> {
     text.into_deserializer()
 }
 
-/// What an absent key is read from: every field of a raw type may be absent.
+/// What an absent key is read from: a field that may be absent takes it, and another one fails there.
 const ABSENT: Value = Value::Null;
 
 struct Fields<'v, 'p> {
