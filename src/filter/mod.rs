@@ -5,6 +5,7 @@ pub mod ending;
 pub mod exchange;
 pub mod governor;
 pub mod grpc_web;
+pub mod gzip;
 pub mod metadata;
 pub mod metrics;
 pub mod quotas;
