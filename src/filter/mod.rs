@@ -4,6 +4,7 @@
 pub mod ending;
 pub mod exchange;
 pub mod grpc_web;
+pub mod gzip;
 pub mod metadata;
 pub mod metrics;
 pub mod quotas;
@@ -40,6 +41,8 @@ mod root;
 mod shared;
 #[cfg(target_os = "wasi")]
 mod table;
+#[cfg(target_os = "wasi")]
+mod traces;
 
 #[cfg(target_os = "wasi")]
 mod start {

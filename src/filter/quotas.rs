@@ -33,6 +33,12 @@ impl Quotas {
         }
     }
 
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The headers, where there is something to tell.
     #[must_use]
     pub fn headers(&self, store: &dyn Store, settings: &Settings, now: Timestamp) -> Vec<(&'static str, String)> {
@@ -42,7 +48,7 @@ impl Quotas {
         if told.is_empty() {
             return Vec::new();
         }
-        let policies: Vec<String> = told.iter().map(|(quota, _)| quota.policy.item()).collect();
+        let policies: Vec<&str> = told.iter().map(|(quota, _)| quota.policy.item()).collect();
         let limits: Vec<String> = told.iter().map(|(quota, left)| quota.policy.limit_item(left)).collect();
         vec![(POLICY_HEADER, policies.join(", ")), (LIMIT_HEADER, limits.join(", "))]
     }

@@ -15,6 +15,7 @@ use super::http::{Call, answered_by_limiter, received};
 use super::keys::judge_waiting;
 use super::report::Reported;
 use super::shared::{Shared, Timing, Waiting};
+use super::traces::Traces;
 use crate::audit::{Answer, Queue, Settled};
 use crate::config;
 use crate::key::Algorithm;
@@ -78,6 +79,9 @@ impl RootContext for Root {
                 let _ = host::set_tick_period(TICK);
             }
             self.send(&shared, now);
+            if let Some(traces) = &shared.traces {
+                traces.tick();
+            }
             self.reported.tell(&shared, self.draining);
             let ended = shared.fetching.tick(now);
             // Last: they act for other contexts.
@@ -105,6 +109,10 @@ impl Context for Root {
             judge_waiting(&shared, &ended, now);
             return;
         }
+        if shared.traces.as_ref().is_some_and(|traces| traces.answered(token, headers, now)) {
+            self.end_drain(&shared);
+            return;
+        }
         let Some(batch) = self.in_flight.remove(&token) else { return };
         let settled = delivery::answered(&mut shared.queue.borrow_mut(), &shared.policy.audit, batch, headers, now);
         self.send(&shared, now);
@@ -130,11 +138,12 @@ impl Context for Root {
         let Some(shared) = self.shared.clone() else { return true };
         self.draining = true;
         self.send(&shared, host::now());
+        let traces_wait = shared.traces.as_ref().is_some_and(Traces::drain);
         self.reported.tell(&shared, self.draining);
         if self.ticks {
             announce::left(&shared.policy);
         }
-        self.in_flight.is_empty()
+        self.in_flight.is_empty() && !traces_wait
     }
 }
 
@@ -153,7 +162,8 @@ impl Root {
     }
 
     fn end_drain(&self, shared: &Shared) {
-        if self.draining && self.in_flight.is_empty() && shared.queue.borrow().is_empty() {
+        let traces_are_done = shared.traces.as_ref().is_none_or(Traces::is_idle);
+        if self.draining && self.in_flight.is_empty() && traces_are_done && shared.queue.borrow().is_empty() {
             // There is nobody left to tell of a failure.
             let _ = host::context_done();
         }

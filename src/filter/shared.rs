@@ -12,6 +12,7 @@ use super::metrics::{Defined, EventCount, Stage, names};
 use super::native::HostCrypto;
 use super::step::Step;
 use super::table::SharedTable;
+use super::traces::Traces;
 use crate::audit::{Awaited, Queue};
 use crate::decision::Outcome;
 use crate::identity::{CacheUse, TokenCache};
@@ -39,7 +40,12 @@ pub struct Shared {
     pub unrecorded: RefCell<Awaited<Ongoing>>,
     /// Whether the next tick was asked to come at once.
     pub hurried: Cell<bool>,
+    /// Spans of calls, where there are any.
+    pub traces: Option<Traces>,
     metrics: RefCell<Defined>,
+    /// Tokens since the last report that were verified before, and others: the proxy is told once for all of them.
+    pub cache_hits: Cell<u64>,
+    pub cache_misses: Cell<u64>,
 }
 
 /// A call by the proxy's number of it, and what is known of it.
@@ -80,7 +86,10 @@ impl Shared {
             queue: RefCell::new(queue),
             unrecorded: RefCell::new(Awaited::new(policy.audit.timeout)),
             hurried: Cell::new(false),
+            traces: Traces::new(&policy),
             metrics: RefCell::default(),
+            cache_hits: Cell::default(),
+            cache_misses: Cell::default(),
             policy,
         }
     }
@@ -115,8 +124,11 @@ impl Shared {
         told(names::STAGES, id.map(|id| host::record_metric(id, micros(ended.since(began)))));
     }
 
-    /// Counts what was decided of a call.
-    pub fn count_outcome(&self, outcome: &Outcome, Timing { began, spent }: Timing) {
+    /// Counts what was decided of a call, and makes it a span.
+    pub fn count_outcome(&self, outcome: &Outcome, exchange: &Exchange, Timing { began, spent }: Timing) {
+        if let Some(traces) = &self.traces {
+            traces.record(outcome, exchange, &self.policy.digest, began, host::now());
+        }
         EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
@@ -130,9 +142,10 @@ impl Shared {
         Means { now, crypto: &self.crypto, store: &self.table }
     }
 
-    /// Counts how a token was verified.
+    /// Counts how a token was verified; the proxy is told with the next report.
     pub fn count_token(&self, cache: CacheUse) {
-        self.count(if cache == CacheUse::Hit { names::CACHE_HITS } else { names::CACHE_MISSES }, 1);
+        let counter = if cache == CacheUse::Hit { &self.cache_hits } else { &self.cache_misses };
+        counter.set(counter.get() + 1);
     }
 
     /// Counts what has no tags.
@@ -140,6 +153,15 @@ impl Shared {
         if let Ok(by @ 1..) = i64::try_from(by) {
             self.with_metric(MetricKind::Counter, name, |id| host::increment_metric(id, by));
         }
+    }
+
+    /// Moves a gauge, which is the sum over all workers, by what this one's part has changed.
+    pub fn move_gauge(&self, name: &'static str, before: i64, now: usize) -> i64 {
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        if now != before {
+            self.with_metric(MetricKind::Gauge, name, |id| host::increment_metric(id, now - before));
+        }
+        now
     }
 
     /// Counters are there from the start, and what is 0 as a rule.

@@ -4,6 +4,7 @@ mod batches;
 mod limiter;
 mod recording;
 mod signed;
+mod trace;
 mod wait;
 
 use std::rc::Rc;

@@ -216,6 +216,10 @@ impl Publisher {
 }
 
 fn percent_encode(to: &mut String, text: &str, also: &[u8]) {
+    // As a rule there is nothing to encode.
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && !also.contains(&byte)) {
+        return to.push_str(text);
+    }
     for byte in text.bytes() {
         if byte.is_ascii_graphic() && !also.contains(&byte) {
             to.push(char::from(byte));

@@ -122,7 +122,7 @@ pub(super) fn grpc<'a>(
 
 /// Attributes in headers could not be those of every event.
 pub(super) fn refuse_attributes(head: &Head) -> Result<(), ProtocolError> {
-    match head.headers().find(|(name, _)| name.starts_with(PREFIX)) {
+    match head.headers_with(PREFIX).next() {
         Some((name, _)) => Err(ProtocolError::HeaderMismatch(shown(name))),
         None => Ok(()),
     }
@@ -199,13 +199,13 @@ pub(super) fn base64_text(value: Value<'_, '_>, name: &str) -> Result<Vec<u8>, P
 }
 
 fn has_attributes(head: &Head) -> bool {
-    head.headers().any(|(name, _)| name.starts_with(PREFIX))
+    head.headers_with(PREFIX).next().is_some()
 }
 
 /// The attributes in the headers of a call.
 fn headers<'a>(head: &'a Head, budget: &Budget) -> Result<Binding<'a>, ProtocolError> {
     let mut binding = Binding::new(PREFIX, head.text("content-type")?.map(Cow::Borrowed));
-    for (header, value) in head.headers() {
+    for (header, value) in head.headers_with(PREFIX) {
         if let Some(name) = header.strip_prefix(PREFIX) {
             binding.add(Cow::Borrowed(name), header_value(header, value)?, budget)?;
         }

@@ -15,7 +15,7 @@ const LARGEST: u64 = 999_999_999_999_999;
 #[derive(Debug, PartialEq, Eq)]
 pub struct QuotaPolicy {
     name: String,
-    parameters: String,
+    item: String,
 }
 
 /// Why callers cannot be told of a rate by this name.
@@ -38,21 +38,22 @@ impl QuotaPolicy {
             Counted::Events => "",
             Counted::Bytes => ";qu=\"content-bytes\"",
         };
-        let mut parameters = format!(";q={}{unit}", whole(rate.limit()));
+        let name = format!("\"{name}\"");
+        let mut item = format!("{name};q={}{unit}", whole(rate.limit()));
         // Windows are whole seconds.
         if rate.per().subsec_nanos() == 0 {
-            parameters += &format!(";w={}", whole(rate.per().as_secs()));
+            item += &format!(";w={}", whole(rate.per().as_secs()));
         }
         if rate.burst() != rate.limit() {
-            parameters += &format!(";eventguard-burst={}", whole(rate.burst()));
+            item += &format!(";eventguard-burst={}", whole(rate.burst()));
         }
-        Ok(Self { name: format!("\"{name}\""), parameters })
+        Ok(Self { name, item })
     }
 
     /// Its item of `RateLimit-Policy`.
     #[must_use]
-    pub fn item(&self) -> String {
-        [self.name.as_str(), &self.parameters].concat()
+    pub fn item(&self) -> &str {
+        &self.item
     }
 
     /// Its item of `RateLimit`: what is left of it, and in how many seconds that is more.

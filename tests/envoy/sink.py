@@ -41,8 +41,15 @@ class Sink:
             def log_message(self, *_):
                 pass
 
+        def listen():
+            try:
+                return http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+            except OSError:
+                return None
+
         self.connections = set()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        # Somebody else's connection may have the port for a moment.
+        self.server = wait_until(listen, 30, "the port of the log cluster")
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
@@ -79,20 +86,22 @@ class Sink:
             request.send_header("content-length", "0")
             request.end_headers()
             return
-        export = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
-        lines = list(_lines(export))
-        rejected = next((line for line in lines if mode == "partly" and '"event_code":"verdict"' in line), None)
-        with self.lock:
-            self.keep(request.path, dict(request.headers.items()), export, [line for line in lines if line is not rejected])
-        answer = logs_service_pb2.ExportLogsServiceResponse()
-        if rejected:
-            answer.partial_success.rejected_log_records = 1
-        answer = answer.SerializeToString()
-        request.send_response(200)
-        request.send_header("content-type", "application/x-protobuf")
+        status, content_type, answer = self.take(request.path, dict(request.headers.items()), body)
+        request.send_response(status)
+        request.send_header("content-type", content_type)
         request.send_header("content-length", str(len(answer)))
         request.end_headers()
         request.wfile.write(answer)
+
+    def take(self, path, headers, body):
+        """Takes a batch: status, content type and body of the answer."""
+        export = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
+        lines, answer = list(_lines(export)), logs_service_pb2.ExportLogsServiceResponse()
+        rejected = next((line for line in lines if self.mode == "partly" and '"event_code":"verdict"' in line), None)
+        answer.partial_success.rejected_log_records = 0 if rejected is None else 1
+        with self.lock:
+            self.keep(path, headers, export, [line for line in lines if line is not rejected])
+        return 200, "application/x-protobuf", answer.SerializeToString()
 
     def keep(self, path, headers, export, lines):
         """What was accepted: a request, and the lines in it."""

@@ -8,14 +8,13 @@ mod loki;
 mod ndjson;
 pub mod otlp;
 mod response;
-mod wire;
+pub(super) mod wire;
 
 use std::borrow::Cow;
 
 use super::envelope::Envelope;
 use super::settings::Answer;
 use crate::time::Timestamp;
-pub use bulk::FILTER as BULK_FILTER;
 use otlp::Sender;
 pub use response::Response;
 

@@ -27,7 +27,7 @@ fn a_call_waits_for_its_records_where_the_policy_says_so_and_then_no_record_is_d
         );
         assert_eq!(first.batch.records, 1000);
     }
-    assert_eq!(compiled(good()).audit.comes_first(), false);
+    assert!(!compiled(good()).audit.comes_first());
     let small = with("/audit", json!({"cluster": "logs", "delivery": "before-forward", "queue": {"records": 40}}));
     let small = compiled(put(small, "/limits", json!({"events": 29}))).audit;
     assert_eq!((small.queue.records, small.batch.records), (40, 40), "a batch need not be full");

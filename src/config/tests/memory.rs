@@ -49,7 +49,7 @@ fn a_rate_is_one_or_a_list_and_there_may_be_some_for_all_types() {
 
 #[test]
 fn callers_are_told_of_a_rate_that_says_so() {
-    let told = |value: Value| rule("rate", value).rates[0].told.as_ref().map(|policy| policy.item());
+    let told = |value: Value| rule("rate", value).rates[0].told.as_ref().map(|policy| policy.item().to_owned());
     assert_eq!(told(json!({"limit": 10, "per": "1m"})), None);
     let named = json!({"limit": 10, "per": "1m", "name": "orders", "headers": true, "unit": "bytes"});
     assert_eq!(told(named).as_deref(), Some(r#""orders";q=10;qu="content-bytes";w=60"#));

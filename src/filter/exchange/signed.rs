@@ -41,27 +41,27 @@ impl Exchange {
         let Buffered { bytes, upstream_reached } = body;
         let policy = Rc::clone(&self.policy);
         let (means, opened) = (with.means(), &whole.opened);
-        let (mut sets, mut until) = (Vec::new(), None);
+        let (mut sets, mut until) = (Vec::new(), means.now);
         let mut may_wait = |refusal: &Refusal| {
             for want in wants(refusal, policy.signers.sets()) {
-                let end = with.may_wait(want, whole.since);
-                sets.extend(end.map(|_| want.set()));
-                until = until.max(end);
+                if let Some(end) = with.may_wait(want, whole.since) {
+                    sets.push(want.set());
+                    until = until.max(end);
+                }
             }
-            until.is_some()
+            !sets.is_empty()
         };
         let outcome = match (&bytes, upstream_reached) {
             (_, true) => Some(opened.refuse(&policy, Refusal::HoldMissing)),
             (None, false) => Some(opened.refuse(&policy, Refusal::Unreadable)),
             (Some(bytes), false) => inspect::body_or_wait(&policy, opened, bytes, means, &mut may_wait),
         };
-        match (outcome, until) {
-            (Some(outcome), _) => self.conclude(whole.opened, outcome, bytes.unwrap_or_default(), whole.at, commands),
-            (None, Some(until)) => {
+        match outcome {
+            Some(outcome) => self.conclude(whole.opened, outcome, bytes.unwrap_or_default(), whole.at, commands),
+            None => {
                 self.state = State::Paused(Pause::Signed(Box::new(Signed { whole, sets, until })));
                 Step { commands, ..Step::quiet(Flow::Pause) }
             }
-            (None, None) => Step::quiet(Flow::Pause),
         }
     }
 

@@ -22,13 +22,16 @@ impl Exchange {
     }
 
     fn refuse_undecided(&self, refusal: Refusal) -> Option<Outcome> {
-        if let State::Paused(Pause::Keys(waits)) = &self.state {
-            return Some(waits.pending.refuse_for(&self.policy, refusal));
+        match &self.state {
+            State::Paused(Pause::Keys(waits)) => Some(waits.pending.refuse_for(&self.policy, refusal)),
+            State::Paused(Pause::Signed(signed)) => Some(signed.whole.opened.refuse(&self.policy, refusal)),
+            State::Paused(Pause::Limiter(_) | Pause::Record(_))
+            | State::New
+            | State::Holding(_)
+            | State::Streaming(_)
+            | State::Passed
+            | State::Refused => Some(self.undecided()?.refuse(&self.policy, refusal)),
         }
-        if let State::Paused(Pause::Signed(signed)) = &self.state {
-            return Some(signed.whole.opened.refuse(&self.policy, refusal));
-        }
-        Some(self.undecided()?.refuse(&self.policy, refusal))
     }
 
     /// The proxy holds the call as it should not: the body never comes, though the head was held back for it.
@@ -67,11 +70,11 @@ impl Exchange {
 
     /// The outcome of a call that would have gone on, and was waiting for somebody else to say something.
     fn give_up(&mut self, refusal: Refusal, means: Means<'_>) -> Option<Outcome> {
-        if let Some(asking) = self.state.end_pause(Pause::limiter) {
-            return Some(inspect::unfinished(asking.outcome, refusal, means));
+        match self.state.end_pause(|pause| matches!(pause, Pause::Limiter(_) | Pause::Record(_)))? {
+            Pause::Limiter(asking) => Some(inspect::unfinished(asking.outcome, refusal, means)),
+            Pause::Record(outcome) => Some(self.refuse_recorded(*outcome, refusal, means)),
+            Pause::Keys(_) | Pause::Signed(_) => None,
         }
-        let outcome = self.state.end_pause(Pause::record)?;
-        Some(self.refuse_recorded(*outcome, refusal, means))
     }
 
     /// Ends the call with its last outcome, a refusal; the others are of messages that came with it.

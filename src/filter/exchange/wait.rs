@@ -66,8 +66,12 @@ impl Exchange {
         match &self.state {
             State::Paused(Pause::Keys(waits)) => Some((std::slice::from_ref(&waits.set), waits.until)),
             State::Paused(Pause::Signed(signed)) => Some((&signed.sets, signed.until)),
-            State::Paused(Pause::Limiter(_) | Pause::Record(_)) => None,
-            State::New | State::Holding(_) | State::Streaming(_) | State::Passed | State::Refused => None,
+            State::Paused(Pause::Limiter(_) | Pause::Record(_))
+            | State::New
+            | State::Holding(_)
+            | State::Streaming(_)
+            | State::Passed
+            | State::Refused => None,
         }
     }
 
@@ -87,10 +91,12 @@ impl Exchange {
 
     /// Something was fetched, or the time is over: a call that waits is judged again, and with its head what has come since.
     pub fn judge_again(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
-        if let Some(signed) = self.state.end_pause(Pause::signed) {
+        if let Some(Pause::Signed(signed)) = self.state.end_pause(|pause| matches!(pause, Pause::Signed(_))) {
             return self.judge_whole_again(signed.whole, buffered, with);
         }
-        let Some(waits) = self.state.end_pause(Pause::keys) else { return Step::quiet(Flow::Pause) };
+        let Some(Pause::Keys(waits)) = self.state.end_pause(|pause| matches!(pause, Pause::Keys(_))) else {
+            return Step::quiet(Flow::Pause);
+        };
         let Waits { pending, came, .. } = *waits;
         let shown = came.body;
         let head = match pending.judge(&self.policy, with.head_means()) {
@@ -102,9 +108,7 @@ impl Exchange {
             (State::Holding(_), Shown::Whole) => self.body_end(buffered, with),
             (State::Streaming(_), Shown::Part) => self.stream_part(buffered().bytes.as_deref(), Part::Open, with),
             (State::Streaming(_), Shown::Whole) => self.stream_part(buffered().bytes.as_deref(), Part::Last, with),
-            (_, Shown::Nothing) | (State::New | State::Paused(_) | State::Passed | State::Refused, _) => {
-                return head;
-            }
+            (_, Shown::Nothing) | (State::New | State::Paused(_) | State::Passed | State::Refused, _) => return head,
         };
         head.followed_by(body)
     }

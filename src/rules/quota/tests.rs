@@ -20,9 +20,9 @@ fn a_rate_is_an_item_with_its_parameters() {
         ("fast", (3, 100, 3), Counted::Events, r#""fast";q=3"#),
         ("much", (u64::MAX, 1000, u64::MAX), Counted::Bytes, r#""much";q=999999999999999;qu="content-bytes";w=1"#),
     ] {
-        let found = policy(name, rate, counted).unwrap().item();
-        assert_eq!(found, expected);
-        let _: sfv::List = sfv::Parser::new(&found).parse().unwrap();
+        let found = policy(name, rate, counted).unwrap();
+        assert_eq!(found.item(), expected);
+        let _: sfv::List = sfv::Parser::new(found.item()).parse().unwrap();
     }
 }
 
