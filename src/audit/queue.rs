@@ -215,7 +215,7 @@ impl Queue {
     /// Whether a batch that is due could go now.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.flight.is_none() && self.clock.elapsed() >= self.resume_at
+        self.flight.is_none() && self.clock.elapsed >= self.resume_at
     }
 
     /// How long the queue has been there.
@@ -314,9 +314,8 @@ impl Queue {
             // Then what the batch told of the stream is among what was not taken.
             self.untold.add(&flight.told);
         }
-        let is_whole = rejected == 0 && lost.total() == 0;
-        if !is_whole {
-            let gap = self.trail.lose(&flight.mark, self.clock.elapsed());
+        if rejected > 0 || lost.total() > 0 {
+            let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
             self.untold.add_gap(Gap { partly, ..gap });
             self.pause_drain();
         }
@@ -359,7 +358,7 @@ impl Queue {
     fn free(&mut self, flight: &Flight) {
         self.lanes.free(flight.load);
         if !self.untold.is_empty() {
-            let now = self.clock.elapsed();
+            let now = self.clock.elapsed;
             self.waiting_since.get_or_insert(now);
         }
     }

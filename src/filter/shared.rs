@@ -124,11 +124,8 @@ impl Shared {
         told(names::STAGES, id.map(|id| host::record_metric(id, micros(ended.since(began)))));
     }
 
-    /// Counts what was decided of a call, and makes it a span.
-    pub fn count_outcome(&self, outcome: &Outcome, exchange: &Exchange, Timing { began, spent }: Timing) {
-        if let Some(traces) = &self.traces {
-            traces.record(outcome, exchange, &self.policy.digest, began, host::now());
-        }
+    /// Counts what was decided of a call.
+    pub fn count_outcome(&self, outcome: &Outcome, Timing { began, spent }: Timing) {
         EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));

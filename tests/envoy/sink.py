@@ -86,14 +86,14 @@ class Sink:
             request.send_header("content-length", "0")
             request.end_headers()
             return
-        status, content_type, answer = self.take(request.path, dict(request.headers.items()), body)
+        status, content_type, answer = self.take(request.path, dict(request.headers.items()), body, mode)
         request.send_response(status)
         request.send_header("content-type", content_type)
         request.send_header("content-length", str(len(answer)))
         request.end_headers()
         request.wfile.write(answer)
 
-    def take(self, path, headers, body):
+    def take(self, path, headers, body, mode):
         """Takes a batch: status, content type and body of the answer."""
         export = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
         lines, answer = list(_lines(export)), logs_service_pb2.ExportLogsServiceResponse()

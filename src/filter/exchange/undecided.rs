@@ -22,15 +22,8 @@ impl Exchange {
     }
 
     fn refuse_undecided(&self, refusal: Refusal) -> Option<Outcome> {
-        match &self.state {
-            State::Paused(Pause::Keys(waits)) => Some(waits.pending.refuse_for(&self.policy, refusal)),
-            State::Paused(Pause::Signed(signed)) => Some(signed.whole.opened.refuse(&self.policy, refusal)),
-            State::Paused(Pause::Limiter(_) | Pause::Record(_))
-            | State::New
-            | State::Holding(_)
-            | State::Streaming(_)
-            | State::Passed
-            | State::Refused => Some(self.undecided()?.refuse(&self.policy, refusal)),
+        if let State::Paused(Pause::Keys(waits)) = &self.state {
+            return Some(waits.pending.refuse_for(&self.policy, refusal));
         }
     }
 
