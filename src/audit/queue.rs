@@ -28,9 +28,6 @@ const BATCH_BYTES: usize = 1 << 20;
 /// A batch under way of which nothing is heard counts as failed then. Whoever sends has its own, shorter timeout; this is for an
 /// answer that got lost, so that the queue does not stand still for ever.
 const LONGEST_FLIGHT: Duration = Duration::from_secs(120);
-/// When a batch goes again: now, what the log cluster asks for, and a random number.
-type Retry = (Duration, Option<Duration>, u64);
-
 /// The delivery queue.
 #[derive(Debug)]
 pub struct Queue {
@@ -52,6 +49,9 @@ pub struct Queue {
     untold: Drops,
     counters: Counters,
 }
+
+/// When a batch goes again: now, what the log cluster asks for, and a random number.
+type Retry = (Duration, Option<Duration>, u64);
 
 impl Queue {
     /// An empty queue. The seed makes the chain's id, which must be no other's.
@@ -325,13 +325,13 @@ impl Queue {
             self.circuit.taken()
         }
         self.free(&flight);
-        if is_whole { Settled::Taken(flight.last) } else { Settled::Lost(flight.last) }
+        if partly > 0 { Settled::Lost(flight.last) } else { Settled::Taken(flight.last) }
     }
 
     fn reject(&mut self, flight: Flight) -> Settled {
         self.counters.dropped += flight.counts().total();
         self.untold.add(&flight.told);
-        let gap = self.trail.lose(&flight.mark, self.clock.elapsed());
+        let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
         self.untold.add_gap(Gap { counts: flight.counts(), ..gap });
         self.pause_drain();
         self.strike();
@@ -341,17 +341,16 @@ impl Queue {
 
     /// The log cluster took nothing of what it was sent, and will not.
     fn strike(&mut self) {
-        let now = self.clock.elapsed();
-        self.circuit.failed(now);
+        self.circuit.failed(self.clock.elapsed);
         if self.circuit.is_open() {
-            self.resume_at = now + self.circuit.wait(None, 0);
+            self.resume_at = self.clock.elapsed + self.circuit.wait(None, 0);
         }
     }
 
     /// What was not taken is told next: without a pause a log cluster that takes nothing would be asked without an end.
     fn pause_drain(&mut self) {
         if self.draining {
-            self.resume_at = self.clock.elapsed() + FIRST_BACKOFF;
+            self.resume_at = self.clock.elapsed + FIRST_BACKOFF;
         }
     }
 

@@ -163,12 +163,6 @@ impl Exchange {
         matches!(self.state, State::Paused(_))
     }
 
-    /// When the call's head came, for what is decided first: a stream's later messages have their own time.
-    #[must_use]
-    pub fn take_arrival(&self) -> Option<Timestamp> {
-        self.arrived.take()
-    }
-
     /// The call's messages, where it may have many.
     #[must_use]
     pub fn stream(&self) -> Option<&Stream> {

@@ -131,7 +131,7 @@ fn wait(shared: &Shared, call: &Ongoing, since: Timestamp) {
 
 /// Judges a call that has waited for keys, from another context than its own.
 pub fn judge_again(shared: &Rc<Shared>, call: &Ongoing) {
-    // Others were judged since they became due: their time is not this call's.
+    // Others were judged since the callback began: their time is not this call's.
     let began = host::now();
     let step = shared.judge(Stage::Head, &call.exchange, began, |exchange, with| exchange.judge_again(|| buffered(shared), with));
     if let Some(cache) = step.cache {

@@ -17,6 +17,7 @@ pub struct Reported {
     queued: i64,
     bytes: i64,
     cached: i64,
+    open: i64,
     spans: SpanCounters,
 }
 
@@ -52,8 +53,24 @@ impl Reported {
             queued: shared.move_gauge(names::AUDIT_QUEUED, self.queued, counters.queued),
             bytes: shared.move_gauge(names::AUDIT_QUEUE_BYTES, self.bytes, gauges.bytes),
             cached: shared.move_gauge(names::CACHE_ENTRIES, self.cached, cached),
+            open: self.tell_circuit(shared, draining),
         };
     }
+
+    /// Whether the log cluster takes nothing; an operator is told when that has changed.
+    fn tell_circuit(&self, shared: &Shared, draining: bool) -> i64 {
+        let is_open = shared.queue.borrow().is_circuit_open() && !draining;
+        let open = shared.move_gauge(names::AUDIT_CIRCUIT_OPEN, self.open, usize::from(is_open));
+        let cluster = shared.policy.audit.cluster.as_deref().unwrap_or_default();
+        if open > self.open {
+            let what = "takes no records: one batch after another tries, until one is taken";
+            host::log(Level::Warn, &["eventguard: the log cluster `", cluster, "` ", what].concat());
+        } else if open < self.open && !draining {
+            host::log(Level::Info, &["eventguard: the log cluster `", cluster, "` takes records again"].concat());
+        }
+        open
+    }
+}
 
 impl Shared {
     /// Moves a gauge, which is the sum over all workers, by what this one's part has changed.
@@ -62,12 +79,6 @@ impl Shared {
         if now != before {
             self.with_metric(MetricKind::Gauge, name, |id| host::increment_metric(id, now - before));
         }
-        if open > self.open {
-            let what = "takes no records: one batch after another tries, until one is taken";
-            host::log(Level::Warn, &["eventguard: the log cluster `", cluster, "` ", what].concat());
-        } else if open < self.open {
-            host::log(Level::Info, &["eventguard: the log cluster `", cluster, "` takes records again"].concat());
-        }
-        open
+        now
     }
 }

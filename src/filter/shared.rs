@@ -152,15 +152,6 @@ impl Shared {
         }
     }
 
-    /// Moves a gauge, which is the sum over all workers, by what this one's part has changed.
-    pub fn move_gauge(&self, name: &'static str, before: i64, now: usize) -> i64 {
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
-        if now != before {
-            self.with_metric(MetricKind::Gauge, name, |id| host::increment_metric(id, now - before));
-        }
-        now
-    }
-
     /// Counters are there from the start, and what is 0 as a rule.
     pub fn define_counters(&self) {
         self.with_metric(MetricKind::Gauge, names::AUDIT_CIRCUIT_OPEN, |_| Ok(()));

@@ -14,7 +14,8 @@ from local import flatten, free_port, wait_until
 
 class Sink:
     """Starts with `mode` "ok". Others: a status such as 429 or 500 (nothing accepted), "slow" (accepts after `delay` seconds), "partly"
-    (accepts all but one record of an event, which it does not name), "cut" (the connection ends without an answer). `away()` and `back()` take the listener itself down and up, on the same port."""
+    (accepts all but one record of an event, which it does not name), "cut" (the connection ends without an answer). `away()` and `back()`
+    take the listener itself down and up, on the same port."""
 
     def __init__(self):
         self.port = free_port()
@@ -96,11 +97,13 @@ class Sink:
     def take(self, path, headers, body, mode):
         """Takes a batch: status, content type and body of the answer."""
         export = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
-        lines, answer = list(_lines(export)), logs_service_pb2.ExportLogsServiceResponse()
-        rejected = next((line for line in lines if self.mode == "partly" and '"event_code":"verdict"' in line), None)
-        answer.partial_success.rejected_log_records = 0 if rejected is None else 1
+        lines = list(_lines(export))
+        rejected = next((line for line in lines if mode == "partly" and '"event_code":"verdict"' in line), None)
         with self.lock:
             self.keep(path, headers, export, [line for line in lines if line is not rejected])
+        answer = logs_service_pb2.ExportLogsServiceResponse()
+        if rejected:
+            answer.partial_success.rejected_log_records = 1
         return 200, "application/x-protobuf", answer.SerializeToString()
 
     def keep(self, path, headers, export, lines):

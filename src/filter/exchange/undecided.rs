@@ -25,6 +25,10 @@ impl Exchange {
         if let State::Paused(Pause::Keys(waits)) = &self.state {
             return Some(waits.pending.refuse_for(&self.policy, refusal));
         }
+        if let State::Paused(Pause::Signed(signed)) = &self.state {
+            return Some(signed.whole.opened.refuse(&self.policy, refusal));
+        }
+        Some(self.undecided()?.refuse(&self.policy, refusal))
     }
 
     /// The proxy holds the call as it should not: the body never comes, though the head was held back for it.
