@@ -194,13 +194,12 @@ fn no_room_is_kept_where_nothing_is_recorded_of_the_end() {
 
 #[test]
 fn what_is_known_of_a_call_at_its_end_fits_the_room_that_is_kept_for_it() {
-    let long = "\"".repeat(1000);
     // As the filter cuts them.
-    let short = &long[..128];
+    let [long, short] = [1000, 128].map(|bytes| "\"".repeat(bytes));
     let circumstances = crate::audit::Circumstances {
         authority: &long,
-        request_id: Some(short),
-        traceparent: Some(short),
+        request_id: Some(&short),
+        traceparent: Some(&short),
         policy: &"0".repeat(64),
         now: Timestamp::from_unix_nanos(i64::MAX),
         untrue: None,

@@ -106,9 +106,11 @@ def change_weather(logs, proxy, end, most):
 def trial(delivery, arguments, directory):
     directory.mkdir()
     records, seen_by_upstream = directory / "records.ndjson", directory / "seen"
-    logs, port, ended = Lean(records), local.free_port(), multiprocessing.Event()
+    port, ended = local.free_port(), multiprocessing.Event()
     server = multiprocessing.Process(target=upstream, args=(port, seen_by_upstream, ended))
+    # First, so that it does not hold the log cluster's port too.
     server.start()
+    logs = Lean(records)
     policy = {**conftest.reference_policy(), "audit": {"cluster": "logs", "delivery": delivery, "timeout": "2s"}}
     proxy = Proxy(conftest.envoy("1.40.0"), directory / "envoy", policy, upstream=types.SimpleNamespace(port=port), logs=logs, concurrency=2, access_log=False)
     try:

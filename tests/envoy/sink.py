@@ -42,15 +42,8 @@ class Sink:
             def log_message(self, *_):
                 pass
 
-        def listen():
-            try:
-                return http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-            except OSError:
-                return None
-
         self.connections = set()
-        # Somebody else's connection may have the port for a moment.
-        self.server = wait_until(listen, 30, "the port of the log cluster")
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
