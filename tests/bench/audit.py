@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import types
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -39,6 +40,11 @@ class Lean(Sink):
         self.file = path.open("w")
         self.uids, self.admitted, self.untrue, self.told, self.twice = set(), {}, set(), 0, 0
         super().__init__()
+
+    def back(self):
+        super().back()
+        # Who goes away in mid-answer has told nobody, which is what is tried.
+        self.server.handle_error = lambda *_: None if isinstance(sys.exc_info()[1], OSError) else traceback.print_exc()
 
     def keep(self, _path, _headers, _export, lines):
         for line in lines:
