@@ -7,7 +7,7 @@ use super::gzip;
 use super::host::{self, HostError};
 use crate::audit::form::{Form, Response};
 use crate::audit::{self, Answer, Batch, Queue, Settled};
-use crate::policy::{AuditSettings, Checkpoint, Compression, Delivery, Header, Integrity, Sink, WhenFull};
+use crate::policy::{AuditSettings, Checkpoint, Compression, Delivery, Header, Integrity, Outcomes, Sink, WhenFull};
 use crate::time::Timestamp;
 
 /// How long the log cluster may take nothing at least before it counts as away.
@@ -89,6 +89,10 @@ pub(super) fn settings(audit: &AuditSettings) -> audit::Settings {
             WhenFull::DropOldest => audit::WhenFull::DropOldest,
             WhenFull::DropNewest => audit::WhenFull::DropNewest,
             WhenFull::Refuse => audit::WhenFull::Refuse,
+        },
+        ends: match audit.outcomes {
+            Outcomes::Failed => audit::Ends::Recorded,
+            Outcomes::None => audit::Ends::Unrecorded,
         },
         patience: LEAST_PATIENCE.max(audit.timeout * 2),
         // Calls that wait are refused meanwhile.

@@ -281,7 +281,7 @@ impl Exchange {
             return Step::quiet(self.state.flow());
         }
         let too_large = ProtocolError::TooLarge { limit };
-        if let Some(waits) = self.state.end_pause(Pause::keys) {
+        if let Some(Pause::Keys(waits)) = self.state.end_pause(|pause| matches!(pause, Pause::Keys(_))) {
             let outcome = waits.pending.refuse_for(&self.policy, too_large.into());
             return self.decide_of_head(outcome, waits.came);
         }
