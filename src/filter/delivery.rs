@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::dispatch::{Protocol, asked};
 use super::host::{self, HostError};
 use crate::audit::form::{Form, Response};
 use crate::audit::{self, Answer, Batch, Queue};
@@ -16,7 +17,7 @@ pub(super) fn send(cluster: &str, settings: &AuditSettings, batch: &Batch) -> Re
         (":authority", settings.authority.as_str()),
         ("content-type", form(settings.sink).content_type()),
     ];
-    host::http_call(cluster, &headers, &batch.body, settings.timeout)
+    Ok(asked(Protocol::Http, host::http_call(cluster, &headers, &batch.body, settings.timeout)?))
 }
 
 /// Tells the queue what the log cluster has answered to a batch. Without headers the call was reset, or could not be made.

@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
-
+use super::dispatch::{Action, Protocol, asked};
 use super::ending::Failure;
 use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
 use super::host::{self, Level};
@@ -127,7 +125,7 @@ pub fn judge_again(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>
     if exchange.borrow().is_waiting() {
         wait(shared, id, exchange, began);
     }
-    // The SDK brings the answer to the context that is called now, which is not the call's.
+    // The answer goes to the context that is called now, which is not the call's.
     let question = exchange.borrow().question().filter(|_| exchange.borrow().is_asking());
     if let Some(token) = question {
         shared.asking.borrow_mut().insert(token, (id, Rc::clone(exchange)));
@@ -162,10 +160,10 @@ fn ending_of_grpc(status: Result<Option<Vec<u8>>, host::HostError>) -> Option<En
     Some(if status == b"0" { Ending::Published } else { ending_of_failure() })
 }
 
-impl Context for Call {
+impl Call {
     /// The proxy is done with the call. One that is not decided by now was broken off: by its caller, or by the proxy itself, whose
     /// buffers may be smaller than the policy's limit.
-    fn on_done(&mut self) -> bool {
+    pub fn on_done(&mut self) -> bool {
         let is_decided = self.exchange.borrow().is_decided();
         if !is_decided {
             let step = self.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
@@ -180,7 +178,7 @@ impl Context for Call {
     }
 
     /// The limiter has answered, or will not: `status` is gRPC's.
-    fn on_grpc_call_response(&mut self, _token: u32, status: u32, _size: usize) {
+    pub fn on_grpc_call_response(&mut self, status: u32) {
         answered_by_limiter(&self.shared, &self.exchange, status, self.begin());
     }
 }
@@ -192,8 +190,9 @@ pub fn answered_by_limiter(shared: &Shared, exchange: &RefCell<Exchange>, status
     carry_out_later(shared, exchange, step, timing);
 }
 
-impl HttpContext for Call {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+impl Call {
+    /// The headers of the request.
+    pub fn on_http_request_headers(&mut self, end_of_stream: bool) -> Action {
         let timing = self.begin();
         let route_name = if self.shared.ask_for_route_name { text_property("xds\0route_name") } else { None };
         let settings = route_settings();
@@ -222,7 +221,8 @@ impl HttpContext for Call {
         action
     }
 
-    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+    /// A part of its body, or the end; `size` is what the proxy holds.
+    pub fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.hold_works();
         if self.is_stream() {
             return self.stream_part(Some(size), if end_of_stream { Part::Last } else { Part::Open });
@@ -238,7 +238,8 @@ impl HttpContext for Call {
         carry_out(&self.shared, &self.exchange, step, self.begin())
     }
 
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+    /// Its trailers.
+    pub fn on_http_request_trailers(&mut self) -> Action {
         let action = if self.is_stream() { self.stream_part(None, Part::Last) } else { self.end_of_body() };
         // Some servers take trailers for headers (CVE-2013-5704). A call that waits goes on without this callback.
         let goes_on =
@@ -251,7 +252,8 @@ impl HttpContext for Call {
         action
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    /// The headers of the answer.
+    pub fn on_http_response_headers(&mut self) -> Action {
         if let Some((name, value)) = self.exchange.borrow().answer_header()
             && let Err(error) = host::set_response_header(name, value.as_bytes())
         {
@@ -269,7 +271,8 @@ impl HttpContext for Call {
         Action::Continue
     }
 
-    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+    /// Its trailers.
+    pub fn on_http_response_trailers(&mut self) -> Action {
         if self.exchange.borrow().awaits_an_answer()
             && let Some(ending) = ending_of_grpc(host::response_trailer(GRPC_STATUS))
         {
@@ -278,7 +281,8 @@ impl HttpContext for Call {
         Action::Continue
     }
 
-    fn on_log(&mut self) {
+    /// The call is told to the proxy's own logs.
+    pub fn on_log(&self) {
         self.shared.ended(&self.exchange.borrow());
     }
 }
@@ -361,7 +365,8 @@ const LIMITER: &str = "envoy.service.ratelimit.v3.RateLimitService";
 fn ask(shared: &Shared, question: &[u8]) -> Result<u32, host::HostError> {
     // Only a policy with a limiter asks.
     let Some(limiter) = &shared.policy.limiter else { return Err(host::HostError(u32::MAX)) };
-    host::grpc_call(&limiter.cluster, LIMITER, "ShouldRateLimit", question, limiter.timeout)
+    let number = host::grpc_call(&limiter.cluster, LIMITER, "ShouldRateLimit", question, limiter.timeout)?;
+    Ok(asked(Protocol::Grpc, number))
 }
 
 /// What an operator must mend.
