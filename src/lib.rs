@@ -37,7 +37,7 @@
 //! | `decision` | errors into refusals with codes; what is known of a judged call | `call` `keyset` `ledger` `protocol` `identity` `signature` `rules` `time` |
 //! | `policy` | everything that a call is judged by, compiled | `call` `budget` `key` `keyset` `ledger` `json` `time` `protocol` `identity` `signature` `rules` |
 //! | `inspect` | a call into its outcome: the whole path | `call` `budget` `crypto` `keyset` `ledger` `time` `protocol` `identity` `signature` `rules` `decision` `policy` |
-//! | `audit` | outcomes into records, records into chains and batches, and chains into what is wrong with them | `call` `key` `crypto` `time` `json` `protocol` `identity` `signature` `rules` `decision` |
+//! | `audit` | outcomes into records and spans, records into chains and batches, and chains into what is wrong with them | `call` `key` `crypto` `time` `json` `protocol` `identity` `signature` `rules` `decision` |
 //! | `config` | policy text into a policy, or every error with its place | `avro` `call` `budget` `key` `cel` `schema` `crypto` `keyset` `ledger` `json` `time` `protobuf` `protocol` `identity` `signature` `rules` `policy` |
 //! | `filter` | the proxy's events into commands to the proxy | all |
 //! | `cli` | arguments and files into an exit code (the binary `eventguard`) | all but `filter` |

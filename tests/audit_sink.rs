@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use std::{env, fs, process};
 
 use eventguard::audit::form::{Form, Response};
@@ -16,8 +17,10 @@ use eventguard::time::Timestamp;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -29,10 +32,15 @@ struct Sink {
 
 impl Sink {
     fn start(name: &str, format: &str) -> Self {
+        Self::start_with(name, format, &[])
+    }
+
+    fn start_with(name: &str, format: &str, more: &[&str]) -> Self {
         let output = env::temp_dir().join(format!("eventguard-{}-{name}", process::id()));
         let mut child = Command::new(env!("CARGO_BIN_EXE_eventguard"))
             .args(["audit", "sink", "--listen", "127.0.0.1:0", "--format", format, "--output"])
             .arg(&output)
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -111,6 +119,52 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A span of an event that was refused, as whoever sends may have written it.
+fn span(name: &str) -> Vec<u8> {
+    let attributes = vec![KeyValue { key: "error.type".to_owned(), value: text("rule.topic"), ..KeyValue::default() }];
+    let span = Span {
+        trace_id: vec![0xab; 16],
+        span_id: vec![1; 8],
+        name: name.to_owned(),
+        kind: 4,
+        start_time_unix_nano: 1_795_420_800_000_000_000,
+        end_time_unix_nano: 1_795_420_800_000_150_000,
+        attributes,
+        status: Some(Status { code: 2, ..Status::default() }),
+        ..Span::default()
+    };
+    let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+    ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+}
+
+const TRACES: &str = "POST /v1/traces HTTP/1.1\r\ncontent-type: application/x-protobuf";
+
+#[test]
+fn spans_are_written_into_a_file_of_their_own() {
+    let file = env::temp_dir().join(format!("eventguard-{}-spans.ndjson", process::id()));
+    let sink = Sink::start_with("spans", "ndjson", &["--spans", file.to_str().unwrap()]);
+    assert_eq!(sink.send(TRACES, &span("publish \u{1b}[31m")), (200, Vec::new()));
+    assert_eq!(sink.send(TRACES, b"\xff").0, 400);
+    let line: Value = serde_json::from_str(fs::read_to_string(&file).unwrap().trim_end()).unwrap();
+    fs::remove_file(&file).unwrap();
+    let expected = json!({
+        "time": "2026-11-23T08:00:00.000Z", "durationMicros": 150, "name": "publish \\u{1b}[31m", "kind": "producer", "status": "error",
+        "traceId": "ab".repeat(16), "spanId": "01".repeat(8), "parentSpanId": "", "attributes": {"error.type": "rule.topic"},
+    });
+    assert_eq!(line, expected);
+    assert_eq!(sink.written(), "", "records are others");
+    assert_eq!(sink.end(), Some(0));
+}
+
+#[test]
+fn spans_that_nobody_asked_for_are_taken_and_counted() {
+    let sink = Sink::start("uncounted", "ndjson");
+    assert_eq!(sink.send(TRACES, &span("a")).0, 200);
+    assert_eq!(sink.written(), "");
+    assert_eq!(sink.end(), Some(0));
+}
+
 const GZIP: &str = "POST /v1/logs HTTP/1.1\r\ncontent-type: application/x-protobuf\r\ncontent-encoding: gzip";
 
 #[test]
@@ -146,6 +200,29 @@ fn a_record_of_somebody_else_is_cleaned_and_keeps_its_name() {
     assert!(!written.contains(['\u{1b}', '\u{202e}']));
     let (time, other) = ("2026-11-23T08:00:00.000Z", r"b\u{1b}[2J\u{202e}");
     assert_eq!(lines[0], json!({"time": time, "event": "other", "body": "a body", "else.where": other}));
+    assert_eq!(sink.end(), Some(0));
+}
+
+#[test]
+fn a_record_that_an_access_logger_sends_is_a_record_and_an_array_of_them_is_one_each() {
+    let sink = Sink::start("logger", "ndjson");
+    let named = [("event.name", "eventguard.verdict")];
+    for (body, attributes) in [
+        ("{\"b\":1,\"a\":2}", named.as_slice()),
+        ("[{\"a\":3},{\"a\":4}]", &named),
+        ("[{\"a\":5},6]", &named),
+        ("[{\"a\":\"\\u202e\"}]", &named),
+        ("-", &named),
+        ("[]", &named),
+        ("[{\"a\":7}]", &[]),
+    ] {
+        assert_eq!(sink.post(&request("", body, attributes)).0, 200);
+    }
+    let written = sink.written();
+    let lines: Vec<&str> = written.lines().collect();
+    assert_eq!(lines[..3], ["{\"b\":1,\"a\":2}", "{\"a\":3}", "{\"a\":4}"]);
+    let bodies: Vec<Value> = lines[3..].iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["body"].take()).collect();
+    assert_eq!(bodies, ["[{\"a\":5},6]", "[{\"a\":\"\\u202e\"}]", "-", "[]", "[{\"a\":7}]"]);
     assert_eq!(sink.end(), Some(0));
 }
 
@@ -196,6 +273,8 @@ fn queue() -> Queue {
         queue_records: 10,
         queue_bytes: 1 << 20,
         when_full: WhenFull::DropNewest,
+        patience: Duration::from_secs(10),
+        longest_backoff: Duration::from_secs(30),
         integrity: Integrity::Chain,
         checkpoint: None,
     };
@@ -204,7 +283,8 @@ fn queue() -> Queue {
 
 fn push_refused(queue: &mut Queue, now: Timestamp) {
     let outcome = inspect::refuse(Mode::Enforce, None, Refusal::UnmatchedRoute);
-    let circumstances = Circumstances { authority: "bus", request_id: None, traceparent: None, policy: "ab12", now };
+    let circumstances =
+        Circumstances { authority: "bus", request_id: None, traceparent: None, policy: "ab12", now, untrue: None };
     for record in Record::of_call(&outcome, &circumstances) {
         let written = queue.write(&record);
         queue.push(&record, written, now);
@@ -223,7 +303,7 @@ fn what_is_no_request_for_records_is_refused_with_its_reason() {
     let bomb = gzip(&vec![0; (16 << 20) + 1]);
     for (head, body, expected) in [
         ("GET /v1/logs HTTP/1.1", b"".as_slice(), 405),
-        ("POST /v1/traces HTTP/1.1\r\ncontent-type: application/x-protobuf", &good, 404),
+        ("POST /v1/metrics HTTP/1.1\r\ncontent-type: application/x-protobuf", &good, 404),
         ("POST /v1/logs HTTP/1.1", &good, 415),
         ("POST /v1/logs HTTP/1.1\r\ncontent-type: application/json", b"{}", 415),
         ("POST /v1/logs HTTP/1.1\r\ncontent-type: application/x-protobuf\r\ncontent-encoding: br", &good, 415),
@@ -302,6 +382,15 @@ fn a_page_shows_each_record_as_it_comes_and_can_run_nothing_else() {
     let record: Value = serde_json::from_str(&next()).unwrap();
     assert_eq!((&record["verdict"], &record["code"]), (&json!("refuse"), &json!("rule.topic")));
     assert_eq!(record["type"], r"</script><script>alert(1)\u{1b}");
+    let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
+    let mut queue = queue();
+    push_refused(&mut queue, now);
+    assert_eq!(sink.post(&queue.drain(now).unwrap().body).0, 200);
+    let told = std::iter::from_fn(|| Some(next())).find(|data| data.contains("\"chains\":[{")).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let chain = (&told["chains"][0]["chain"], &told["chains"][0]["last"], &told["chains"][0]["state"]);
+    assert_eq!(chain, (&json!("07".repeat(12)), &json!(3), &json!("ended")));
+    assert_eq!(told["besides"], "1 records are of no chain");
     assert_eq!(sink.end(), Some(0));
 }
 

@@ -1,4 +1,4 @@
-//! The README's table of refusals is the table of `src/decision.rs`, that of metrics the one of `src/filter/metrics.rs`, and its files exist.
+//! The README's table of refusals is the table of `src/decision/code.rs`, that of metrics the one of `src/filter/metrics.rs`, and its files exist.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::string_slice, reason = "a test may panic")]
 
 use std::fmt::Write as _;

@@ -84,6 +84,8 @@ fn stream() -> Vec<String> {
         queue_records: 4,
         queue_bytes: 1 << 20,
         when_full: WhenFull::DropNewest,
+        patience: Duration::from_secs(10),
+        longest_backoff: Duration::from_secs(30),
         integrity: Integrity::Chain,
         checkpoint: Some(Checkpoint { records: 3, interval: Duration::from_secs(60), key }),
     };
@@ -91,12 +93,14 @@ fn stream() -> Vec<String> {
     let policy = "0a".repeat(32);
     let mut queue = Queue::new(settings, &policy, [7; 16]);
     let outcome = inspect::refuse(Mode::Enforce, None, Refusal::UnmatchedRoute);
-    let circumstances = Circumstances { authority: "bus", request_id: None, traceparent: None, policy: &policy, now };
+    let circumstances =
+        Circumstances { authority: "bus", request_id: None, traceparent: None, policy: &policy, now, untrue: None };
     for (admitted, grpc_status) in [(Some((7, 2)), Some(14)), (None, None)] {
         let aftermath = Aftermath { circumstances, admitted, status: 503, grpc_status, details: Some("upstream_reset") };
         queue.push_aftermath(&aftermath, now);
     }
-    for record in (0..9).flat_map(|_| Record::of_call(&outcome, &circumstances)) {
+    let later = Circumstances { untrue: Some(7), ..circumstances };
+    for record in (0..9).flat_map(|_| Record::of_call(&outcome, &later)) {
         let written = queue.write(&record);
         queue.push(&record, written, now);
     }
@@ -123,6 +127,8 @@ fn what_the_stream_tells_of_itself_is_of_the_form_that_the_schema_says() {
     for code in ["start", "stop", "checkpoint", "drop", "gap", "verdict", "outcome", "refused-before"] {
         assert!(lines.iter().any(|line| line.contains(&format!("\"event_code\":\"{code}\""))), "{code}: {lines:#?}");
     }
+    let later = format!("\"correlation_uid\":\"{}-7\",\"event_code\":\"verdict\"", "07".repeat(12));
+    assert!(lines.iter().any(|line| line.contains(&later)), "{lines:#?}");
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Aftermath<'_> {
     /// The record.
     pub(super) fn write(&self, uid: Uid<'_>) -> Written {
         let (action, code) = (if self.admitted.is_some() { "1" } else { "2" }, self.code());
-        let Circumstances { authority, request_id, traceparent, policy, now } = self.circumstances;
+        let Circumstances { authority, request_id, traceparent, policy, now, untrue: _ } = self.circumstances;
         let mut json = Writer(String::with_capacity(1024));
         json.raw("{\"action_id\":");
         json.raw(action);

@@ -6,22 +6,25 @@ use serde_json::Value as Json;
 
 use super::*;
 use crate::audit::form::Form;
+use crate::audit::lanes::OVERHEAD;
 use crate::audit::record::tests::{circumstances, event, outcome};
 use crate::audit::settings::{Checkpoint, Integrity};
 
-const SETTINGS: Settings = Settings {
+pub(in crate::audit) const SETTINGS: Settings = Settings {
     form: Form::Otlp,
     batch_records: 3,
     interval: Duration::from_secs(1),
     queue_records: 8,
     queue_bytes: 1 << 20,
     when_full: WhenFull::DropOldest,
+    patience: Duration::from_secs(100),
+    longest_backoff: Duration::from_secs(30),
     integrity: Integrity::Chain,
     checkpoint: None,
 };
 
-const ACCEPTED: Answer = Answer::Accepted;
-const BUSY: Answer = Answer::Retryable { retry_after: None };
+pub(in crate::audit) const ACCEPTED: Answer = Answer::Accepted;
+pub(in crate::audit) const BUSY: Answer = Answer::Retryable { retry_after: None };
 
 /// Of a record of no weight, so that tests count bytes of JSON alone.
 fn envelope() -> Envelope {
@@ -29,15 +32,15 @@ fn envelope() -> Envelope {
 }
 
 /// A queue, a clock that a test moves, and the lines that the log cluster has taken: records are numbers.
-struct Trial {
-    queue: Queue,
-    now: Timestamp,
+pub(in crate::audit) struct Trial {
+    pub queue: Queue,
+    pub now: Timestamp,
     next: u32,
-    taken: Vec<String>,
+    pub taken: Vec<String>,
 }
 
 impl Trial {
-    fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings) -> Self {
         Self {
             queue: Queue::new(settings, "ab12", [7; 16]),
             taken: Vec::new(),
@@ -53,28 +56,36 @@ impl Trial {
         self.next += 1;
     }
 
-    fn push_many(&mut self, kind: Kind, count: usize) {
+    pub fn push_many(&mut self, kind: Kind, count: usize) {
         (0..count).for_each(|_| self.push(kind));
     }
 
-    fn after(&mut self, millis: u64) -> &mut Self {
+    pub fn after(&mut self, millis: u64) -> &mut Self {
         self.now = self.now.after(Duration::from_millis(millis));
         self
     }
 
-    fn poll(&mut self) -> Option<(u64, Vec<u32>, u64)> {
+    pub fn poll(&mut self) -> Option<(u64, Vec<u32>, u64)> {
         self.queue.poll(self.now).map(|batch| self.seen(&batch))
     }
 
-    fn batch(&mut self) -> Batch {
+    pub fn batch(&mut self) -> Batch {
         self.queue.poll(self.now).unwrap()
+    }
+
+    /// Has the records of one admitted event of a call written and queued that goes on only with them.
+    pub fn secure(&mut self, events: usize) -> Result<Claim, Unrecorded> {
+        let outcome = outcome((0..events).map(|index| event(&index.to_string())).collect());
+        let records = Record::of_call(&outcome, &circumstances());
+        let written: Vec<_> = records.iter().map(|record| (record, self.queue.write(record))).collect();
+        self.queue.secure(written, self.now)
     }
 
     fn seen(&self, batch: &Batch) -> (u64, Vec<u32>, u64) {
         (batch.id, numbers(&batch.body), told(&batch.body))
     }
 
-    fn answer(&mut self, id: u64, answer: Answer) {
+    pub fn answer(&mut self, id: u64, answer: Answer) {
         let flight = self.queue.flight.as_ref().filter(|flight| flight.id == id);
         let lines = flight.map(|flight| lines(&flight.body)).unwrap_or_default();
         let is_record = |line: &String| line.contains("\"a\":");
@@ -103,7 +114,7 @@ impl Trial {
     }
 
     /// Polls and answers; what was in the batch.
-    fn send(&mut self, answer: Answer) -> Option<Vec<u32>> {
+    pub fn send(&mut self, answer: Answer) -> Option<Vec<u32>> {
         let (id, numbers, _) = self.poll()?;
         self.answer(id, answer);
         Some(numbers)
@@ -164,12 +175,12 @@ fn told(body: &[u8]) -> u64 {
 }
 
 /// What the stream tells of itself in the request.
-fn codes(body: &[u8]) -> Vec<String> {
+pub(in crate::audit) fn codes(body: &[u8]) -> Vec<String> {
     let code = |line: &String| json(line)["metadata"]["event_code"].as_str().map(str::to_owned);
     lines(body).iter().map(|line| code(line).unwrap_or_else(|| "record".to_owned())).collect()
 }
 
-fn verified(lines: &[String]) -> crate::audit::verify::Report {
+pub(in crate::audit) fn verified(lines: &[String]) -> crate::audit::verify::Report {
     let mut verifier = crate::audit::verify::Verifier::new(&[], &crate::crypto::RustCrypto);
     lines.iter().for_each(|line| verifier.line(line.as_bytes()));
     verifier.finish()
@@ -258,10 +269,15 @@ fn the_wait_that_the_log_cluster_asks_for_is_kept() {
 
 #[test]
 fn waits_differ_by_the_random_number() {
-    let waits = [0, 300, 1023].map(|random| wait(3, None, random));
+    let after = |failures: u32| {
+        let mut circuit = Circuit::new(Duration::MAX, SETTINGS.longest_backoff);
+        (0..failures).for_each(|_| circuit.failed(Duration::ZERO));
+        circuit
+    };
+    let waits = [0, 300, 1023].map(|random| after(3).wait(None, random));
     assert_eq!(waits[0], Duration::from_secs(2));
     assert!(waits.is_sorted() && waits[2] < Duration::from_secs(4));
-    assert!(wait(u32::MAX, None, u64::MAX) <= LONGEST_BACKOFF);
+    assert!(after(100).wait(None, u64::MAX) <= SETTINGS.longest_backoff);
 }
 
 #[test]
@@ -551,6 +567,48 @@ fn a_log_cluster_that_takes_nothing_is_not_hammered_while_the_stream_ends() {
     }
 }
 
+#[test]
+fn a_log_cluster_that_takes_nothing_is_tried_with_one_batch_after_another() {
+    for answer in [BUSY, Answer::Failed, Answer::Permanent] {
+        let mut trial = Trial::new(Settings { queue_records: 100, ..SETTINGS });
+        trial.push_many(Kind::Admitted, 30);
+        let mut failures = 0;
+        while !trial.queue.is_circuit_open() {
+            if trial.send(answer.clone()).is_none() {
+                trial.after(250);
+            } else {
+                failures += 1;
+            }
+        }
+        assert_eq!(failures, 5, "{answer:?}");
+        let lost = if answer == Answer::Permanent { 15 } else { 0 };
+        assert_eq!(trial.queue.counters().dropped, lost);
+        // Even one that can say no at once costs no more than the batch that is tried.
+        assert_eq!(trial.after(1000).poll(), None, "{answer:?}");
+        trial.after(40_000);
+        assert!(trial.send(answer.clone()).is_some());
+        assert_eq!(trial.after(1000).poll(), None);
+        assert!(trial.after(40_000).send(ACCEPTED).is_some());
+        assert!(!trial.queue.is_circuit_open());
+        while trial.send(ACCEPTED).is_some() {}
+        assert_eq!(verified(&trial.taken).wrong, 0);
+        assert_eq!(trial.queue.counters().sent + trial.queue.counters().dropped, 30);
+    }
+}
+
+#[test]
+fn a_log_cluster_that_does_not_answer_counts_as_away_when_that_has_lasted_long_enough() {
+    let mut trial = Trial::new(Settings { patience: Duration::from_secs(10), ..SETTINGS });
+    trial.after(60_000).push_many(Kind::Admitted, 3);
+    let (id, _, _) = trial.poll().unwrap();
+    assert_eq!(trial.after(9999).poll(), None);
+    assert!(!trial.queue.is_circuit_open());
+    assert_eq!(trial.after(1).poll(), None);
+    assert!(trial.queue.is_circuit_open());
+    trial.answer(id, ACCEPTED);
+    assert!(!trial.queue.is_circuit_open());
+}
+
 /// What can happen to a queue.
 #[derive(Debug, Clone)]
 enum Step {
@@ -587,7 +645,7 @@ proptest! {
         batch_records in 1_usize..6,
         queue_records in 0_usize..12,
     ) {
-        let when_full = if oldest { WhenFull::DropOldest } else { WhenFull::DropNewest };
+        let when_full = if oldest { WhenFull::DropOldest } else { WhenFull::Refuse };
         let mut trial = Trial::new(Settings { batch_records, queue_records, when_full, ..SETTINGS });
         let (mut arrived, mut told, mut partly) = (BTreeSet::new(), 0, 0);
         let mut flight: Option<(u64, Vec<u32>, u64)> = None;

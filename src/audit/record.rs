@@ -45,6 +45,8 @@ pub struct Circumstances<'a> {
     pub policy: &'a str,
     /// When the verdict fell.
     pub now: Timestamp,
+    /// The number of the first record of this call that says what did not come true.
+    pub untrue: Option<u64>,
 }
 
 /// A record's own id: the chain that it may be part of, and its number there.
@@ -188,7 +190,10 @@ impl<'a> Record<'a> {
         json.text(",\"dst_endpoint\":{\"hostname\":", filled(Some(self.circumstances.authority)), TEXT, "}");
         json.text(",\"firewall_rule\":{\"name\":", self.judged().and_then(|event| event.rule.as_deref()), TEXT, "}");
         json.text(",\"message\":", Some(&self.summary()), TEXT + NAME, "");
-        json.raw(",\"metadata\":{\"event_code\":\"verdict\"");
+        json.raw(",\"metadata\":{");
+        let untrue = self.circumstances.untrue.zip(uid).map(|(number, uid)| Uid { number, ..uid });
+        write_uid(&mut json, "\"correlation_uid\":\"", untrue);
+        json.raw(if untrue.is_some() { ",\"event_code\":\"verdict\"" } else { "\"event_code\":\"verdict\"" });
         json.raw(PRODUCT);
         write_uid(&mut json, ",\"uid\":\"", uid);
         json.raw(VERSION);

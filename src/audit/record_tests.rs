@@ -15,6 +15,7 @@ pub(crate) fn circumstances() -> Circumstances<'static> {
         traceparent: Some(TRACEPARENT),
         policy: "ab12",
         now: Timestamp::parse("2026-11-23T08:00:00.5Z").unwrap(),
+        untrue: None,
     }
 }
 
@@ -38,6 +39,7 @@ pub(crate) fn event(id: &str) -> JudgedEvent {
         recording: crate::rules::Recording::default(),
         grants: Vec::new(),
         counters: Vec::new(),
+        quotas: Vec::new(),
         mode: Mode::Enforce,
         shadow: None,
     }

@@ -21,21 +21,27 @@ pub struct Settings {
     pub queue_records: usize,
     /// Bytes that may wait, those under way among them.
     pub queue_bytes: usize,
-    /// Which record is dropped when there is no room.
+    /// What happens when there is no room.
     pub when_full: WhenFull,
+    /// How long the log cluster may take nothing before it counts as away.
+    pub patience: Duration,
+    /// The longest wait after a failure.
+    pub longest_backoff: Duration,
     /// Whether records are part of a chain.
     pub integrity: Integrity,
     /// When the chain is signed.
     pub checkpoint: Option<Checkpoint>,
 }
 
-/// Which record is dropped when there is no room.
+/// What happens when there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenFull {
-    /// The one of its kind that has waited longest.
+    /// The record of its kind that has waited longest is dropped.
     DropOldest,
-    /// The one that comes.
+    /// The one that comes is.
     DropNewest,
+    /// No call goes on for whose records there is none, see [`Queue::secure`](super::Queue::secure); other records are dropped.
+    Refuse,
 }
 
 /// What a record tells of those before it.

@@ -26,9 +26,22 @@ impl TraceContext {
     }
 }
 
+/// Whether a text is a `traceparent` in the form that everybody reads: that of version 00.
+#[must_use]
+pub fn is_traceparent(text: &str) -> bool {
+    text.starts_with("00-") && TraceContext::parse(text).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_everybody_reads_is_handed_on() {
+        assert!(is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        assert!(!is_traceparent("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-later"));
+        assert!(!is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"));
+    }
 
     #[test]
     fn a_traceparent_is_read_strictly() {

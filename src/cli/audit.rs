@@ -8,6 +8,7 @@ mod live;
 mod receiver;
 mod server;
 mod shown;
+mod spans;
 mod terminal;
 mod verify;
 mod web;
@@ -16,7 +17,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -28,6 +29,7 @@ use chains::Chains;
 use lines::Format;
 use live::Live;
 use receiver::Lines;
+use spans::Spans;
 use web::Web;
 
 /// What is recorded of events
@@ -52,6 +54,9 @@ struct Sink {
     /// Append the records to this file instead of printing them
     #[arg(long)]
     output: Option<PathBuf>,
+    /// Append spans (POST /v1/traces) to this file, a line each; without it they are counted alone
+    #[arg(long, value_name = "FILE")]
+    spans: Option<PathBuf>,
     /// How a record is written [default: ndjson]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -92,7 +97,9 @@ async fn receive(sink: &Sink) -> anyhow::Result<()> {
     let looks_on = (sink.is_live() || sink.web.is_some()).then(|| Rc::clone(&live));
     let lines = Rc::new(Lines::new(open(sink)?, sink.format.unwrap_or_default(), looks_on)?);
     let listener = listen(sink.listen, "listening on ").await?;
-    let receive = server::accept(listener, async move |request| receiver::answer(request, &lines).await);
+    let spans = Rc::new(Spans::new(sink.spans.as_deref().map(append_to).transpose()?));
+    let taken = Rc::clone(&spans);
+    let receive = server::accept(listener, async move |request| receiver::answer(request, &lines, &taken).await);
     let show = async {
         let Some(address) = sink.web else { return std::future::pending().await };
         let (listener, web) = (listen(address, "showing them on http://").await?, Rc::new(Web::new(Rc::clone(&live))?));
@@ -103,13 +110,17 @@ async fn receive(sink: &Sink) -> anyhow::Result<()> {
     };
     let draw =
         async { if sink.is_live() { terminal::draw(&live, &mut io::stdout()).await } else { std::future::pending().await } };
-    tokio::select! {
+    let ended = tokio::select! {
         never = receive => match never {},
         shown = show => shown,
         drawn = draw => match drawn? {},
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
         _ = terminate.recv() => Ok(()),
+    };
+    if let count @ 1.. = spans.forgotten() {
+        server::complain(&format!("{count} spans came and were not written: see --spans"));
     }
+    ended
 }
 
 async fn listen(address: SocketAddr, told: &str) -> anyhow::Result<TcpListener> {
@@ -123,6 +134,10 @@ fn open(sink: &Sink) -> anyhow::Result<Box<dyn Write>> {
     let Some(path) = &sink.output else {
         return Ok(if sink.is_live() { Box::new(io::sink()) } else { Box::new(io::stdout()) });
     };
+    append_to(path)
+}
+
+fn append_to(path: &Path) -> anyhow::Result<Box<dyn Write>> {
     let file = File::options().append(true).create(true).open(path);
     Ok(Box::new(file.with_context(|| format!("{} cannot be written", path.display()))?))
 }

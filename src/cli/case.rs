@@ -220,6 +220,7 @@ pub fn records(policy: &Policy, call: &CaseCall, outcome: &Outcome, now: Timesta
         traceparent: None,
         policy: &policy.digest,
         now,
+        untrue: None,
     };
     Record::of_call(outcome, &circumstances).iter().map(|record| record.write(None).json).collect()
 }

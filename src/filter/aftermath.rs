@@ -3,14 +3,16 @@
 use super::exchange::Exchange;
 use super::host;
 use super::reply::Caller;
-use super::root::Shared;
+use super::shared::Shared;
 use crate::audit::{Aftermath, Circumstances};
 use crate::call::Head;
 use crate::policy::Outcomes;
+use crate::time::Timestamp;
 
 impl Shared {
     /// Has it recorded that the upstream did not take what was admitted, or that another filter refused the call before this one saw it.
     pub fn ended(&self, exchange: &Exchange) {
+        self.unclaim(exchange);
         let audit = &self.policy.audit;
         if audit.cluster.is_none() || audit.outcomes == Outcomes::None {
             return;
@@ -28,7 +30,7 @@ impl Shared {
         let grpc_status = if caller.is_grpc() { number("response\0grpc_status") } else { None };
         let now = host::now();
         let mut aftermath = Aftermath {
-            circumstances: circumstances(caller, &self.policy.digest, now),
+            circumstances: of_caller(caller, &self.policy.digest, now),
             admitted,
             status,
             grpc_status,
@@ -44,13 +46,18 @@ impl Shared {
 }
 
 /// What a record tells of the call beside its outcome.
-pub fn circumstances<'a>(caller: &'a Caller, policy: &'a str, now: crate::time::Timestamp) -> Circumstances<'a> {
+pub fn circumstances<'a>(exchange: &'a Exchange, policy: &'a str, now: Timestamp) -> Circumstances<'a> {
+    Circumstances { untrue: exchange.untrue(), ..of_caller(exchange.caller(), policy, now) }
+}
+
+fn of_caller<'a>(caller: &'a Caller, policy: &'a str, now: Timestamp) -> Circumstances<'a> {
     Circumstances {
         authority: &caller.authority,
         request_id: caller.request_id.as_deref(),
         traceparent: caller.traceparent.as_deref(),
         policy,
         now,
+        untrue: None,
     }
 }
 

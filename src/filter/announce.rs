@@ -3,7 +3,7 @@
 
 use super::host::{self, MetricKind};
 use super::metrics::{digest_name, names, plugin_name};
-use super::root::told;
+use super::shared::told;
 use crate::policy::Policy;
 use crate::rules::Mode;
 use crate::time::Timestamp;

@@ -180,6 +180,11 @@ extern "C" fn proxy_on_response_headers(id: u32, _count: usize, _end_of_stream: 
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_body(id: u32, size: usize, _end_of_stream: bool) -> Action {
+    call(id, |call| call.on_http_response_body(size)).unwrap_or(Action::Continue)
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_trailers(id: u32, _count: usize) -> Action {
     call(id, Call::on_http_response_trailers).unwrap_or(Action::Continue)
 }

@@ -2,6 +2,12 @@
 //! Knows nothing of the proxy's calls; time, headers and body are handed in.
 
 mod asking;
+mod decide;
+mod recording;
+mod signed;
+mod state;
+mod trace;
+mod undecided;
 mod wait;
 
 use std::cell::Cell;
@@ -10,28 +16,26 @@ use std::rc::Rc;
 use crate::call::{Head, HeaderMap, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{Outcome, Refusal, Verdict};
-use crate::filter::reply::{Caller, Reply, refused_header};
+use crate::filter::quotas::Quotas;
+use crate::filter::reply::Caller;
 use crate::filter::step::{Command, Flow, Step};
 use crate::filter::stream::{Bytes, Judged, Part, Stream};
-use crate::identity::{Forward, TokenCache};
+use crate::identity::TokenCache;
 use crate::inspect::{self, HeadMeans, Incoming, Means, Opened, Opening};
 use crate::keyset;
 use crate::ledger::{Grant, Store};
 use crate::policy::{Batches, Hints, Hold, Policy};
 use crate::protocol::ProtocolError;
-use crate::rules::Mode;
 use crate::signature::SignatureError;
 use crate::time::Timestamp;
-use asking::{Asking, At};
-use wait::{Came, Shown, Waits};
+use decide::{At, CONTENT_LENGTH, PUBLISHER_HEADER, REFUSED_HEADER};
+use recording::Records;
+use signed::Whole;
+use state::{Pause, State};
+use wait::{Came, Shown};
 
 /// What every header of ours starts with. Callers' own are removed, whatever becomes of the call.
 const OUR_HEADERS: &str = "x-eventguard-";
-const PUBLISHER_HEADER: &str = "x-eventguard-publisher";
-const VERDICT_HEADER: &str = "x-eventguard-verdict";
-const REFUSED_HEADER: &str = "x-eventguard-refused";
-
-const CONTENT_LENGTH: &str = "content-length";
 
 /// What judging needs besides the call.
 pub struct Surroundings<'a> {
@@ -49,8 +53,8 @@ pub struct Surroundings<'a> {
     pub store: &'a dyn Store,
 }
 
-impl Surroundings<'_> {
-    pub(super) fn means(&self) -> Means<'_> {
+impl<'a> Surroundings<'a> {
+    pub(super) fn means(&self) -> Means<'a> {
         Means { now: self.now, crypto: self.crypto, store: self.store }
     }
 
@@ -81,6 +85,13 @@ pub struct Buffered {
     pub upstream_reached: bool,
 }
 
+impl Buffered {
+    /// Of a call without a body.
+    const fn nothing() -> Self {
+        Self { bytes: Some(Vec::new()), upstream_reached: false }
+    }
+}
+
 /// One call.
 #[derive(Debug)]
 pub struct Exchange {
@@ -91,28 +102,13 @@ pub struct Exchange {
     refused: Option<String>,
     /// What the events that went on were granted, and the upstream's answer confirms.
     grants: Vec<Grant>,
+    /// The rates of which the caller is told.
+    quotas: Quotas,
     /// The proxy's number of the question to the limiter.
     question: Option<u32>,
-    /// The number of the first record of what went on, and how many there are.
-    admitted: Cell<Option<(u64, u64)>>,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Nothing was told yet.
-    New,
-    /// The head cannot be judged without what may be fetched yet.
-    Waiting(Box<Waits>),
-    /// The head was in order; the body decides.
-    Holding(Box<Opened>),
-    /// The head was in order; each message is judged as it comes.
-    Streaming(Stream),
-    /// The call would go on, and waits for the limiter.
-    Asking(Box<Asking>),
-    /// The call goes on.
-    Passed,
-    /// The call was answered.
-    Refused,
+    records: Records,
+    /// When its head came, until something was decided.
+    arrived: Cell<Option<Timestamp>>,
 }
 
 impl Exchange {
@@ -125,8 +121,10 @@ impl Exchange {
             state: State::New,
             refused: None,
             grants: Vec::new(),
+            quotas: Quotas::default(),
             question: None,
-            admitted: Cell::new(None),
+            records: Records::default(),
+            arrived: Cell::new(None),
         }
     }
 
@@ -159,55 +157,34 @@ impl Exchange {
         matches!(self.state, State::Passed)
     }
 
-    /// What went on has a record of that number.
-    pub fn record_admitted(&self, number: u64) {
-        let (first, count) = self.admitted.get().unwrap_or((number, 0));
-        self.admitted.set(Some((first, count + 1)));
-    }
-
-    /// The number of the first record of what went on, and how many there are.
+    /// Whether somebody else has to say something first.
     #[must_use]
-    pub fn admitted(&self) -> Option<(u64, u64)> {
-        self.admitted.get()
-    }
-
-    /// Whether the body is waited for, of which nothing was judged yet.
-    #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        self.undecided().is_some()
-    }
-
-    /// A call of which nothing was judged but its head.
-    fn undecided(&self) -> Option<&Opened> {
-        match &self.state {
-            State::Holding(opened) => Some(opened),
-            State::Streaming(stream) if !stream.has_begun() => Some(stream.opened()),
-            State::Streaming(_) | State::New | State::Waiting(_) | State::Asking(_) | State::Passed | State::Refused => None,
-        }
-    }
-
-    fn refuse_undecided(&self, refusal: Refusal) -> Option<Outcome> {
-        match &self.state {
-            State::Waiting(waits) => Some(waits.pending.refuse_for(&self.policy, refusal)),
-            State::Holding(_) | State::Streaming(_) | State::New | State::Asking(_) | State::Passed | State::Refused => {
-                Some(self.undecided()?.refuse(&self.policy, refusal))
-            }
-        }
+    pub fn is_paused(&self) -> bool {
+        matches!(self.state, State::Paused(_))
     }
 
     /// The call's messages, where it may have many.
     #[must_use]
     pub fn stream(&self) -> Option<&Stream> {
-        match &self.state {
-            State::Streaming(stream) => Some(stream),
-            State::Holding(_) | State::New | State::Waiting(_) | State::Asking(_) | State::Passed | State::Refused => None,
-        }
+        if let State::Streaming(stream) = &self.state { Some(stream) } else { None }
     }
 
     /// The header of the upstream's answer that names the events without which the call went on.
     #[must_use]
     pub fn answer_header(&self) -> Option<(&'static str, &str)> {
         Some((REFUSED_HEADER, self.refused.as_deref()?))
+    }
+
+    /// The rates of which the caller is told, whoever answers the call.
+    #[must_use]
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
+    /// Whether the call was answered here.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused)
     }
 
     /// Whether the upstream's answer decides whether events count as published.
@@ -236,6 +213,7 @@ impl Exchange {
     /// The head of the call.
     pub fn head(&mut self, arrival: Arrival<'_>, with: &mut Surroundings<'_>) -> Step {
         let Arrival { map, hints, peer, end_of_stream } = arrival;
+        self.arrived.set(Some(with.now));
         let commands = map.as_ref().map(forged).unwrap_or_default();
         let mode = hints.mode.unwrap_or(self.policy.mode);
         let head = match map.map(Head::from_map) {
@@ -268,14 +246,15 @@ impl Exchange {
     }
 
     /// The head is in order.
-    fn hold(&mut self, opened: Box<Opened>, came: Came, with: &Surroundings<'_>) -> Step {
+    fn hold(&mut self, opened: Box<Opened>, came: Came, with: &mut Surroundings<'_>) -> Step {
         let Came { mut commands, end_of_stream, .. } = came;
         self.remove_token(&mut commands);
         commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
+        commands.extend(self.add_trace(&opened));
         let cache = opened.cache_use();
         if end_of_stream {
-            let outcome = inspect::body(&self.policy, &opened, &[], with.means());
-            return Step { cache, ..self.conclude(opened, outcome, Vec::new(), At::Head, commands) };
+            let whole = Whole { opened, at: At::Head, since: with.now };
+            return Step { cache, ..self.judge_whole(whole, Buffered::nothing(), commands, with) };
         }
         if self.policy.hold == Hold::Body && opened.batch() == Batches::DropRefused {
             // The head is gone when the body gets shorter. Envoy's buffer filter sets the length that is.
@@ -294,29 +273,31 @@ impl Exchange {
 
     /// A part of the body that is not its end; `held` is how many bytes the proxy holds by now. Without an outcome there is nothing to do.
     pub fn body_part(&mut self, held: usize) -> Step {
-        let too_large = || ProtocolError::TooLarge { limit: self.policy.budget.body }.into();
-        match &mut self.state {
-            State::Holding(opened) if held > self.policy.budget.body => {
-                let outcome = opened.refuse(&self.policy, too_large());
+        if let State::Paused(Pause::Keys(waits)) = &mut self.state {
+            waits.came.body = Shown::Part;
+        }
+        let limit = self.policy.budget.body;
+        if held <= limit {
+            return Step::quiet(self.state.flow());
+        }
+        let too_large = ProtocolError::TooLarge { limit };
+        if let Some(waits) = self.state.end_pause(Pause::keys) {
+            let outcome = waits.pending.refuse_for(&self.policy, too_large.into());
+            return self.decide_of_head(outcome, waits.came);
+        }
+        match self.state.end_hold() {
+            Some(opened) => {
+                let outcome = opened.refuse(&self.policy, too_large.into());
                 self.decide_after_body(outcome)
             }
-            State::Waiting(waits) if held > self.policy.budget.body => {
-                let outcome = waits.pending.refuse_for(&self.policy, too_large());
-                self.decide(outcome, Vec::new())
-            }
-            State::Waiting(waits) => {
-                waits.came.body = Shown::Part;
-                Step::quiet(Flow::Pause)
-            }
-            State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Refused | State::New => Step::quiet(Flow::Pause),
-            State::Passed => Step::quiet(Flow::Continue),
+            None => Step::quiet(self.state.flow()),
         }
     }
 
     /// A part of a stream's body, or its end. `held` is what the proxy holds; `None` where it does not hand it over.
     pub fn stream_part(&mut self, held: Option<&[u8]>, part: Part, with: &mut Surroundings<'_>) -> Step {
         let State::Streaming(stream) = &mut self.state else {
-            return Step::quiet(if matches!(self.state, State::Passed) { Flow::Continue } else { Flow::Pause });
+            return Step::quiet(self.state.flow());
         };
         let Some(held) = held else {
             let outcome = stream.opened().refuse(&self.policy, Refusal::Unreadable);
@@ -324,6 +305,7 @@ impl Exchange {
         };
         let Judged { mut outcomes, bytes, lost } = stream.judge(&self.policy, held, part, with);
         self.note_missing_keys(&outcomes, with);
+        outcomes.iter_mut().for_each(|outcome| self.quotas.note(outcome));
         if let Some(last) = outcomes.pop_if(|last| last.verdict == Verdict::Refuse) {
             return self.end(outcomes, last);
         }
@@ -340,33 +322,14 @@ impl Exchange {
 
     /// The end of the body: its last part, or the trailers behind it. `buffered` asks the proxy for the body, once.
     pub fn body_end(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
-        let opened = match std::mem::replace(&mut self.state, State::Refused) {
-            State::Holding(opened) => opened,
-            State::Waiting(mut waits) => {
-                waits.came.body = Shown::Whole;
-                self.state = State::Waiting(waits);
-                return Step::quiet(Flow::Pause);
-            }
-            State::Passed => {
-                self.state = State::Passed;
-                return Step::quiet(Flow::Continue);
-            }
-            other @ (State::Streaming(_) | State::Asking(_) | State::Refused | State::New) => {
-                self.state = other;
-                return Step::quiet(Flow::Pause);
-            }
-        };
-        let Buffered { bytes, upstream_reached } = buffered();
-        let outcome = match (&bytes, upstream_reached) {
-            (_, true) => opened.refuse(&self.policy, Refusal::HoldMissing),
-            (None, false) => opened.refuse(&self.policy, Refusal::Unreadable),
-            (Some(bytes), false) => inspect::body(&self.policy, &opened, bytes, with.means()),
-        };
-        self.note_missing_keys(std::slice::from_ref(&outcome), with);
-        self.conclude(opened, outcome, bytes.unwrap_or_default(), At::Body, Vec::new())
+        if let State::Paused(Pause::Keys(waits)) = &mut self.state {
+            waits.came.body = Shown::Whole;
+        }
+        let Some(opened) = self.state.end_hold() else { return Step::quiet(self.state.flow()) };
+        self.judge_whole(Whole { opened, at: At::Body, since: with.now }, buffered(), Vec::new(), with)
     }
 
-    /// Keys of signatures that no set of signers has: the next call by them may find them.
+    /// Keys of messages of a stream, which does not wait, that no set of signers has: the next call by them may find them.
     fn note_missing_keys(&self, outcomes: &[Outcome], with: &mut Surroundings<'_>) {
         let refusals = outcomes.iter().flat_map(|outcome| &outcome.events).filter_map(|event| event.refusal.as_ref());
         for refusal in refusals {
@@ -374,91 +337,6 @@ impl Exchange {
             for signers in self.policy.signers.sets() {
                 with.keys.miss(signers.set, key, with.now);
             }
-        }
-    }
-
-    /// The proxy holds the call as it should not: the body never comes, though the head was held back for it.
-    pub fn hold_failed(&mut self) -> Step {
-        match self.undecided() {
-            Some(opened) => {
-                let outcome = opened.refuse(&self.policy, Refusal::HoldMissing);
-                self.decide(outcome, Vec::new())
-            }
-            None => Step::quiet(Flow::Pause),
-        }
-    }
-
-    /// The call has ended. Where nothing was decided, that it was broken off is what is recorded.
-    pub fn broken_off(&mut self, means: Means<'_>) -> Step {
-        match self.give_up(means).or_else(|| self.refuse_undecided(Refusal::BrokenOff)) {
-            Some(outcome) => {
-                self.state = State::Refused;
-                Step { outcomes: vec![outcome], ..Step::quiet(Flow::Pause) }
-            }
-            None => Step::quiet(Flow::Pause),
-        }
-    }
-
-    /// The proxy did not let the headers be changed: the token, or forged headers of ours, would go on with the call. It does not,
-    /// whatever was decided before (`outcomes`) and whatever the mode.
-    pub fn head_is_gone(&mut self, mut outcomes: Vec<Outcome>) -> Step {
-        self.refused = None;
-        let undecided = || self.refuse_undecided(Refusal::HoldMissing);
-        let nobody = || inspect::refuse(self.policy.mode, None, Refusal::HoldMissing);
-        let last = outcomes.pop().or_else(undecided).unwrap_or_else(nobody);
-        let refused = |outcome| Outcome { verdict: Verdict::Refuse, refusal: Some(Refusal::HoldMissing), ..outcome };
-        self.end(outcomes.into_iter().map(refused).collect(), refused(last))
-    }
-
-    /// Ends the call with its last outcome, a refusal; the others are of messages that came with it.
-    fn end(&mut self, mut outcomes: Vec<Outcome>, last: Outcome) -> Step {
-        let end = self.decide(last, Vec::new());
-        outcomes.extend(end.outcomes);
-        Step { outcomes, ..end }
-    }
-
-    /// Headers can be changed behind the body only where they were held back for it.
-    fn decide_after_body(&mut self, mut outcome: Outcome) -> Step {
-        let rest = outcome.rest.take();
-        let mut commands = Vec::new();
-        if let Some(rest) = rest {
-            self.refused = Some(refused_header(&outcome.events));
-            if self.policy.hold == Hold::Headers {
-                commands.push(Command::Set(CONTENT_LENGTH, rest.len().to_string()));
-            }
-            commands.push(Command::Body(rest));
-        }
-        match self.policy.hold {
-            Hold::Headers => self.decide_with_headers(outcome, commands),
-            Hold::Body => self.decide(outcome, commands),
-        }
-    }
-
-    fn decide_with_headers(&mut self, outcome: Outcome, mut commands: Vec<Command>) -> Step {
-        if outcome.verdict != Verdict::Refuse {
-            commands.extend(outcome.publisher.as_ref().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
-            if outcome.mode == Mode::Observe || outcome.verdict == Verdict::Observe {
-                commands.push(Command::Set(VERDICT_HEADER, outcome.verdict.as_str().to_owned()));
-            }
-        }
-        self.decide(outcome, commands)
-    }
-
-    fn decide(&mut self, mut outcome: Outcome, mut commands: Vec<Command>) -> Step {
-        let refused = outcome.verdict == Verdict::Refuse;
-        self.grants.extend(outcome.take_grants().into_iter().filter(Grant::awaits_an_answer));
-        if refused {
-            commands.clear();
-            commands.extend(Reply::to(&self.caller, &outcome, &self.policy).map(Command::Reply));
-        }
-        self.state = if refused { State::Refused } else { State::Passed };
-        let flow = if refused { Flow::Pause } else { Flow::Continue };
-        Step { commands, outcomes: vec![outcome], ..Step::quiet(flow) }
-    }
-
-    fn remove_token(&self, commands: &mut Vec<Command>) {
-        if self.policy.token.forward == Forward::Remove {
-            commands.push(Command::Remove(self.policy.token.header.clone()));
         }
     }
 }

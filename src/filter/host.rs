@@ -20,12 +20,15 @@ const REQUEST_TRAILERS: u32 = 1;
 const RESPONSE_HEADERS: u32 = 2;
 const RESPONSE_TRAILERS: u32 = 3;
 const HTTP_CALL_RESPONSE_HEADERS: u32 = 6;
+const HTTP_CALL_RESPONSE_TRAILERS: u32 = 7;
 const REQUEST_BODY: u32 = 0;
+const RESPONSE_BODY: u32 = 1;
 const HTTP_CALL_RESPONSE_BODY: u32 = 4;
 const GRPC_CALL_RESPONSE: u32 = 5;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
-type Found = Result<Option<Vec<u8>>, HostError>;
+/// What the host has of something; `None` where it has nothing.
+pub type Found = Result<Option<Vec<u8>>, HostError>;
 
 mod abi {
     #[link(wasm_import_module = "env")]
@@ -41,6 +44,7 @@ mod abi {
             data: *mut *mut u8,
             size: *mut usize,
         ) -> u32;
+        pub fn proxy_add_header_map_value(kind: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
         pub fn proxy_replace_header_map_value(kind: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
         pub fn proxy_remove_header_map_value(kind: u32, key: *const u8, key_size: usize) -> u32;
         pub fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
@@ -159,6 +163,11 @@ pub fn request_body_start(bytes: usize) -> Found {
     buffer(REQUEST_BODY, bytes)
 }
 
+/// The part of the answer's body that passes.
+pub fn response_body() -> Found {
+    buffer(RESPONSE_BODY, ALL)
+}
+
 /// Puts these bytes in the place of those of the request's body that the proxy holds.
 pub fn replace_request_body(bytes: &[u8]) -> Result<(), HostError> {
     // SAFETY: pointer and length are those of a live slice.
@@ -196,6 +205,11 @@ pub fn call_response_header(name: &str) -> Found {
     header(HTTP_CALL_RESPONSE_HEADERS, name)
 }
 
+/// One trailer of the answer to a call of ours.
+pub fn call_response_trailer(name: &str) -> Found {
+    header(HTTP_CALL_RESPONSE_TRAILERS, name)
+}
+
 /// Sets a request header to one value, whatever was there.
 pub fn set_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: pointers and lengths are those of live slices.
@@ -221,6 +235,12 @@ fn header(kind: u32, name: &str) -> Found {
 pub fn set_response_header(name: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: pointers and lengths are those of live slices.
     done(unsafe { abi::proxy_replace_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+/// Adds a header to the answer, once it is there, beside those of that name.
+pub fn add_response_header(name: &str, value: &[u8]) -> Result<(), HostError> {
+    // SAFETY: as in `set_response_header`.
+    done(unsafe { abi::proxy_add_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
 /// Removes every request header of that name.

@@ -6,10 +6,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::dispatch::{Protocol, asked};
-use super::exchange::Exchange;
 use super::host::{self, Level, MetricKind};
 use super::metrics::key_set_name;
-use super::root::Shared;
+use super::shared::{Ongoing, Shared};
 use super::table::change_value;
 use crate::keyset::{self, Answer, Board, Circumstances, Command, Event, Failure, Fetch, MAX_BYTES, NoBoard, SetId, Store};
 use crate::policy::Policy;
@@ -20,7 +19,7 @@ pub struct Fetching {
     pub store: RefCell<Store>,
     /// What calls are judged by: the policy with what was fetched.
     policy: RefCell<Rc<Policy>>,
-    pub waiting: RefCell<HashMap<u32, Rc<RefCell<Exchange>>>>,
+    pub waiting: RefCell<HashMap<u32, Ongoing>>,
     in_flight: RefCell<HashMap<u32, SetId>>,
     metrics: RefCell<HashMap<String, Option<u32>>>,
 }
@@ -144,12 +143,12 @@ impl Fetching {
     }
 
     /// The calls that may be judged by now: those that wait for one of these sets, or have waited long enough.
-    pub fn due(&self, ended: &[SetId], now: Timestamp) -> Vec<(u32, Rc<RefCell<Exchange>>)> {
+    pub fn due(&self, ended: &[SetId], now: Timestamp) -> Vec<Ongoing> {
         let mut due = Vec::new();
-        self.waiting.borrow_mut().retain(|id, exchange| match exchange.borrow().awaits() {
-            Some((set, until)) => {
-                if ended.contains(&set) || until <= now {
-                    due.push((*id, Rc::clone(exchange)));
+        self.waiting.borrow_mut().retain(|_, call| match call.exchange.borrow().awaits() {
+            Some((sets, until)) => {
+                if sets.iter().any(|set| ended.contains(set)) || until <= now {
+                    due.push(call.clone());
                 }
                 true
             }
@@ -161,9 +160,9 @@ impl Fetching {
 
 /// Judges the calls that waited for what was fetched. It acts for other contexts: nothing may follow it in a callback.
 pub fn judge_waiting(shared: &Rc<Shared>, ended: &[SetId], now: Timestamp) {
-    for (id, exchange) in shared.fetching.due(ended, now) {
-        if host::set_effective_context(id).is_ok() {
-            super::http::judge_again(shared, id, &exchange);
+    for call in shared.fetching.due(ended, now) {
+        if host::set_effective_context(call.id).is_ok() {
+            super::http::judge_again(shared, &call);
         }
     }
 }

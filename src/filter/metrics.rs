@@ -101,6 +101,8 @@ pub mod names {
     pub const AUDIT_DROPPED: &str = "eventguard_audit_dropped_total";
     /// Records that wait, over all workers.
     pub const AUDIT_QUEUED: &str = "eventguard_audit_queued";
+    /// Workers that count the log cluster as away.
+    pub const AUDIT_CIRCUIT_OPEN: &str = "eventguard_audit_circuit_open";
     /// Bytes of the records that wait, over all workers.
     pub const AUDIT_QUEUE_BYTES: &str = "eventguard_audit_queue_bytes";
     /// Bytes of records that may wait in a worker.
@@ -109,6 +111,10 @@ pub mod names {
     pub const AUDIT_CHAINED: &str = "eventguard_audit_chained_total";
     /// When a chain was signed last.
     pub const AUDIT_SIGNED: &str = "eventguard_audit_signed_timestamp_seconds";
+    /// Spans that were taken.
+    pub const SPANS_SENT: &str = "eventguard_spans_sent_total";
+    /// Spans that were lost.
+    pub const SPANS_DROPPED: &str = "eventguard_spans_dropped_total";
     /// Policies that were not taken.
     pub const POLICY_REFUSED: &str = "eventguard_policy_refused_total";
     /// When the policy was loaded.
@@ -121,8 +127,18 @@ pub mod names {
     pub const POLICY_INSTANCES: &str = "eventguard_policy_instances";
 
     /// Counters without tags. They are there from the start: what first appears with its first count has no increase.
-    pub const COUNTERS: [&str; 8] =
-        [CACHE_HITS, CACHE_MISSES, LIMITER_FAILED, TABLE_FULL, AUDIT_SENT, AUDIT_DROPPED, AUDIT_CHAINED, POLICY_REFUSED];
+    pub const COUNTERS: [&str; 10] = [
+        CACHE_HITS,
+        CACHE_MISSES,
+        LIMITER_FAILED,
+        TABLE_FULL,
+        AUDIT_SENT,
+        AUDIT_DROPPED,
+        AUDIT_CHAINED,
+        SPANS_SENT,
+        SPANS_DROPPED,
+        POLICY_REFUSED,
+    ];
 }
 
 /// What a metric is.
@@ -207,6 +223,12 @@ pub const METRICS: &[Metric] = {
         metric(names::AUDIT_SENT, Counter, &[], "records that the log cluster took"),
         metric(names::AUDIT_DROPPED, Counter, &[], "records that were lost"),
         metric(names::AUDIT_QUEUED, Gauge, &[], "records that wait, over all workers"),
+        metric(
+            names::AUDIT_CIRCUIT_OPEN,
+            Gauge,
+            &[],
+            "workers for which the log cluster takes no records: only one batch after another tries",
+        ),
         metric(names::AUDIT_QUEUE_BYTES, Gauge, &[], "bytes of the records that wait, over all workers"),
         metric(names::AUDIT_QUEUE_LIMIT, Gauge, &["plugin"], "bytes of records that may wait in each worker"),
         metric(
@@ -216,6 +238,8 @@ pub const METRICS: &[Metric] = {
             "records that were given their place in a chain, among them what the stream tells of itself",
         ),
         metric(names::AUDIT_SIGNED, Gauge, &[], "when a chain was signed last (Unix time), with `checkpoint`"),
+        metric(names::SPANS_SENT, Counter, &[], "spans that the cluster of `traces` took"),
+        metric(names::SPANS_DROPPED, Counter, &[], "spans that were lost"),
         metric(names::POLICY_REFUSED, Counter, &[], "policies that were not taken: the one before stays in force"),
         metric(names::POLICY_LOADED, Gauge, &["plugin"], "when the policy was loaded (Unix time)"),
         metric(names::POLICY_OBSERVE, Gauge, &["plugin"], "1 where the whole policy has `mode: observe`"),

@@ -3,8 +3,11 @@
 
 pub mod ending;
 pub mod exchange;
+pub mod grpc_web;
+pub mod gzip;
 pub mod metadata;
 pub mod metrics;
+pub mod quotas;
 pub mod reply;
 pub mod step;
 pub mod stream;
@@ -14,6 +17,10 @@ pub mod wire;
 mod aftermath;
 #[cfg(target_os = "wasi")]
 mod announce;
+#[cfg(target_os = "wasi")]
+mod answer;
+#[cfg(target_os = "wasi")]
+mod carry;
 #[cfg(target_os = "wasi")]
 mod delivery;
 #[cfg(target_os = "wasi")]
@@ -27,11 +34,17 @@ mod keys;
 #[cfg(target_os = "wasi")]
 mod native;
 #[cfg(target_os = "wasi")]
+mod recording;
+#[cfg(target_os = "wasi")]
 mod report;
 #[cfg(target_os = "wasi")]
 mod root;
 #[cfg(target_os = "wasi")]
+mod shared;
+#[cfg(target_os = "wasi")]
 mod table;
+#[cfg(target_os = "wasi")]
+mod traces;
 
 #[cfg(test)]
 mod tests;

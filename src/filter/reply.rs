@@ -155,8 +155,9 @@ impl Reply {
     #[must_use]
     pub fn to(caller: &Caller, outcome: &Outcome, policy: &Policy) -> Option<Self> {
         let code = outcome.refusal.as_ref()?.code();
+        let retry_after = retry_after(outcome.refusal.as_ref()).map(|seconds| ("retry-after", seconds.to_string()));
         if caller.language != Language::Http {
-            return Some(Self::to_grpc(caller.language, code));
+            return Some(Self::to_grpc(caller.language, code, retry_after));
         }
         let problem = Problem {
             r#type: format!("urn:eventguard:{}", code.as_str()),
@@ -172,14 +173,15 @@ impl Reply {
             let asked = policy.signatures.http_message.as_ref().filter(|_| code.as_str().starts_with("signature."));
             headers.extend(asked.map(|settings| ("accept-signature", accept_signature(settings))));
         }
-        headers.extend(retry_after(outcome.refusal.as_ref()).map(|seconds| ("retry-after", seconds.to_string())));
+        headers.extend(retry_after);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         Some(Self { status: code.http_status(), grpc_status: None, code, headers, body })
     }
 
-    fn to_grpc(language: Language, code: Code) -> Self {
+    fn to_grpc(language: Language, code: Code, retry_after: Option<(&'static str, String)>) -> Self {
         let message = format!("{}: {}", code.as_str(), code.when());
         let mut headers = vec![("grpc-status-details-bin", status_details(code, &message))];
+        headers.extend(retry_after);
         if language == Language::Grpc {
             return Self { status: 200, grpc_status: Some(code.grpc_status()), code, headers, body: message.into_bytes() };
         }

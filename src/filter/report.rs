@@ -1,8 +1,10 @@
 //! What the proxy's statistics are told on each tick: what has changed in the queue, the chain and the cache since they were told last.
 
-use super::host::{self, MetricKind};
+use super::host::{self, Level, MetricKind};
 use super::metrics::names;
-use super::root::Shared;
+use super::shared::Shared;
+use super::traces::Traces;
+use crate::audit::SpanCounters;
 use crate::time::Timestamp;
 
 /// What of this instance's part was told already.
@@ -15,6 +17,8 @@ pub struct Reported {
     queued: i64,
     bytes: i64,
     cached: i64,
+    open: i64,
+    spans: SpanCounters,
 }
 
 impl Reported {
@@ -35,6 +39,9 @@ impl Reported {
             let seconds = u64::try_from(signed.unix_seconds()).unwrap_or(0);
             shared.with_metric(MetricKind::Gauge, names::AUDIT_SIGNED, |id| host::record_metric(id, seconds));
         }
+        let spans = shared.traces.as_ref().map(Traces::counters).unwrap_or_default();
+        shared.count(names::SPANS_SENT, spans.sent - self.spans.sent);
+        shared.count(names::SPANS_DROPPED, spans.dropped - self.spans.dropped);
         // What an instance remembers that is about to end is no longer of use.
         let cached = if draining { 0 } else { shared.tokens.borrow().len() };
         *self = Self {
@@ -42,10 +49,26 @@ impl Reported {
             dropped: counters.dropped,
             chained: gauges.chained,
             signed: gauges.signed,
+            spans,
             queued: shared.move_gauge(names::AUDIT_QUEUED, self.queued, counters.queued),
             bytes: shared.move_gauge(names::AUDIT_QUEUE_BYTES, self.bytes, gauges.bytes),
             cached: shared.move_gauge(names::CACHE_ENTRIES, self.cached, cached),
+            open: self.tell_circuit(shared, draining),
         };
+    }
+
+    /// Whether the log cluster takes nothing; an operator is told when that has changed.
+    fn tell_circuit(&self, shared: &Shared, draining: bool) -> i64 {
+        let is_open = shared.queue.borrow().is_circuit_open() && !draining;
+        let open = shared.move_gauge(names::AUDIT_CIRCUIT_OPEN, self.open, usize::from(is_open));
+        let cluster = shared.policy.audit.cluster.as_deref().unwrap_or_default();
+        if open > self.open {
+            let what = "takes no records: one batch after another tries, until one is taken";
+            host::log(Level::Warn, &format!("eventguard: the log cluster `{cluster}` {what}"));
+        } else if open < self.open && !draining {
+            host::log(Level::Info, &format!("eventguard: the log cluster `{cluster}` takes records again"));
+        }
+        open
     }
 }
 

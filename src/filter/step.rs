@@ -26,6 +26,8 @@ pub enum Command {
     Reply(Reply),
     /// Ask the limiter, and tell what it says; until then the call waits.
     Ask(Vec<u8>),
+    /// Write the call's records, and tell what has become of them; until then it waits.
+    Record,
 }
 
 impl Command {
@@ -34,7 +36,7 @@ impl Command {
     pub fn reply(&self) -> Option<&Reply> {
         match self {
             Self::Reply(reply) => Some(reply),
-            Self::Remove(_) | Self::Set(..) | Self::Body(_) | Self::Ask(_) => None,
+            Self::Remove(_) | Self::Set(..) | Self::Body(_) | Self::Ask(_) | Self::Record => None,
         }
     }
 
@@ -43,7 +45,7 @@ impl Command {
     pub fn question(&self) -> Option<&[u8]> {
         match self {
             Self::Ask(question) => Some(question),
-            Self::Remove(_) | Self::Set(..) | Self::Body(_) | Self::Reply(_) => None,
+            Self::Remove(_) | Self::Set(..) | Self::Body(_) | Self::Reply(_) | Self::Record => None,
         }
     }
 }
@@ -57,6 +59,8 @@ pub struct Step {
     pub commands: Vec<Command>,
     /// What was decided, where this step decided: to be recorded. One for each message of a stream, else one at most.
     pub outcomes: Vec<Outcome>,
+    /// Whether what was decided was recorded before.
+    pub is_recorded: bool,
     /// Whether the token was known already, where this step verified one.
     pub cache: Option<CacheUse>,
     /// Whether the limiter was asked and did not say all that it was asked.
@@ -65,7 +69,7 @@ pub struct Step {
 
 impl Step {
     pub(super) const fn quiet(flow: Flow) -> Self {
-        Self { flow, commands: Vec::new(), outcomes: Vec::new(), cache: None, limiter_failed: false }
+        Self { flow, commands: Vec::new(), outcomes: Vec::new(), is_recorded: false, cache: None, limiter_failed: false }
     }
 
     /// Both in one. A call that is answered needs no changes of its head any more.

@@ -2,6 +2,9 @@
 
 mod batches;
 mod limiter;
+mod recording;
+mod signed;
+mod trace;
 mod wait;
 
 use std::rc::Rc;
@@ -174,7 +177,7 @@ fn a_call_whose_head_cannot_be_changed_is_refused_in_every_mode() {
         let mut exchange = exchange(settings);
         let step = head(&mut exchange, if settings.contains("pass") { "/elsewhere" } else { "/open/carts" }, &[], false);
         assert_eq!(step.flow, Flow::Continue);
-        let gone = exchange.head_is_gone(step.outcomes);
+        let gone = with(|with| exchange.head_is_gone(step.outcomes, with.means()));
         assert_eq!((gone.flow, code(&gone), replied(&gone)), (Flow::Pause, Some(Code::HOLD_MISSING), true), "{settings}");
     }
 }
@@ -304,7 +307,7 @@ mod streams {
         let codes = step.outcomes.iter().map(|outcome| outcome.refusal.as_ref().map(crate::decision::Refusal::code)).collect();
         let body = step.commands.iter().find_map(|command| match command {
             Command::Body(bytes) => Some(bytes.clone()),
-            Command::Remove(_) | Command::Set(..) | Command::Reply(_) | Command::Ask(_) => None,
+            Command::Remove(_) | Command::Set(..) | Command::Reply(_) | Command::Ask(_) | Command::Record => None,
         });
         (step.flow, codes, body)
     }

@@ -1,5 +1,6 @@
 //! What was published before: what the events of a call ask of the ledger, and what is given back where they do not go on.
 
+use super::summary::is_signed_whole;
 use super::{CallStage, Means};
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::ledger::limiter::Counter;
@@ -7,7 +8,7 @@ use crate::ledger::{self, Breach, Ending, Grant};
 use crate::policy::Batches;
 use crate::protocol::Event;
 use crate::rules::memory::{self, Facts};
-use crate::rules::{Rule, Violation};
+use crate::rules::{Mode, Rule, Violation};
 
 /// An event that is refused for what was published before, by its own mode.
 pub(super) fn refuse(event: &mut JudgedEvent, refusal: Refusal) {
@@ -15,16 +16,24 @@ pub(super) fn refuse(event: &mut JudgedEvent, refusal: Refusal) {
     event.verdict = verdict(event.mode, event.refusal.as_ref());
 }
 
+/// Gives back what was granted to what does not go on.
+pub(super) fn take_back(grants: &[Grant], means: Means<'_>) {
+    for grant in grants {
+        // What cannot be taken back counts as published: no reason to let anything pass.
+        let _ = ledger::settle(means.store, means.now, grant, Ending::Failed);
+    }
+}
+
 impl CallStage<'_> {
     /// What was published before is asked for last, and only by events that would go on: those that are refused cost nothing.
-    pub(super) fn remember(&self, events: &[Event<'_>], judged: &mut [JudgedEvent]) {
+    pub(super) fn remember(&self, events: &[Event<'_>], mut judged: Vec<JudgedEvent>) -> Vec<JudgedEvent> {
         if !self.policy.rules.remember() && self.policy.rates.is_empty() {
-            return;
+            return judged;
         }
         if self.route.batch == Batches::RefuseAll && judged.iter().any(|event| event.verdict == Verdict::Refuse) {
-            return;
+            return judged;
         }
-        for (event, judged) in events.iter().zip(judged).filter(|(_, judged)| judged.refusal.is_none()) {
+        for (event, judged) in events.iter().zip(&mut judged).filter(|(_, judged)| judged.refusal.is_none()) {
             let Some(rule) = self.policy.rules.find(&event.event_type) else { continue };
             if !rule.remembers() && self.policy.rates.is_empty() {
                 continue;
@@ -37,10 +46,11 @@ impl CallStage<'_> {
                 Err(violation) => refuse(judged, violation.into()),
             }
         }
+        judged
     }
 
     /// All that the event asks for, or nothing. What a call asks for once is not asked for again by its other events.
-    fn grants(&self, rule: &Rule, event: &Event<'_>, judged: &JudgedEvent) -> Result<(Vec<Grant>, Vec<Counter>), Violation> {
+    fn grants(&self, rule: &Rule, event: &Event<'_>, judged: &mut JudgedEvent) -> Result<(Vec<Grant>, Vec<Counter>), Violation> {
         let Means { now, store, .. } = self.means;
         let (publisher, signatures) = (judged.publisher.as_ref(), judged.signatures.as_slice());
         let facts = Facts {
@@ -55,13 +65,15 @@ impl CallStage<'_> {
         let (mut grants, mut counters, asked_before) = (Vec::new(), Vec::new(), asked_by_call.len());
         for asked in memory::demands(rule, &self.policy.rates, &facts)? {
             counters.extend(asked.counter);
+            // What is only observed is no reason for a caller to wait.
+            judged.quotas.extend(asked.quota.filter(|_| judged.mode == Mode::Enforce));
             if asked.once_a_call && asked_by_call.contains(&asked.demand.tag) {
                 continue;
             }
             match ledger::grant(store, &self.policy.memory, now, &asked.demand) {
                 Ok(grant) => grants.push(grant),
                 Err(breach) => {
-                    self.take_back(&grants);
+                    take_back(&grants, self.means);
                     asked_by_call.truncate(asked_before);
                     return Err(breach.into());
                 }
@@ -73,24 +85,19 @@ impl CallStage<'_> {
         Ok((grants, counters))
     }
 
-    pub(super) fn take_back(&self, grants: &[Grant]) {
-        for grant in grants {
-            // What cannot be taken back counts as published: no reason to let anything pass.
-            let _ = ledger::settle(self.means.store, self.means.now, grant, Ending::Failed);
-        }
-    }
-
     /// The events of a refused call are not published, whatever they were granted.
     pub(super) fn take_back_if_refused(&self, mut outcome: Outcome) -> Outcome {
         if outcome.verdict == Verdict::Refuse {
-            wait_for_all(&mut outcome);
-            self.take_back(&outcome.take_grants());
+            if self.route.batch == Batches::RefuseAll || is_signed_whole(&outcome.events) {
+                wait_for_all(&mut outcome);
+            }
+            take_back(&outcome.take_grants(), self.means);
         }
         outcome
     }
 }
 
-/// A call that is refused whole comes again whole: there must be room for all of its events then.
+/// A call that goes on whole or not at all comes again whole: there must be room for all of its events then.
 fn wait_for_all(outcome: &mut Outcome) {
     let Outcome { refusal, events, .. } = outcome;
     let Some(limited) = refusal.as_ref().and_then(Refusal::limited) else { return };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use prost::Message;
 
-use super::{Breach, Limited, Tag, Unavailable, Wait};
+use super::{Breach, Left, Limited, Tag, Unavailable, Wait};
 
 /// A counter of the limiter's, as its configuration finds it: entries of a key and a value each. What callers choose is in a digest, which
 /// no key of the store behind the limiter can be broken out of.
@@ -65,19 +65,12 @@ impl Question {
         Request { domain: domain.to_owned(), descriptors }.encode_to_vec()
     }
 
-    /// What a `RateLimitResponse` says, `None` where there is none: the events that may not pass, and why.
+    /// What a `RateLimitResponse` says; `None` where there is none.
     #[must_use]
-    pub fn read(&self, answer: Option<&[u8]>) -> Vec<(usize, Breach)> {
+    pub fn read(&self, answer: Option<&[u8]>) -> Answer<'_> {
         let statuses = answer.and_then(|answer| self.statuses(Response::decode(answer).ok()?));
-        let nothing = Status::default();
-        let mut found = Vec::new();
-        for (index, asked) in self.0.iter().enumerate() {
-            let status = statuses.as_ref().and_then(|statuses| statuses.get(index)).unwrap_or(&nothing);
-            if let Err(breach) = asked.counter.judge(status) {
-                found.extend(asked.events.iter().map(|event| (*event, breach.clone())));
-            }
-        }
-        found
+        let mut statuses = statuses.unwrap_or_default().into_iter();
+        Answer(self.0.iter().map(|asked| (asked, statuses.next().unwrap_or_default())).collect())
     }
 
     /// A status for each counter. An answer without any is an answer where it is all the same: everything is within its limit, or there is
@@ -97,7 +90,41 @@ impl Question {
     }
 }
 
+/// What the limiter has said of each counter, also where it has said nothing.
+#[derive(Debug)]
+pub struct Answer<'q>(Vec<(&'q Asked, Status)>);
+
+impl Answer<'_> {
+    /// The events that may not pass, and why.
+    #[must_use]
+    pub fn breaches(&self) -> Vec<(usize, Breach)> {
+        let refused = self.0.iter().filter_map(|(asked, status)| Some((asked, asked.counter.judge(status).err()?)));
+        refused.flat_map(|(asked, breach)| asked.events.iter().map(move |event| (*event, breach.clone()))).collect()
+    }
+
+    /// Whether it says something of every counter.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let unavailable = |breach| matches!(breach, Err(Breach::Unavailable(_)));
+        !self.0.iter().any(|(asked, status)| unavailable(asked.counter.judge(status)))
+    }
+
+    /// What is left of the rate of this name, for the event at this place of the call; `None` where that is not said.
+    #[must_use]
+    pub fn left(&self, event: usize, rate: &str) -> Option<Left> {
+        let is_asked = |asked: &Asked| asked.counter.is_rate(rate) && asked.events.binary_search(&event).is_ok();
+        self.0.iter().find(|(asked, _)| is_asked(asked))?.1.left()
+    }
+}
+
 impl Counter {
+    fn is_rate(&self, of_name: &str) -> bool {
+        match self {
+            Self::Rate { name, .. } => **name == *of_name,
+            Self::Once { .. } => false,
+        }
+    }
+
     /// Takes in another one where both are the same counter.
     fn merge(&mut self, other: &Self) -> Option<()> {
         match (self, other) {
@@ -204,13 +231,21 @@ struct Status {
     code: i32,
     #[prost(message, optional, tag = "2")]
     limit: Option<Limit>,
+    #[prost(uint32, tag = "3")]
+    remaining: u32,
     #[prost(message, optional, tag = "4")]
     reset: Option<Reset>,
 }
 
 impl Status {
     fn within(requests_per_unit: u32) -> Self {
-        Self { code: OK, limit: Some(Limit { requests_per_unit }), reset: None }
+        Self { code: OK, limit: Some(Limit { requests_per_unit }), ..Self::default() }
+    }
+
+    /// What is left. Nothing is not told from nothing said; whoever says when the window ends says both.
+    fn left(&self) -> Option<Left> {
+        let more_in = self.reset.as_ref().and_then(Reset::duration)?;
+        Some(Left { units: self.remaining.into(), more_in: Some(more_in) })
     }
 
     /// When so many hits fit.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use memory::Memory;
 pub use order::Gaps;
-pub use rate::{Limited, NotARate, Rate, Wait};
+pub use rate::{Left, Limited, NotARate, Rate, Wait};
 pub use replay::Counts;
 use slot::{Entry, Slot};
 
@@ -238,6 +238,20 @@ pub fn grant(store: &dyn Store, settings: &Settings, now: Timestamp, demand: &De
         answer => answer?,
     };
     Ok(Grant { tag, slot: at, undo, missing })
+}
+
+/// What is left of a rate, where what is counted apart has this tag.
+///
+/// # Errors
+///
+/// [`Unavailable`] where that cannot be looked up.
+pub fn left(store: &dyn Store, settings: &Settings, now: Timestamp, tag: Tag, rate: &Rate) -> Result<Left, Unavailable> {
+    let mut left = Err(Unavailable);
+    store.change(settings.slot(tag), &mut |bytes| {
+        left = Ok(rate.left(Slot::parse(bytes, now).find(tag).map(|entry| entry.value), now));
+        None
+    })?;
+    left
 }
 
 /// Says what became of an event: what was granted stands unless it failed.

@@ -25,6 +25,15 @@ pub enum NotARate {
     Range(Duration),
 }
 
+/// What is left of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// How much may be spent at once.
+    pub units: u64,
+    /// When that is more, if nobody spends anything; `None` where it is all that there may be.
+    pub more_in: Option<Duration>,
+}
+
 /// That a rate is spent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limited {
@@ -124,6 +133,22 @@ impl Rate {
     fn nanos(&self, cost: u64) -> u64 {
         let nanos = u128::from(cost).saturating_mul(self.per.as_nanos()).div_ceil(u128::from(self.limit));
         u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+
+    /// How much may be spent at once.
+    #[must_use]
+    pub fn burst(&self) -> u64 {
+        self.burst
+    }
+
+    /// What is left where all is spent up to `value`, an entry's; `None` where there is no entry.
+    pub(super) fn left(&self, value: Option<u64>, now: Timestamp) -> Left {
+        let now = u64::try_from(now.unix_nanos()).unwrap_or_default();
+        let room = self.nanos(self.burst).saturating_sub(value.unwrap_or(now).saturating_sub(now));
+        let whole = u128::from(room).saturating_mul(u128::from(self.limit)).checked_div(self.per.as_nanos()).unwrap_or_default();
+        let units = u64::try_from(whole).unwrap_or(u64::MAX).min(self.burst);
+        let more = || Duration::from_nanos(self.nanos(units.saturating_add(1)).saturating_sub(room));
+        Left { units, more_in: (units < self.burst).then(more) }
     }
 
     pub(super) fn ask(&self, slot: &mut Slot, tag: Tag, cost: u64, now: Timestamp) -> Result<Undo, Breach> {

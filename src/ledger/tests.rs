@@ -179,6 +179,34 @@ fn a_call_that_comes_again_whole_waits_for_room_for_all_of_it() {
 }
 
 #[test]
+fn what_is_left_of_a_rate_is_told_to_the_unit_and_spends_nothing() {
+    let store = Memory::default();
+    // Three in a second: a third of it is no whole number of nanoseconds.
+    let (rate, tag) = (Rate::new(3, Duration::from_secs(1), 5).unwrap(), tag("r"));
+    let left = |millis| {
+        let left = left(&store, &settings(), at(millis), tag, &rate).unwrap();
+        (left.units, left.more_in.map(|time| time.as_millis()))
+    };
+    let spend = |millis, cost| ask(&store, millis, &Demand { tag, what: What::Spend { rate, cost } });
+    assert_eq!(left(0), (5, None), "nothing is known of it");
+    spend(0, 2).unwrap();
+    assert_eq!(
+        (left(0), left(0), left(333), left(334), left(666), left(667)),
+        ((3, Some(333)), (3, Some(333)), (3, Some(0)), (4, Some(332)), (4, Some(0)), (5, None))
+    );
+    spend(0, 3).unwrap();
+    assert_eq!(left(0).0, 0);
+    for millis in [0, 333, 334, 999, 1000, 1001, 1667] {
+        let units = left(millis).0;
+        assert!(spend(millis, units + 1).is_err(), "{millis}: {units} and one more");
+    }
+    spend(1001, left(1001).0).unwrap();
+    assert_eq!(left(1001).0, 0, "all that is told may be spent");
+    assert_eq!(left(-86_400_000).0, 0, "a clock that went back");
+    assert_eq!(super::left(&Away, &settings(), at(0), tag, &rate), Err(Unavailable));
+}
+
+#[test]
 fn what_was_spent_by_an_event_that_failed_is_given_back() {
     let store = Memory::default();
     let granted = ask(&store, 0, &spend(1, 3, 3)).unwrap();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sink::{Compression, Header, Sink};
 use crate::key::SigningKey;
 
 /// Where records go, and what happens when they cannot.
@@ -16,8 +17,14 @@ pub struct AuditSettings {
     pub path: String,
     /// The authority that batches are posted to; the cluster's name where the policy says nothing.
     pub authority: String,
+    /// What goes with every batch.
+    pub headers: Vec<Header>,
+    /// How batches are compressed.
+    pub compression: Compression,
     /// How long a batch may be under way.
     pub timeout: Duration,
+    /// What a call waits for that goes on.
+    pub delivery: Delivery,
     /// When a batch goes.
     pub batch: Batch,
     /// What may wait.
@@ -59,19 +66,12 @@ pub struct Checkpoint {
     pub key: Arc<SigningKey>,
 }
 
-/// What a log cluster speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sink {
-    /// OTLP over HTTP, log records as protobuf.
-    OtlpHttp,
-}
-
 /// When a batch goes: whichever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batch {
     /// With so many records.
     pub records: usize,
-    /// When its first record has waited so long.
+    /// When its first record has waited so long; at once where a call waits for it.
     pub interval: Duration,
 }
 
@@ -82,32 +82,57 @@ pub struct Queue {
     pub records: usize,
     /// So many bytes of records.
     pub bytes: usize,
-    /// Which record is dropped, and counted, when there is no room.
+    /// What happens when there is no room.
     pub when_full: WhenFull,
 }
 
-/// Which record is dropped when there is no room.
+/// What happens when there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenFull {
-    /// The one that has waited longest.
+    /// The record that has waited longest is dropped, and counted.
     DropOldest,
-    /// The one that comes.
+    /// The one that comes is.
     DropNewest,
+    /// No call goes on for whose records there is none.
+    Refuse,
+}
+
+/// What a call waits for that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Nothing.
+    Async,
+    /// The log cluster has its records.
+    BeforeForward,
 }
 
 impl AuditSettings {
-    /// What holds where the policy says nothing: no log cluster; OTLP at `/v1/logs` with a timeout of 5 s, in batches of 100
-    /// records or 1 s; up to 10,000 records or 4 MiB wait, and then the oldest is dropped; records are a chain that nobody signs.
+    /// Whether a call goes on only with its records.
     #[must_use]
-    pub fn default_for(cluster: Option<String>) -> Self {
+    pub fn comes_first(&self) -> bool {
+        self.cluster.is_some() && (self.delivery == Delivery::BeforeForward || self.queue.when_full == WhenFull::Refuse)
+    }
+
+    /// What holds where the policy says nothing: no log cluster; OTLP at `/v1/logs` with a timeout of 5 s, in batches of 100
+    /// records or 1 s; up to 10,000 records or 4 MiB wait, and then the oldest is dropped; records are a chain that nobody
+    /// signs. Where calls wait for their records, batches go at once, of up to 1,000 records, and without room nothing goes on.
+    #[must_use]
+    pub fn default_for(cluster: Option<String>, delivery: Delivery) -> Self {
+        let (records, when_full) = match delivery {
+            Delivery::Async => (100, WhenFull::DropOldest),
+            Delivery::BeforeForward => (1000, WhenFull::Refuse),
+        };
         Self {
             authority: cluster.clone().unwrap_or_default(),
             cluster,
-            sink: Sink::OtlpHttp,
-            path: "/v1/logs".to_owned(),
+            sink: Sink::Otlp,
+            path: Sink::Otlp.path().to_owned(),
+            headers: Vec::new(),
+            compression: Compression::None,
             timeout: Duration::from_secs(5),
-            batch: Batch { records: 100, interval: Duration::from_secs(1) },
-            queue: Queue { records: 10_000, bytes: 4 << 20, when_full: WhenFull::DropOldest },
+            delivery,
+            batch: Batch { records, interval: Duration::from_secs(1) },
+            queue: Queue { records: 10_000, bytes: 4 << 20, when_full },
             integrity: Integrity::Chain,
             outcomes: Outcomes::Failed,
             checkpoint: None,

@@ -5,12 +5,16 @@ mod audit;
 mod limiter;
 pub mod path;
 pub mod route;
+mod sink;
+mod traces;
 
 use std::sync::Arc;
 
-pub use audit::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, Sink, WhenFull};
+pub use audit::{AuditSettings, Batch, Checkpoint, Delivery, Integrity, Outcomes, Queue, WhenFull};
 pub use limiter::{LimiterSettings, OnUnavailable};
 pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
+pub use sink::{Compression, Header, HeaderValue, Sink};
+pub use traces::{EventTraces, SpanSettings, TraceSettings};
 
 pub use crate::rules::Mode;
 
@@ -58,6 +62,8 @@ pub struct Policy {
     pub hold: Hold,
     /// Where records go.
     pub audit: AuditSettings,
+    /// What becomes of traces.
+    pub traces: TraceSettings,
     /// SHA-256 of the policy document, as 64 hexadecimal digits in lower case: the same for YAML, JSON and a
     /// `google.protobuf.Struct` that say the same. It names the policy in records.
     pub digest: String,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::quota::{Quota, QuotaPolicy};
 use super::{Rule, Violation, shorten};
 use crate::identity::{Publisher, VerifiedToken};
 use crate::json::{Document, Kind, Pointer};
@@ -85,6 +86,8 @@ pub struct RateRule {
     pub by: Vec<RateKey>,
     /// What the limiter knows it by, where it counts for all proxies.
     pub at_limiter: Option<Arc<str>>,
+    /// What callers are told of it, where they are.
+    pub told: Option<Arc<QuotaPolicy>>,
 }
 
 /// What a rate counts.
@@ -135,6 +138,8 @@ pub struct Asked {
     pub once_a_call: bool,
     /// What the limiter is to count, where it remembers too.
     pub counter: Option<Counter>,
+    /// The rate, where the caller is told of it.
+    pub quota: Option<Quota>,
 }
 
 /// All that an event asks for. `global` are the rates of the policy.
@@ -205,7 +210,7 @@ impl Facts<'_> {
     fn once(&self, replay: &Replay, kind: &'static str, parts: &[&[u8]], until: Timestamp) -> Asked {
         let demand = Demand { tag: self.tag(kind, parts), what: What::Once { until, counts: replay.counts } };
         let counter = (replay.scope == Scope::Cluster).then(|| Counter::Once { kind, tag: Tag::of(SHARED, kind, parts) });
-        Asked { demand, once_a_call: matches!(replay.key, ReplayKey::Nonce | ReplayKey::TokenId), counter }
+        Asked { demand, once_a_call: matches!(replay.key, ReplayKey::Nonce | ReplayKey::TokenId), counter, quota: None }
     }
 
     fn time(&self) -> Option<Timestamp> {
@@ -235,7 +240,7 @@ impl Facts<'_> {
         let number = parse_number(&number).ok_or_else(|| Violation::NotANumber { found: shorten(&number) })?;
         let tag = self.tag("sequence", &[self.publisher().as_bytes(), self.source()]);
         let what = What::Next { number, gaps: sequence.gaps, keep: sequence.keep };
-        Ok(Asked { demand: Demand { tag, what }, once_a_call: false, counter: None })
+        Ok(Asked { demand: Demand { tag, what }, once_a_call: false, counter: None, quota: None })
     }
 
     fn number_in_data(&self, pointer: &Pointer) -> Result<String, Violation> {
@@ -268,8 +273,15 @@ impl Facts<'_> {
             by: (!keys.is_empty()).then(|| Tag::of(SHARED, "rate", &keys)),
             hits: cost,
         });
-        let demand = Demand { tag: self.tag("rate", &parts), what: What::Spend { rate: rule.rate, cost } };
-        Asked { demand, once_a_call: false, counter }
+        let (tag, rate) = (self.tag("rate", &parts), rule.rate);
+        let quota = rule.told.as_ref().map(|policy| Quota {
+            policy: Arc::clone(policy),
+            tag,
+            rate,
+            at_limiter: rule.at_limiter.clone(),
+            left_at_limiter: None,
+        });
+        Asked { demand: Demand { tag, what: What::Spend { rate, cost } }, once_a_call: false, counter, quota }
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::json::Pointer;
 use crate::ledger::{Counts, Tag};
 use crate::protocol::{Data, Declared, EventTime};
+use crate::time::Timestamp;
 
 fn rule(types: &str) -> Rule {
     Rule {

@@ -18,6 +18,8 @@ use crate::json::{Document, Kind, Value};
 use crate::protocol::Event;
 
 const ATTRIBUTE: &str = "dssematerial";
+/// The attribute where it stands in a header.
+pub(super) const HEADER: &str = "ce-dssematerial";
 const PAYLOAD_TYPE: &str = "https://cloudevents.io/verifiability/dsse/v0.1";
 
 /// What is neither an extension nor to be named as one.

@@ -1,5 +1,7 @@
 //! Why a signature is no evidence: one error for all schemes.
 
+use crate::keyset::SetId;
+
 /// Why a signature is no evidence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
@@ -25,7 +27,10 @@ pub enum SignatureError {
     UnknownKey(String),
     /// `keys.unavailable`.
     #[error("no signer of the policy has that key id, and others could not be fetched yet, or not for too long")]
-    KeysUnavailable,
+    KeysUnavailable {
+        /// A set that may have it.
+        set: SetId,
+    },
     /// `signature.revoked`.
     #[error("the key `{0}`, or its owner, was revoked")]
     Revoked(String),

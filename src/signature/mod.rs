@@ -117,6 +117,15 @@ pub fn check_revoked(signatures: &[VerifiedSignature], revoked: &Revocations) ->
     }
 }
 
+/// Whether something may sign the attributes of an event that stand in headers, in use here or not: an HTTP message signature, which has to
+/// cover all of them, or a signature that is an attribute itself.
+#[must_use]
+pub fn may_cover_attributes(settings: &Settings, head: &Head) -> bool {
+    let is_there = |name: &str| head.values(name).next().is_some();
+    let event_jws = settings.event_jws.as_ref().map(|settings| ["ce-", &settings.attribute].concat());
+    ["signature", "signature-input", dsse::HEADER].into_iter().any(is_there) || event_jws.is_some_and(|name| is_there(&name))
+}
+
 /// The headers that carry attributes of a CloudEvent in binary mode (CloudEvents HTTP binding section 3.1); nothing in the other
 /// modes. A signature over the body alone says nothing of them: the event type could be changed under it.
 fn attribute_headers(head: &Head) -> impl Iterator<Item = &str> {

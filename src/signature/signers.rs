@@ -195,10 +195,12 @@ pub(super) struct Verifier<'a> {
 impl<'a> Verifier<'a> {
     /// The signer with that key id.
     pub fn signer(&self, key_id: &str) -> Result<&'a Signer, SignatureError> {
-        self.signers.find(key_id).ok_or_else(|| match self.signers.missing {
-            Some(_) => SignatureError::KeysUnavailable,
-            None => SignatureError::UnknownKey(cut(key_id, 64).to_owned()),
-        })
+        self.signers.find(key_id).ok_or_else(|| self.no_key(SignatureError::UnknownKey(cut(key_id, 64).to_owned())))
+    }
+
+    /// Why no key was found, where all sets are held; otherwise one that is not may have it.
+    pub fn no_key(&self, error: SignatureError) -> SignatureError {
+        self.signers.missing.map_or(error, |set| SignatureError::KeysUnavailable { set })
     }
 
     /// Whether the key is trusted now; its first and its last moment belong to its time.

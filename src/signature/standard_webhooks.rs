@@ -63,6 +63,8 @@ pub(super) fn verify(
     let sent = headers.timestamp;
     verifier.check_near(sent, settings.tolerance)?;
     let message = message(headers.id, headers.timestamp_text, content);
+    // Those that are fetched are: they name no key, so that one of a set that is not held may have made them.
+    let is_public = headers.signatures.iter().any(|(version, _)| matches!(version, Version::V1a));
     let mut tries = candidates
         .iter()
         .flat_map(|signer| headers.signatures.iter().map(move |signature| (*signer, signature)))
@@ -71,7 +73,7 @@ pub(super) fn verify(
     tries
         .find(|(signer, (version, signature))| verifier.verify(signer, version.algorithm(), &message, signature).is_ok())
         .map(|(signer, _)| verifier.evidence(Scheme::StandardWebhooks, signer, Vec::new()))
-        .ok_or(SignatureError::Invalid)?
+        .ok_or_else(|| if is_public { verifier.no_key(SignatureError::Invalid) } else { SignatureError::Invalid })?
         .map(|verified| Some(verified.made(sent, Some(headers.id))))
 }
 
@@ -80,7 +82,7 @@ fn candidates<'a>(signatures: &[(Version, Vec<u8>)], verifier: &Verifier<'a>) ->
     let fits = |signer: &&Signer| signatures.iter().any(|(version, _)| signer.key.makes(version.algorithm()));
     let candidates: Vec<&Signer> = verifier.signers.iter().filter(fits).collect();
     if candidates.is_empty() {
-        return Err(SignatureError::UnknownKey("any".to_owned()));
+        return Err(verifier.no_key(SignatureError::UnknownKey("any".to_owned())));
     }
     let candidates = verifier.in_time(candidates)?;
     let is_expected = |signer: &&Signer| verifier.expected.is_none_or(|expected| expected == signer.publisher);

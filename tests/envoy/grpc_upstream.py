@@ -56,10 +56,10 @@ class GrpcUpstream(grpc.GenericRpcHandler):
         received = Received(handler_call_details.method, list(handler_call_details.invocation_metadata))
         with self.lock:
             self.calls.append(received)
-        return grpc.stream_stream_rpc_method_handler(lambda messages, _: self._serve(received, messages))
+        return grpc.stream_stream_rpc_method_handler(lambda messages, context: self._serve(received, messages, context))
 
     @staticmethod
-    def _serve(received, messages):
+    def _serve(received, messages, context):
         bidirectional = received.method in BIDIRECTIONAL
         try:
             for message in messages:
@@ -73,6 +73,9 @@ class GrpcUpstream(grpc.GenericRpcHandler):
         if not bidirectional:
             answer = ANSWERS.get(received.method, lambda messages: Receipt(count=len(messages)).SerializeToString())
             yield answer(received.messages)
+        # Behind what was answered, in the trailers.
+        for wish in received.values("x-answer-status"):
+            context.set_code(next(code for code in grpc.StatusCode if code.value[0] == int(wish)))
 
     def by_id(self, request_id):
         """The calls that carry this `x-request-id`."""

@@ -13,9 +13,9 @@ Request, Response = messages.message("envoy.service.ratelimit.v3.RateLimitReques
 UNKNOWN, OK, OVER_LIMIT = range(3)
 
 
-def status(code=OK, limit=1, reset=None):
+def status(code=OK, limit=1, reset=None, remaining=0):
     """What is said of one descriptor. Without a limit none is configured."""
-    made = Response.DescriptorStatus(code=code)
+    made = Response.DescriptorStatus(code=code, limit_remaining=remaining)
     if limit:
         made.current_limit.requests_per_unit = limit
     if reset is not None:

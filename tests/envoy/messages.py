@@ -21,7 +21,7 @@ def _compiled(file):
 
 _SET = _compiled("shop.proto")
 _POOL = descriptor_pool.DescriptorPool()
-for _file in {file.name: file for set in (_SET, _compiled("rls.proto")) for file in descriptor_pb2.FileDescriptorSet.FromString(set).file}.values():
+for _file in {file.name: file for set in (_SET, _compiled("rls.proto"), _compiled("als.proto")) for file in descriptor_pb2.FileDescriptorSet.FromString(set).file}.values():
     _POOL.Add(_file)
 
 DESCRIPTORS = base64.b64encode(_SET).decode()

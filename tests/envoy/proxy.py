@@ -14,17 +14,18 @@ class Proxy(local.Envoy):
     """Listens on `port` in cleartext (HTTP/1.1 and HTTP/2) and on `tls_port` with TLS, where a client certificate is asked for but
     not required. `manager` is what else the HTTP connection manager is told, `http2` whether the upstream is spoken to in HTTP/2, and
     `room` how many bytes of a call the proxy holds. `clusters` are others by name, each with
-    its port; `environment` are the variables that the filter sees, `before` the filters in front of it."""
+    its port; `environment` are the variables that the filter sees, `before` the filters in front of it, `behind` those
+    behind it, and `allowed` what of the host it may use, where that is not all."""
 
     def __init__(self, binary, directory, policy, *, upstream, logs=None, pki=None, hold="body", flag=None, buffer=None, filters=None,
                  routes=None, limits=None, tags=True, concurrency=1, dynamic=False, access_log=True, configuration=None, module=local.MODULE, vm_id="eventguard",
-                 manager=None, http2=False, room=1 << 20, clusters=None, environment=None, before=()):
+                 manager=None, http2=False, room=1 << 20, clusters=None, environment=None, before=(), behind=(), allowed=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.policy = {**policy, "hold": hold}
         if logs:
             self.policy.setdefault("audit", {"cluster": "logs"})
-        self.module, self.vm_id, self.environment = str(module), vm_id, environment
+        self.module, self.vm_id, self.environment, self.allowed = str(module), vm_id, environment, allowed
         self.flag = hold == "headers" if flag is None else flag
         buffered = hold == "body" if buffer is None else buffer
         self.port, self.tls_port, admin = local.free_port(), local.free_port() if pki else None, local.free_port()
@@ -39,6 +40,7 @@ class Proxy(local.Envoy):
             chain = list(filters)
         if buffered and filters is None:
             chain.append({"name": "envoy.filters.http.buffer", "typed_config": typed("filters.http.buffer.v3.Buffer", max_request_bytes=room)})
+        chain.extend(behind)
         chain.append({"name": "envoy.filters.http.router", "typed_config": typed("filters.http.router.v3.Router")})
         routes = routes or [{"name": "bus", "match": {"prefix": "/"}, "route": {"cluster": "upstream"}}]
         listeners = [self._listener("plain", self.port, chain, routes, None)]
@@ -49,7 +51,7 @@ class Proxy(local.Envoy):
             "admin": {"address": address(admin)},
             "static_resources": {
                 "listeners": listeners,
-                "clusters": [cluster("upstream", upstream.port, http2)] + ([cluster("logs", logs.port)] if logs else [])
+                "clusters": [cluster("upstream", upstream.port, http2)] + ([cluster("logs", logs.port, getattr(logs, "HTTP2", False))] if logs else [])
                 + ([cluster("limits", limits.port, http2=True)] if limits else [])
                 + [cluster(name, port) for name, port in (clusters or {}).items()],
             },
@@ -70,6 +72,8 @@ class Proxy(local.Envoy):
         }
         if self.environment:
             config["vm_config"]["environment_variables"] = {"key_values": self.environment}
+        if self.allowed:
+            config["capability_restriction_config"] = {"allowed_capabilities": {name: {} for name in self.allowed}}
         if self.flag:
             config["allow_on_headers_stop_iteration"] = True
         return typed("filters.http.wasm.v3.Wasm", config=config)

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -32,6 +34,9 @@ def test_it_stays_up_until_it_is_told_to_end_and_leaves_nothing_behind(binary, t
     try:
         local.wait_until(lambda: "Ctrl-C" in log.read_text() or child.poll() is not None, 40, "the run stays up")
         assert child.poll() is None, log.read_text()
+        page = re.search(r"^page +(\S+)", log.read_text(), re.MULTILINE).group(1)
+        with urllib.request.urlopen(page, timeout=5) as answer:
+            assert b"<title>eventguard</title>" in answer.read()
         begin = time.monotonic()
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0, log.read_text()

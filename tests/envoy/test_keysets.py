@@ -40,8 +40,8 @@ def server():
         each.close()
 
 
-def bearer(kid, subject="cart-service"):
-    return ("authorization", "Bearer " + keys.token(claims(subject), kid=kid))
+def bearer(kid, **more):
+    return ("authorization", "Bearer " + keys.token(claims(**more), kid=kid))
 
 
 def call(proxy, kid, client=clients.H1, **options):
@@ -234,6 +234,28 @@ def test_calls_with_keys_that_do_not_exist_ask_the_key_server_for_little(start_o
         thread.join()
     assert {made.response.status for made in forged} == {401}
     assert idp.times("/certs") <= 4
+
+
+def test_a_token_that_did_not_verify_is_refused_for_a_while_without_another_look(start_once, server, upstream):
+    other = {**keys.jwk_of(keys.private_for("OKP", "other")), "kid": "new-1"}
+    idp = server(certs=json.dumps({"keys": [other]}).encode())
+    proxy = start_once(policy(refresh="1s"), clusters={"idp": idp.port})
+    first, second = (bearer("new-1", jti=jti) for jti in ("first", "second"))
+
+    def send(token):
+        return publish(proxy, clients.H1, headers=[STRUCTURED, token])
+
+    assert_refused(send(first), upstream, "token.signature", 401)
+    refused = time.monotonic()
+    # Another key under the same id: now it would verify, as the other one does.
+    idp.answers["/certs"] = Answer(key_set("new-1"))
+    fetched = idp.times("/certs")
+    local.wait_until(lambda: idp.times("/certs") >= fetched + 2, 4, "two more fetches")
+    assert_admitted(send(second), upstream)
+    assert_refused(send(first), upstream, "token.signature", 401)
+    assert time.monotonic() < refused + 4.5
+    time.sleep(max(0, refused + 5.1 - time.monotonic()))
+    assert_admitted(send(first), upstream)
 
 
 def discovered(**settings):

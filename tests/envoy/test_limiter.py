@@ -16,7 +16,10 @@ import pytest
 import clients
 import local
 from conftest import HOLDS, STRUCTURED, assert_admitted, assert_refused, bearer, publish, split, written
+from key_server import Answer, KeyServer, key_set
 from limiter import OK, OVER_LIMIT, UNKNOWN, Limiter, Response, slow, status
+from test_keysets import bearer as bearer_by
+from test_keysets import policy as fetching
 from test_memory import event, policy, send
 from test_stats import counters
 
@@ -228,6 +231,61 @@ def test_a_caller_who_hangs_up_meanwhile_publishes_nothing(pair, upstream, limit
     limiter.reset()
     assert upstream.saw_nothing_of(request_id)
     assert_admitted(send(pair[0], clients.H1, body), upstream)
+
+
+@pytest.fixture
+def idp():
+    with_end = KeyServer(certs=Answer(key_set("new-1"), delay=1))
+    yield with_end
+    with_end.close()
+
+
+def binary(body):
+    """The event in headers alone."""
+    return [(f"ce-{name}", value) for name, value in json.loads(body).items() if name != "data"]
+
+
+@pytest.mark.parametrize("hold", HOLDS)
+def test_a_call_that_has_waited_for_its_keys_waits_for_the_limiter_then(start_once, idp, limits, limiter, upstream, sink, hold):
+    """The question is asked by another context than the call's, which the answer must find."""
+    ours = {**cluster_policy(), "issuers": fetching()["issuers"]}
+    proxy = start_once(ours, hold=hold, logs=sink, limits=limits, concurrency=2, clusters={"idp": idp.port})
+    token, whole = bearer_by("new-1"), new_event()
+    structured, made = {"headers": [STRUCTURED, token]}, {}
+    calls = {
+        "h1": (clients.H1, {**structured, "body": whole}),
+        "h2": (clients.H2, {**structured, "parts": split(new_event())}),
+        "trailers": (clients.H2, {**structured, "parts": split(new_event()), "trailers": [("x-eventguard-end", "1")]}),
+        "no-body": (clients.H2, {"headers": [token, *binary(new_event())], "parts": []}),
+    }
+    limiter.answer = slow(0.3)
+    threads = [threading.Thread(target=lambda name=name, client=client, options=options: made.update({name: publish(proxy, client, **options)}))
+               for name, (client, options) in calls.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for call in made.values():
+        seen = assert_admitted(call, upstream)
+        assert seen.header("x-eventguard-publisher") == ["shop/cart-service"] and seen.header("x-eventguard-end") == []
+        assert sink.wait(call.id)[0]["verdict"] == "admit"
+    assert len(limiter.requests) == len(calls)
+    assert_refused(publish(proxy, clients.H1, headers=[STRUCTURED, token], body=whole), upstream, "replay.seen", 409)
+
+
+@pytest.mark.parametrize("hold", HOLDS)
+def test_a_call_that_has_waited_for_its_keys_is_refused_as_the_limiter_says(start_once, idp, limits, limiter, client, upstream, sink, hold):
+    ours = {**cluster_policy(), "issuers": fetching()["issuers"]}
+    proxy = start_once(ours, hold=hold, logs=sink, limits=limits, clusters={"idp": idp.port})
+    limiter.answer = lambda request: Response(overall_code=OVER_LIMIT, statuses=[status(OVER_LIMIT)])
+    refused = publish(proxy, client, headers=[STRUCTURED, bearer_by("new-1")], parts=split(new_event()))
+    assert_refused(refused, upstream, "replay.seen", 409)
+    idp.answers["/certs"] = Answer(key_set("new-2"), delay=1)
+    limiter.answer = lambda request: grpc.StatusCode.UNAVAILABLE
+    # The set may be asked for again five seconds after the last time.
+    refused = publish(proxy, client, headers=[STRUCTURED, bearer_by("new-2")], parts=split(new_event()))
+    assert_refused(refused, upstream, "limiter.unavailable", 503)
+    assert sink.wait(refused.id)[0]["code"] == "limiter.unavailable"
 
 
 def test_what_is_refused_for_another_reason_asks_nobody(pair, upstream, limiter):

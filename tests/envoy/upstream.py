@@ -1,6 +1,7 @@
 """The service behind the proxy, down to its bytes: what reached it of a call, also of half a call. HTTP/1.1 only, since a half
 call is easiest to see there."""
 
+import base64
 import dataclasses
 import socket
 import threading
@@ -22,7 +23,8 @@ class Request:
 
 
 class Upstream:
-    """Accepts, reads, remembers, answers 200, or what `x-answer-with` asks for, with `answer`. `raw` is every byte that any connection brought."""
+    """Accepts, reads, remembers, answers 200, or what `x-answer-with` asks for, with `answer`, or the base64 in `x-answer-body`, as the type in
+    `x-answer-type`, and with the headers in `x-answer-header`. `raw` is every byte that any connection brought."""
 
     def __init__(self, port=0, answer=b"ok\n"):
         self.answer = answer
@@ -100,7 +102,10 @@ class Upstream:
         status = next(iter(request.header("x-answer-with")), "200")
         if status == "nothing":
             return False
-        connection.sendall(f"HTTP/1.1 {status} As wished\r\n".encode() + b"content-type: text/plain\r\ncontent-length: %d\r\n\r\n%s" % (len(self.answer), self.answer))
+        body = next((base64.b64decode(wish) for wish in request.header("x-answer-body")), self.answer)
+        content_type = next(iter(request.header("x-answer-type")), "text/plain")
+        lines = [f"HTTP/1.1 {status} As wished", f"content-type: {content_type}", f"content-length: {len(body)}", *request.header("x-answer-header")]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         return True
 
 

@@ -125,7 +125,7 @@ mod tests {
                 assert_eq!(answer, Answer::Retryable { retry_after: Some(expected) });
             }
         }
-        for details in ["", "!", "AAAA", &details(7, 0)[..20]] {
+        for details in ["", "!", "AAAA", details(7, 0).get(..20).unwrap_or_default()] {
             let answer = read_status(&[("grpc-status", "8"), ("grpc-status-details-bin", details)]);
             assert_eq!(answer, Answer::Permanent, "{details}");
         }

@@ -38,23 +38,30 @@ impl Sender {
     /// A request (`ExportLogsServiceRequest`) with these records.
     pub(super) fn request(&self, records: &[Linked]) -> Vec<u8> {
         let size = records.iter().map(|record| record.json.len() + USUAL).sum();
+        self.export(size, &mut |scope_logs| {
+            for Linked { envelope, json, .. } in records {
+                scope_logs.message(2, |record| log_record(record, envelope, json));
+            }
+        })
+    }
+
+    /// A request with log records, or with spans: the messages around both have the same numbers.
+    pub(in crate::audit) fn export(&self, size: usize, items: &mut dyn FnMut(&mut Writer)) -> Vec<u8> {
         let mut out = Writer(Vec::with_capacity(size));
-        out.message(1, |resource_logs| {
-            resource_logs.message(1, |resource| {
+        out.message(1, |of_resource| {
+            of_resource.message(1, |resource| {
                 resource.attribute(1, "service.name", env!("CARGO_PKG_NAME"));
                 resource.attribute(1, "service.version", env!("CARGO_PKG_VERSION"));
                 if let Some(instance) = &self.instance {
                     resource.attribute(1, "service.instance.id", instance);
                 }
             });
-            resource_logs.message(2, |scope_logs| {
-                scope_logs.message(1, |scope| {
+            of_resource.message(2, |of_scope| {
+                of_scope.message(1, |scope| {
                     scope.bytes(1, env!("CARGO_PKG_NAME").as_bytes());
                     scope.bytes(2, env!("CARGO_PKG_VERSION").as_bytes());
                 });
-                for Linked { envelope, json, .. } in records {
-                    scope_logs.message(2, |record| log_record(record, envelope, json));
-                }
+                items(of_scope);
             });
         });
         out.0

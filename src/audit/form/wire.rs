@@ -2,7 +2,7 @@
 //! and the answers to them need, without message structs.
 
 /// Writes a message.
-pub(super) struct Writer(pub Vec<u8>);
+pub(in crate::audit) struct Writer(pub Vec<u8>);
 
 impl Writer {
     pub fn varint(&mut self, mut number: u64) {
@@ -71,6 +71,14 @@ impl Writer {
         self.message(field, |attribute| {
             attribute.bytes(1, name.as_bytes());
             attribute.message(2, |any| any.bytes(1, text.as_bytes()));
+        });
+    }
+
+    /// The same, a number.
+    pub fn count_attribute(&mut self, field: u64, name: &str, count: usize) {
+        self.message(field, |attribute| {
+            attribute.bytes(1, name.as_bytes());
+            attribute.message(2, |any| any.number(3, length(count)));
         });
     }
 }

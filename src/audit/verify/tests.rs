@@ -303,7 +303,7 @@ fn the_chain_that_was_quiet_for_longest_is_forgotten_for_a_new_one() {
 #[test]
 fn numbers_that_no_record_has_make_no_record() {
     let line = whole()[1].clone();
-    assert_eq!(findings(&[line.clone()])[0].0, Wrong::Missing);
+    assert_eq!(findings(std::slice::from_ref(&line))[0].0, Wrong::Missing);
     for (wrong, place) in [(Wrong::Changed, EXACT - 1), (Wrong::Unchained, EXACT), (Wrong::Unchained, u64::MAX)] {
         let line = line.replace("\"uid\":\"2\"}]", &format!("\"uid\":\"{place}\"}}]"));
         assert!(findings(&[line]).iter().any(|finding| finding.0 == wrong), "{place}");

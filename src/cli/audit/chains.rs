@@ -13,7 +13,7 @@ const LINES: usize = 10;
 
 /// What is shown of a chain. Its id may be anything.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Shown {
+pub struct Row {
     pub chain: String,
     pub records: u64,
     pub first: u64,
@@ -51,8 +51,8 @@ impl Chains {
         self.verifier.line(line.as_bytes());
     }
 
-    pub fn shown(&self) -> Vec<Shown> {
-        self.verifier.standings().map(show).collect()
+    pub fn rows(&self) -> Vec<Row> {
+        self.verifier.standings().map(row).collect()
     }
 
     /// What is not shown of records; `None` where there is nothing.
@@ -66,15 +66,15 @@ impl Chains {
 
     /// The chains in lines for a terminal: first those with which something is wrong.
     pub fn view(&self) -> String {
-        let mut shown = self.shown();
-        shown.sort_by_key(|chain| !chain.wrong);
+        let mut rows = self.rows();
+        rows.sort_by_key(|row| !row.wrong);
         let mut view = String::new();
-        for Shown { chain, first, last, checkpoints, signed, lost, dropped, state, .. } in shown.iter().take(LINES) {
+        for Row { chain, first, last, checkpoints, signed, lost, dropped, state, .. } in rows.iter().take(LINES) {
             let chain = chain.escape_debug();
             view += &format!("  {chain}  {first} to {last}, {checkpoints} checkpoints, signed up to {signed}, ");
             view += &format!("{lost} lost and {dropped} dropped: {state}\n");
         }
-        if let Some(more) = shown.len().checked_sub(LINES).filter(|more| *more > 0) {
+        if let Some(more) = rows.len().checked_sub(LINES).filter(|more| *more > 0) {
             view += &format!("  {more} chains more\n");
         }
         self.besides().into_iter().for_each(|besides| view += &format!("  {besides}\n"));
@@ -82,7 +82,7 @@ impl Chains {
     }
 }
 
-fn show(Standing { summary, first, wrong }: Standing) -> Shown {
+fn row(Standing { summary, first, wrong }: Standing) -> Row {
     let Summary { chain, records, last, signed, checkpoints, ended, lost, dropped } = summary;
     let told: Vec<_> = wrong.iter().map(|(wrong, count)| format!("{count} {}", wrong.as_str())).collect();
     let state = match (told.is_empty(), ended) {
@@ -90,5 +90,5 @@ fn show(Standing { summary, first, wrong }: Standing) -> Shown {
         (true, true) => "ended".to_owned(),
         (true, false) => "open".to_owned(),
     };
-    Shown { chain, records, first, last, checkpoints, signed, lost, dropped, state, wrong: !wrong.is_empty() }
+    Row { chain, records, first, last, checkpoints, signed, lost, dropped, state, wrong: !wrong.is_empty() }
 }

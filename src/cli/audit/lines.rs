@@ -1,9 +1,9 @@
 //! OTLP log records into lines: records as they were sent, or a table for the eye. Trusts nothing in them.
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
-use eventguard::audit::Text;
 use eventguard::audit::form::otlp;
+use eventguard::audit::{FILTER_STATE, Text};
 use eventguard::time::Timestamp;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -37,23 +37,53 @@ pub fn heading() -> String {
 pub fn lines(request: &ExportLogsServiceRequest, format: Format) -> String {
     let scopes = request.resource_logs.iter().flat_map(|logs| &logs.scope_logs);
     scopes.flat_map(|scope| &scope.log_records).fold(String::new(), |mut text, record| {
-        // Writing to a `String` does not fail.
-        let _ = match (format, ours(record)) {
-            (Format::Ndjson, Some(json)) => writeln!(text, "{json}"),
-            (Format::Ndjson, None) => writeln!(text, "{}", Value::Object(flatten(record))),
-            (Format::Table, Some(json)) => writeln!(text, "{}", table_row(json)),
-            (Format::Table, None) => writeln!(text, "{}", foreign_row(&flatten(record))),
+        let lines: Vec<String> = match (format, ours(record)) {
+            (Format::Ndjson, Some(ours)) => ours.into_iter().map(Cow::into_owned).collect(),
+            (Format::Ndjson, None) => vec![Value::Object(flatten(record)).to_string()],
+            (Format::Table, Some(ours)) => ours.iter().map(|json| table_row(json)).collect(),
+            (Format::Table, None) => vec![foreign_row(&flatten(record))],
         };
+        lines.iter().for_each(|line| text += &format!("{line}\n"));
         text
     })
 }
 
-/// The body of a log record of the filter's: a record in one line of JSON. It is written as it came, for whoever verifies the chain; what
-/// would not be one line, or do something to a terminal, is none of ours.
-fn ours(record: &LogRecord) -> Option<&str> {
-    let any_value::Value::StringValue(json) = record.body.as_ref()?.value.as_ref()? else { return None };
-    let is_line = json.starts_with('{') && Text::clean(json, json.len()).as_str() == json;
-    (record.event_name.starts_with(otlp::EVENTS) && is_line).then_some(json)
+/// The records in the body of a log record, each as one line of JSON: the filter's own, which is written as it came, for whoever verifies
+/// the chain; or what an access logger of Envoy's has from the filter, which is an array for a call with more than one event. What would not
+/// be one line, or do something to a terminal, is none of ours.
+fn ours(record: &LogRecord) -> Option<Vec<Cow<'_, str>>> {
+    let json = string(record.body.as_ref()?)?;
+    let is_named = event_name(record).starts_with(otlp::EVENTS);
+    let lines = if is_named && json.starts_with('[') && json.len() <= FILTER_STATE {
+        let records: Vec<Map<String, Value>> = serde_json::from_str(json).ok()?;
+        records.into_iter().map(|record| Cow::Owned(Value::Object(record).to_string())).collect()
+    } else {
+        vec![Cow::Borrowed(json)]
+    };
+    let is_line = |line: &Cow<'_, str>| line.starts_with('{') && Text::clean(line, line.len()).as_str() == line;
+    (is_named && !lines.is_empty() && lines.iter().all(is_line)).then_some(lines)
+}
+
+/// The name of an event. Access loggers of Envoy's can only say it in an attribute.
+fn event_name(record: &LogRecord) -> &str {
+    if !record.event_name.is_empty() {
+        return &record.event_name;
+    }
+    let attribute = record.attributes.iter().find(|attribute| attribute.key == "event.name");
+    attribute.and_then(|attribute| string(attribute.value.as_ref()?)).unwrap_or_default()
+}
+
+fn string(value: &AnyValue) -> Option<&str> {
+    match value.value.as_ref()? {
+        any_value::Value::StringValue(text) => Some(text),
+        any_value::Value::BoolValue(_)
+        | any_value::Value::IntValue(_)
+        | any_value::Value::DoubleValue(_)
+        | any_value::Value::BytesValue(_)
+        | any_value::Value::ArrayValue(_)
+        | any_value::Value::KvlistValue(_)
+        | any_value::Value::StringValueStrindex(_) => None,
+    }
 }
 
 /// Another log record as a flat document: `time`, its name and body, the attributes by their names.
@@ -64,10 +94,16 @@ fn flatten(record: &LogRecord) -> Map<String, Value> {
     flat.insert("time".to_owned(), time.to_string().into());
     flat.insert("event".to_owned(), clean(&record.event_name));
     flat.insert("body".to_owned(), record.body.as_ref().map_or(Value::Null, simple));
-    flat.extend(record.attributes.iter().map(|KeyValue { key, value, .. }| {
-        (Text::clean(key, TEXT).as_str().to_owned(), value.as_ref().map_or(Value::Null, simple))
-    }));
+    flat.extend(attributes(&record.attributes));
     flat
+}
+
+/// Attributes by their names.
+pub fn attributes(attributes: &[KeyValue]) -> Map<String, Value> {
+    let pair = |KeyValue { key, value, .. }: &KeyValue| {
+        (Text::clean(key, TEXT).as_str().to_owned(), value.as_ref().map_or(Value::Null, simple))
+    };
+    attributes.iter().map(pair).collect()
 }
 
 /// A value of one of the simple types, or a list of such. The filter sends no others; of others only the type is told.

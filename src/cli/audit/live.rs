@@ -97,7 +97,7 @@ impl Live {
     }
 
     fn chains(&self) -> serde_json::Value {
-        json!({"chains": self.chains.shown(), "besides": self.chains.besides()})
+        json!({"chains": self.chains.rows(), "besides": self.chains.besides()})
     }
 
     fn tell(&mut self, event: &str, data: &serde_json::Value) {

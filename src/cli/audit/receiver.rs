@@ -1,5 +1,5 @@
-//! An OTLP/HTTP receiver (OTLP specification, "OTLP/HTTP Request" and "Response"): `POST /v1/logs` with a protobuf body, gzip or not.
-//! Answers a request only when its records are written, so that a sender keeps what could not be.
+//! An OTLP/HTTP receiver (OTLP specification, "OTLP/HTTP Request" and "Response"): `POST /v1/logs` and `/v1/traces` with a protobuf body,
+//! gzip or not. Answers a request only when its records are written, so that a sender keeps what could not be.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -12,11 +12,13 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message;
 
 use super::lines::{self, Format};
 use super::live::Live;
 use super::server::complain;
+use super::spans::Spans;
 
 /// Bytes of a body, as sent and decompressed.
 const BODY: usize = 16 << 20;
@@ -60,7 +62,7 @@ type Reply = Response<Full<Bytes>>;
 /// Why a request was not taken.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
-    #[error("there is only /v1/logs")]
+    #[error("there are only /v1/logs and /v1/traces")]
     Path,
     #[error("records are posted")]
     Method,
@@ -72,19 +74,26 @@ enum Refused {
     TooLarge,
     #[error("the body is cut: {0}")]
     Cut(String),
-    #[error("the body is not an ExportLogsServiceRequest: {0}")]
+    #[error("the body is not what is posted to this path: {0}")]
     Malformed(String),
     #[error("the records could not be written: {0}")]
     Unwritten(io::Error),
 }
 
-/// Answers one request.
-pub async fn answer(request: Request<Incoming>, lines: &Lines) -> Reply {
-    receive(request, lines).await.unwrap_or_else(Refused::into_response)
+/// What a request brings.
+#[derive(Debug, Clone, Copy)]
+enum Signal {
+    Logs,
+    Traces,
 }
 
-async fn receive(request: Request<Incoming>, lines: &Lines) -> Result<Reply, Refused> {
-    check_head(&request)?;
+/// Answers one request.
+pub async fn answer(request: Request<Incoming>, lines: &Lines, spans: &Spans) -> Reply {
+    receive(request, lines, spans).await.unwrap_or_else(Refused::into_response)
+}
+
+async fn receive(request: Request<Incoming>, lines: &Lines, spans: &Spans) -> Result<Reply, Refused> {
+    let signal = check_head(&request)?;
     let gzip = is_gzip(request.headers())?;
     let body = Limited::new(request.into_body(), BODY)
         .collect()
@@ -92,22 +101,35 @@ async fn receive(request: Request<Incoming>, lines: &Lines) -> Result<Reply, Ref
         .map_err(|error| if error.is::<LengthLimitError>() { Refused::TooLarge } else { Refused::Cut(error.to_string()) })?;
     let body = body.to_bytes();
     let body = if gzip { Bytes::from(inflate(&body)?) } else { body };
-    let request = ExportLogsServiceRequest::decode(body).map_err(|error| Refused::Malformed(error.to_string()))?;
-    lines.take(&request).map_err(Refused::Unwritten)?;
-    let taken = ExportLogsServiceResponse { partial_success: None };
-    Ok(reply(StatusCode::OK, taken.encode_to_vec()))
+    let taken = match signal {
+        Signal::Logs => {
+            lines.take(&decode::<ExportLogsServiceRequest>(body)?).map_err(Refused::Unwritten)?;
+            ExportLogsServiceResponse { partial_success: None }.encode_to_vec()
+        }
+        Signal::Traces => {
+            spans.take(&decode::<ExportTraceServiceRequest>(body)?).map_err(Refused::Unwritten)?;
+            ExportTraceServiceResponse { partial_success: None }.encode_to_vec()
+        }
+    };
+    Ok(reply(StatusCode::OK, taken))
 }
 
-fn check_head(request: &Request<Incoming>) -> Result<(), Refused> {
-    if request.uri().path() != "/v1/logs" {
-        return Err(Refused::Path);
-    }
+fn decode<M: Message + Default>(body: Bytes) -> Result<M, Refused> {
+    M::decode(body).map_err(|error| Refused::Malformed(error.to_string()))
+}
+
+fn check_head(request: &Request<Incoming>) -> Result<Signal, Refused> {
+    let signal = match request.uri().path() {
+        "/v1/logs" => Signal::Logs,
+        "/v1/traces" => Signal::Traces,
+        _ => return Err(Refused::Path),
+    };
     if request.method() != Method::POST {
         return Err(Refused::Method);
     }
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    media_type.eq_ignore_ascii_case(otlp::CONTENT_TYPE).then_some(()).ok_or(Refused::ContentType)
+    media_type.eq_ignore_ascii_case(otlp::CONTENT_TYPE).then_some(signal).ok_or(Refused::ContentType)
 }
 
 fn is_gzip(headers: &HeaderMap) -> Result<bool, Refused> {

@@ -4,10 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Environment, Place, Problem, Problems, count, optional, raw, required_text, size, span, text};
-use crate::call::cut;
+use crate::budget::Budget;
 use crate::key::SigningKey;
-use crate::policy::{AuditSettings, Batch, Checkpoint, Integrity, Outcomes, Queue, Sink, WhenFull};
+use crate::policy::{
+    AuditSettings, Batch, Checkpoint, Compression, Delivery, Integrity, Messages, Outcomes, Queue, Route, WhenFull,
+};
 use crate::rules::{Level, Recording};
+
+const DROPS: &str = "no record is dropped for which a call waits: with `delivery: before-forward` it can only be `refuse`";
+const AT_ONCE: &str = "batches go at once with `delivery: before-forward`";
+const TOO_SMALL: &str = "a call of as many events as `limits.events` allows could never go on: three quarters of the queue must have room for \
+     their records, and for one more";
+const STREAM: &str = "the messages of a stream do not wait for their records: neither `delivery: before-forward` nor `whenFull: refuse` can \
+     stand beside such a route";
 
 pub(super) fn settings(
     raw: Option<raw::Audit>,
@@ -15,14 +24,18 @@ pub(super) fn settings(
     place: &Place,
     problems: &mut Problems,
 ) -> Option<AuditSettings> {
-    let Some(raw) = raw else { return Some(AuditSettings::default_for(None)) };
+    let Some(raw) = raw else { return Some(AuditSettings::default_for(None, Delivery::Async)) };
     // The level and the sample are each rule's, see `recording`.
     let raw::Audit {
         cluster,
         sink,
+        index,
         path,
+        headers,
+        compression,
         authority,
         timeout,
+        delivery,
         batch,
         queue,
         when_full,
@@ -40,29 +53,37 @@ pub(super) fn settings(
         problems.add(&place.key("checkpoint"), Problem::Contradiction("only a chain can be signed: `integrity` is `none`"));
     }
     let checkpoint = checkpoint.map(|raw| self::checkpoint(raw, env, &place.key("checkpoint"), problems));
-    let defaults = AuditSettings::default_for(Some(required_text(cluster, place, "cluster", problems)?));
-    let path = path.unwrap_or(defaults.path);
-    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        problems.add(&place.key("path"), Problem::Value("a path starts with `/` and has no white space".to_owned()));
-    }
+    let delivery = self::delivery(delivery, batch.as_ref(), when_full, place, problems);
+    let defaults = AuditSettings::default_for(Some(required_text(cluster, place, "cluster", problems)?), delivery);
+    let sink = super::sink::sink(sink);
+    let path = super::sink::path(sink, path, index, place, problems);
+    let headers = super::sink::headers(headers, env, &place.key("headers"), problems);
     let authority =
         authority.map_or(Some(defaults.authority), |authority| text(Some(authority), &place.key("authority"), problems));
     let timeout = span(timeout, defaults.timeout, &place.key("timeout"), problems);
     let batch = self::batch(batch.unwrap_or_default(), defaults.batch, &place.key("batch"), problems);
     let queue = self::queue(queue.unwrap_or_default(), when_full, defaults.queue, &place.key("queue"), problems);
-    let (batch, queue) = (batch?, queue?);
+    let (mut batch, queue) = (batch?, queue?);
+    if delivery == Delivery::BeforeForward {
+        // What waits goes at once: a batch need not be full.
+        batch.records = batch.records.min(queue.records);
+    }
     if batch.records > queue.records {
         let problem = "no batch could be full: `batch.records` is more than `queue.records`";
         problems.add(place, Problem::Contradiction(problem));
     }
     Some(AuditSettings {
         cluster: defaults.cluster,
-        sink: match sink {
-            None | Some(raw::Sink::OtlpHttp) => Sink::OtlpHttp,
-        },
-        path,
+        sink,
+        path: path?,
         authority: authority?,
+        headers: headers?,
+        compression: match compression {
+            None | Some(raw::Compression::None) => Compression::None,
+            Some(raw::Compression::Gzip) => Compression::Gzip,
+        },
         timeout: timeout?,
+        delivery,
         batch,
         queue,
         integrity,
@@ -72,6 +93,44 @@ pub(super) fn settings(
         },
         checkpoint: optional(checkpoint)?,
     })
+}
+
+/// What a call waits for, and what cannot stand beside it.
+fn delivery(
+    raw: Option<raw::Delivery>,
+    batch: Option<&raw::Batch>,
+    when_full: Option<raw::WhenFull>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Delivery {
+    if matches!(raw, None | Some(raw::Delivery::Async)) {
+        return Delivery::Async;
+    }
+    if matches!(when_full, Some(raw::WhenFull::DropOldest | raw::WhenFull::DropNewest)) {
+        problems.add(&place.key("whenFull"), Problem::Contradiction(DROPS));
+    }
+    if batch.is_some_and(|batch| batch.interval.is_some()) {
+        problems.add(&place.key("batch").key("interval"), Problem::Contradiction(AT_ONCE));
+    }
+    Delivery::BeforeForward
+}
+
+/// Whether calls that go on only with their records can.
+pub(super) fn check(
+    audit: Option<&AuditSettings>,
+    budget: Option<&Budget>,
+    routes: &[(usize, Route)],
+    root: &Place,
+    problems: &mut Problems,
+) {
+    let Some(audit) = audit.filter(|audit| audit.comes_first()) else { return };
+    let records = audit.queue.records;
+    if budget.is_some_and(|budget| budget.events + 1 + records / 4 > records) {
+        problems.add(&root.key("audit").key("queue").key("records"), Problem::Contradiction(TOO_SMALL));
+    }
+    for (index, _) in routes.iter().filter(|(_, route)| route.messages == Messages::Many) {
+        problems.add(&root.key("routes").index(*index), Problem::Contradiction(STREAM));
+    }
 }
 
 fn checkpoint(raw: raw::Checkpoint, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<Checkpoint> {
@@ -86,8 +145,7 @@ fn signing_key(raw: raw::CheckpointKey, env: Environment<'_>, place: &Place, pro
     let raw::CheckpointKey { env: variable } = raw;
     let variable = required_text(variable, place, "env", problems)?;
     let place = place.key("env");
-    let unset = || Problem::Value(format!("the environment variable `{}` is not set", cut(&variable, 64)));
-    let text = env(&variable).or_else(|| problems.wrong(&place, unset()))?;
+    let text = super::variable(&variable, env, &place, problems)?;
     problems.ok(&place, SigningKey::from_jwk(&text))
 }
 
@@ -132,6 +190,7 @@ fn queue(
         None => default.when_full,
         Some(raw::WhenFull::DropOldest) => WhenFull::DropOldest,
         Some(raw::WhenFull::DropNewest) => WhenFull::DropNewest,
+        Some(raw::WhenFull::Refuse) => WhenFull::Refuse,
     };
     Some(Queue { records: records?, bytes: bytes?, when_full })
 }

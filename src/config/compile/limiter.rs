@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Place, Problem, Problems, raw, required_text, span, text};
+use super::{Place, Problem, Problems, optional, raw, required_text, span, text};
 use crate::policy::{LimiterSettings, Messages, OnUnavailable, Route};
 use crate::rules::memory::{RateRule, Scope};
 use crate::rules::{Rule, Rules};
@@ -14,7 +14,20 @@ const NO_LIMITER: &str = "something has `scope: cluster`, and there is no `limit
 const STREAM: &str =
     "the messages of a stream do not wait for the limiter: nothing can have `scope: cluster` beside such a route";
 
-pub(super) fn settings(raw: raw::Limiter, place: &Place, problems: &mut Problems) -> Option<LimiterSettings> {
+/// The limiter; `None` where it is wrong.
+pub(super) fn limiter(
+    raw: Option<raw::Limiter>,
+    rules: &Rules,
+    rates: &[RateRule],
+    routes: &[(usize, Route)],
+    root: &Place,
+    problems: &mut Problems,
+) -> Option<Option<LimiterSettings>> {
+    check(raw.is_some(), rules, rates, routes, root, problems);
+    optional(raw.map(|raw| settings(raw, &root.key("limiter"), problems)))
+}
+
+fn settings(raw: raw::Limiter, place: &Place, problems: &mut Problems) -> Option<LimiterSettings> {
     let raw::Limiter { cluster, domain, timeout, on_unavailable } = raw;
     let cluster = required_text(cluster, place, "cluster", problems);
     let domain = text(domain.or_else(|| Some(DOMAIN.to_owned())), &place.key("domain"), problems);
@@ -27,14 +40,7 @@ pub(super) fn settings(raw: raw::Limiter, place: &Place, problems: &mut Problems
 }
 
 /// Whether what has `scope: cluster` has a limiter, and no streams.
-pub(super) fn check(
-    is_there: bool,
-    rules: &Rules,
-    rates: &[RateRule],
-    routes: &[(usize, Route)],
-    root: &Place,
-    problems: &mut Problems,
-) {
+fn check(is_there: bool, rules: &Rules, rates: &[RateRule], routes: &[(usize, Route)], root: &Place, problems: &mut Problems) {
     if !rules.iter().any(asks) && !rates.iter().any(|rate| rate.at_limiter.is_some()) {
         return;
     }

@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Place, Problem, Problems, count, one_or_each, raw, required_text, size, span, text};
+use super::{Place, Problem, Problems, count, one_or_each, optional, raw, required_text, size, span, text};
 use crate::identity::Issuer;
 use crate::json::Pointer;
 use crate::ledger::{Counts, Gaps, Rate, Settings, WhenFull};
 use crate::rules::Rule;
 use crate::rules::memory::{Counted, NumberAt, RateKey, RateRule, Replay, ReplayKey, Scope, Sequence};
+use crate::rules::quota::QuotaPolicy;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const ENTRIES: usize = 100_000;
 
 const NOT_TAKEN_BACK: &str =
     "the limiter takes nothing back, whatever the upstream answers: with `scope: cluster` an event counts `forward`";
+
+const UNUSED_NAME: &str = "it means something only with `scope: cluster` or `headers: true`";
 
 pub(super) fn replay(raw: raw::Replay, place: &Place, problems: &mut Problems) -> Option<Replay> {
     let raw::Replay { window, key, on, scope } = raw;
@@ -85,8 +88,8 @@ pub(super) fn rates(raw: Option<Value>, place: &Place, problems: &mut Problems) 
 }
 
 fn rate(raw: raw::Rate, place: &Place, problems: &mut Problems) -> Option<RateRule> {
-    let raw::Rate { limit, per, burst, unit, by, scope, name } = raw;
-    let at_limiter = at_limiter(scope, name, place, problems);
+    let raw::Rate { limit, per, burst, unit, by, scope, name, headers } = raw;
+    let known_as = known_as(self::scope(scope), headers.unwrap_or_default(), name, place, problems);
     let limit = problems.required(place, "limit", limit);
     let limit = size(limit, 1, &place.key("limit"), problems);
     let per = problems.required(place, "per", per);
@@ -99,18 +102,26 @@ fn rate(raw: raw::Rate, place: &Place, problems: &mut Problems) -> Option<RateRu
         None | Some(raw::Unit::Events) => Counted::Events,
         Some(raw::Unit::Bytes) => Counted::Bytes,
     };
-    Some(RateRule { rate, counted, by, at_limiter: at_limiter? })
+    let KnownAs { at_limiter, to_callers } = known_as?;
+    let told = to_callers.map(|name| problems.ok(&place.key("name"), QuotaPolicy::new(&name, &rate, counted)));
+    Some(RateRule { rate, counted, by, at_limiter, told: optional(told)?.map(Arc::new) })
 }
 
-/// What the limiter knows a rate by, where it counts for all proxies.
-fn at_limiter(raw: Option<raw::Scope>, name: Option<String>, place: &Place, problems: &mut Problems) -> Option<Option<Arc<str>>> {
-    match (scope(raw), name) {
-        (Scope::Cluster, name) => required_text(name, place, "name", problems).map(|name| Some(name.into())),
-        (Scope::Proxy, None) => Some(None),
-        (Scope::Proxy, Some(_)) => {
-            problems.wrong(&place.key("name"), Problem::Contradiction("it means something only with `scope: cluster`"))
-        }
+/// Who knows a rate by its name.
+struct KnownAs {
+    at_limiter: Option<Arc<str>>,
+    to_callers: Option<Arc<str>>,
+}
+
+fn known_as(scope: Scope, headers: bool, name: Option<String>, place: &Place, problems: &mut Problems) -> Option<KnownAs> {
+    if scope == Scope::Proxy && !headers {
+        return match name {
+            None => Some(KnownAs { at_limiter: None, to_callers: None }),
+            Some(_) => problems.wrong(&place.key("name"), Problem::Contradiction(UNUSED_NAME)),
+        };
     }
+    let name: Arc<str> = required_text(name, place, "name", problems)?.into();
+    Some(KnownAs { at_limiter: (scope == Scope::Cluster).then(|| Arc::clone(&name)), to_callers: headers.then_some(name) })
 }
 
 fn keys(raw: &[raw::RateKey], place: &Place, problems: &mut Problems) -> Vec<RateKey> {

@@ -14,6 +14,9 @@ mod rule;
 mod schemas;
 mod shadow;
 mod signature;
+mod sink;
+mod traces;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +32,7 @@ use crate::budget::Budget;
 use crate::call::cut;
 use crate::policy::{Hold, Policy, Routes, Unmatched};
 use crate::rules::{Mode, Rules};
-use crate::signature::Signers;
+use trust::Trust;
 
 /// The variables of the environment that secrets may come from.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -50,8 +53,17 @@ fn compile_at(document: &Value, root: &Place, env: Environment<'_>, problems: &m
     if has_null(document) {
         note_nulls(document, Part::Policy, root, problems);
     }
-    let raw = read(document, UnknownKeys::Note, root, problems)?;
-    compile_policy(raw, document, root, env, problems)
+    let raw: raw::Policy = read(document, UnknownKeys::Note, root, problems)?;
+    check_version(raw.version, root, problems);
+    compile_policy(raw, &Source { document, root, env }, problems)
+}
+
+/// What a policy is compiled from, besides its parts.
+struct Source<'a> {
+    document: &'a Value,
+    /// Where it stands.
+    root: &'a Place,
+    env: Environment<'a>,
 }
 
 /// What the parts of a document may refer to, also where that is otherwise wrong.
@@ -76,15 +88,9 @@ impl<'a> Names<'a> {
     }
 }
 
-fn compile_policy(
-    raw: raw::Policy,
-    document: &Value,
-    root: &Place,
-    env: Environment<'_>,
-    problems: &mut Problems,
-) -> Option<Policy> {
+fn compile_policy(raw: raw::Policy, source: &Source<'_>, problems: &mut Problems) -> Option<Policy> {
     let raw::Policy {
-        version,
+        version: _,
         mode: policy_mode,
         issuers,
         token,
@@ -101,45 +107,27 @@ fn compile_policy(
         limits,
         hold,
         audit,
+        traces,
         shadow,
     } = raw;
-    let names = &Names::of(document);
-    check_version(version, root, problems);
-    let mut fetched = Vec::new();
-    let issuers = each(issuers, &root.key("issuers"), problems, |raw, place, problems| {
-        identity::issuer(raw, &mut fetched, place, problems)
-    });
-    identity::check_different(&issuers, &root.key("issuers"), problems);
-    let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
-    let signers = each(signers, &root.key("signers"), problems, |raw, place, problems| {
-        signature::signer(raw, env, &mut fetched, place, problems)
-    });
-    let mut signers = signature::signers(signers, &root.key("signers"), problems);
-    let revoked = fetched::revoked(revoked, &mut fetched, &root.key("revoked"), problems);
-    let mut none = Signers::default();
-    let own = signers.as_mut().unwrap_or(&mut none);
-    let signatures = signature::settings(signatures, names, own, &root.key("signatures"), problems);
-    let routes = problems.required(root, "routes", routes);
-    let routes = each(routes, &root.key("routes"), problems, route::route);
-    route::check(&routes, names, &root.key("routes"), problems);
+    let (root, names) = (source.root, &Names::of(source.document));
+    let parts = trust::Parts { issuers, token, signers, revoked, signatures };
+    let Trust { issuers, token, signers, revoked, signatures, mut fetched } = trust::trust(parts, names, source, problems);
+    let routes = route::routes(problems.required(root, "routes", routes), names, &root.key("routes"), problems);
     let events = problems.required(root, "events", events);
-    let schemas = schemas::Named::read(schemas, &root.key("schemas"), problems);
+    let schemas = &schemas::Named::read(schemas, &root.key("schemas"), problems);
     let recording = audit::default_recording(audit.as_ref(), &root.key("audit"), problems);
-    let context = rule::Context { names, signatures: &signatures, schemas: &schemas, recording };
-    let rules = each(events, &root.key("events"), problems, |raw, place, problems| rule::rule(raw, &context, place, problems));
-    let rules = memory::with_leeway(rules, &issuers);
-    let rules = rule::rules(rules, &root.key("events"), problems);
+    let context = rule::Context { names, signatures: &signatures, schemas, recording };
+    let rules = rule::rules(events, &context, &issuers, &root.key("events"), problems);
     route::check_batches(&routes, &rules, &signatures, &root.key("routes"), problems);
     let rates = memory::rates(rate, &root.key("rate"), problems);
     let memory = memory::settings(memory.unwrap_or_default(), &root.key("memory"), problems);
-    limiter::check(limiter.is_some(), &rules, &rates, &routes, root, problems);
-    let limiter = limiter.map(|raw| limiter::settings(raw, &root.key("limiter"), problems));
+    let limiter = limiter::limiter(limiter, &rules, &rates, &routes, root, problems);
     let budget = budget(limits.unwrap_or_default(), &root.key("limits"), problems);
-    let audit = audit::settings(audit, env, &root.key("audit"), problems);
-    let mut shadow = shadow.map(|shadow| shadow::shadow(&shadow, document, memory, env, problems));
-    if let Some(Some(shadow)) = &mut shadow {
-        fetched::take_in(shadow, &mut fetched);
-    }
+    let audit = audit::settings(audit, source.env, &root.key("audit"), problems);
+    audit::check(audit.as_ref(), budget.as_ref(), &routes, root, problems);
+    let traces = traces::settings(traces, &root.key("traces"), problems);
+    let shadow = shadow.map(|shadow| shadow::shadow(&shadow, source, memory, &mut fetched, problems));
     Some(Policy {
         mode: policy_mode.map_or(Mode::Enforce, mode),
         issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
@@ -149,23 +137,32 @@ fn compile_policy(
         fetched,
         signatures,
         routes: Arc::new(Routes::new(routes.into_iter().map(|(_, route)| route).collect())),
-        unmatched: match unmatched {
-            None | Some(raw::Unmatched::Refuse) => Unmatched::Refuse,
-            Some(raw::Unmatched::Pass) => Unmatched::Pass,
-        },
+        unmatched: self::unmatched(unmatched),
         rules: Arc::new(rules),
         rates,
         memory: memory?,
-        limiter: optional(limiter)?,
+        limiter: limiter?,
         budget: budget?,
-        hold: match hold {
-            None | Some(raw::Hold::Body) => Hold::Body,
-            Some(raw::Hold::Headers) => Hold::Headers,
-        },
+        hold: self::hold(hold),
         audit: audit?,
-        digest: digest(document),
+        traces: traces?,
+        digest: digest(source.document),
         shadow: optional(shadow)?,
     })
+}
+
+fn unmatched(raw: Option<raw::Unmatched>) -> Unmatched {
+    match raw {
+        None | Some(raw::Unmatched::Refuse) => Unmatched::Refuse,
+        Some(raw::Unmatched::Pass) => Unmatched::Pass,
+    }
+}
+
+fn hold(raw: Option<raw::Hold>) -> Hold {
+    match raw {
+        None | Some(raw::Hold::Body) => Hold::Body,
+        Some(raw::Hold::Headers) => Hold::Headers,
+    }
 }
 
 /// Everybody who may sign beside a publisher.
@@ -254,6 +251,15 @@ fn text(text: Option<String>, place: &Place, problems: &mut Problems) -> Option<
     }
 }
 
+/// The path of a request, or the one that holds where nothing is said.
+fn request_path(path: Option<String>, default: &str, place: &Place, problems: &mut Problems) -> String {
+    let path = path.unwrap_or_else(|| default.to_owned());
+    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        problems.add(place, Problem::Value("a path starts with `/` and has no white space".to_owned()));
+    }
+    path
+}
+
 /// A text that must be there and says something.
 fn required_text(value: Option<String>, parent: &Place, key: &str, problems: &mut Problems) -> Option<String> {
     let value = problems.required(parent, key, value);
@@ -335,6 +341,12 @@ fn header_name(text: Option<String>, default: &str, place: &Place, problems: &mu
         return Some(name);
     }
     problems.wrong(place, Problem::Value(format!("`{}` is not the name of a header", cut(&name, 64))))
+}
+
+/// What a variable of the environment holds.
+fn variable(name: &str, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<String> {
+    let unset = || Problem::Value(format!("the environment variable `{}` is not set", cut(name, 64)));
+    env(name).or_else(|| problems.wrong(place, unset()))
 }
 
 /// A token of RFC 9110 section 5.6.2.

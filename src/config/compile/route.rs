@@ -1,6 +1,8 @@
 //! Routes: which calls, which topic.
 
-use super::{Names, Place, Problem, Problems, Seen, is_token, protocol, raw, required_text, text, texts};
+use serde_json::Value;
+
+use super::{Names, Place, Problem, Problems, Seen, each, is_token, protocol, raw, required_text, text, texts};
 use crate::call::cut;
 use crate::policy::path::{PathTemplate, TopicTemplate};
 use crate::policy::route::HostPattern;
@@ -12,7 +14,14 @@ use crate::signature::Settings;
 const NO_BATCHES: &str = "calls of this protocol have no events that can be left out: `drop-refused` is for `cloudevents`, \
                           `kafka-rest` and `pubsub`";
 
-pub(super) fn route(raw: raw::Route, place: &Place, problems: &mut Problems) -> Option<Route> {
+/// The routes of a policy, each with its place in the list.
+pub(super) fn routes(list: Option<Vec<Value>>, names: &Names<'_>, place: &Place, problems: &mut Problems) -> Vec<(usize, Route)> {
+    let routes = each(list, place, problems, route);
+    check(&routes, names, place, problems);
+    routes
+}
+
+fn route(raw: raw::Route, place: &Place, problems: &mut Problems) -> Option<Route> {
     let raw::Route { name, matches, protocol, topic, json, grpc, pubsub, components, anonymous, batch } = raw;
     let name = required_text(name, place, "name", problems);
     let method = matches.as_ref().and_then(|matches| matches.grpc.clone());
@@ -60,7 +69,7 @@ fn matcher(raw: raw::Match, place: &Place, problems: &mut Problems) -> Option<Ma
 }
 
 /// What no call reaches was not meant to be written, and may be what was meant to be stricter.
-pub(super) fn check(routes: &[(usize, Route)], names: &Names<'_>, place: &Place, problems: &mut Problems) {
+fn check(routes: &[(usize, Route)], names: &Names<'_>, place: &Place, problems: &mut Problems) {
     let mut seen = Seen::default();
     for (at, (index, route)) in routes.iter().enumerate() {
         let here = place.index(*index);

@@ -9,6 +9,7 @@ use super::{
     Names, Place, Problem, Problems, audit, contract, count, each, memory, mode, optional, raw, required_text, text, texts,
 };
 use crate::call::cut;
+use crate::identity::Issuer;
 use crate::json::Pointer;
 use crate::rules::{Claim, ClaimValue, PublisherRule, Quorum, Recording, Rule, RuleError, Rules, SignatureRule};
 use crate::signature::{Scheme, Settings};
@@ -22,7 +23,19 @@ pub(super) struct Context<'a> {
     pub recording: Recording,
 }
 
-pub(super) fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<Rule> {
+/// The rules of a policy. `issuers` are those whose tokens are good for its events.
+pub(super) fn rules(
+    list: Option<Vec<Value>>,
+    context: &Context<'_>,
+    issuers: &[(usize, Issuer)],
+    place: &Place,
+    problems: &mut Problems,
+) -> Rules {
+    let rules = each(list, place, problems, |raw, place, problems| rule(raw, context, place, problems));
+    by_type(memory::with_leeway(rules, issuers), place, problems)
+}
+
+fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<Rule> {
     let raw::Event {
         event_type,
         topics,
@@ -218,7 +231,7 @@ fn schemes(raw: &[raw::Scheme], settings: &Settings, place: &Place, problems: &m
     schemes
 }
 
-pub(super) fn rules(rules: Vec<(usize, Rule)>, place: &Place, problems: &mut Problems) -> Rules {
+fn by_type(rules: Vec<(usize, Rule)>, place: &Place, problems: &mut Problems) -> Rules {
     let mut compiled = Rules::default();
     for (index, rule) in rules {
         let event_type = rule.event_type.clone();

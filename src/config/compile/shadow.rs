@@ -3,25 +3,27 @@
 use serde_json::Value;
 
 use super::raw::SHADOW_KEYS;
-use super::{Environment, Place, Problem, Problems, compile_at};
+use super::{Place, Problem, Problems, Source, compile_at, fetched};
+use crate::keyset;
 use crate::ledger;
 use crate::policy::Policy;
 
-/// The second policy of a document. What it remembers is behind what the first one does.
+/// The second policy of a document. What it remembers is behind what the first one does, and what it fetches is among the first one's `sets`.
 pub(super) fn shadow(
     raw: &Value,
-    document: &Value,
+    source: &Source<'_>,
     memory: Option<ledger::Settings>,
-    env: Environment<'_>,
+    sets: &mut Vec<keyset::Settings>,
     problems: &mut Problems,
 ) -> Option<Box<Policy>> {
     let place = Place::default().key("shadow");
-    let whole = whole(raw, document, &place, problems)?;
+    let whole = whole(raw, source.document, &place, problems)?;
     let mut own = Problems::default();
-    let policy = compile_at(&whole, &place, env, &mut own);
+    let policy = compile_at(&whole, &place, source.env, &mut own);
     problems.add_news(own, &place);
     let mut policy = policy?;
     policy.memory.before = memory?.slots;
+    fetched::take_in(&mut policy, sets);
     Some(Box::new(policy))
 }
 

@@ -1,7 +1,11 @@
 //! Where records go, as it is written.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::sink::{Compression, Sink};
 
 #[cfg(feature = "cli")]
 use crate::config::schema;
@@ -14,20 +18,34 @@ pub struct Audit {
     /// Envoy's name of the log cluster.
     #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
     pub cluster: Option<String>,
-    /// What it speaks: `otlp-http`.
+    /// What it speaks: `otlp` (default, over HTTP), `otlp-grpc`, `loki`, `elasticsearch` (OpenSearch too), `ndjson` or `cloudevents`.
     pub sink: Option<Sink>,
-    /// The path that batches are posted to: `/v1/logs`.
+    /// The index or data stream of Elasticsearch that records are created in.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub index: Option<String>,
+    /// The path that batches are posted to: the one that the sink has by default.
     pub path: Option<String>,
+    /// Headers that go with every batch: a text each, or `{env: NAME}`, the environment variable that holds it.
+    #[cfg_attr(
+        feature = "cli",
+        schemars(with = "Option<std::collections::BTreeMap<String, schema::HeaderValue>>", extend("minProperties" = 1))
+    )]
+    pub headers: Option<BTreeMap<String, Value>>,
+    /// How batches are compressed: `none` (default) or `gzip`, by the proxy.
+    pub compression: Option<Compression>,
     /// The authority that batches are posted to: the cluster's name.
     pub authority: Option<String>,
     /// How long a batch may be under way: 5s.
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Duration>"))]
     pub timeout: Option<String>,
+    /// What a call that goes on waits for: nothing (`async`, default), or that the log cluster has its records (`before-forward`).
+    pub delivery: Option<Delivery>,
     /// When a batch goes.
     pub batch: Option<Batch>,
     /// What may wait.
     pub queue: Option<Queue>,
-    /// Which record is dropped, and counted, when no more may wait: `drop-oldest` (default) or `drop-newest`.
+    /// What happens when no more may wait: a record is dropped and counted, `drop-oldest` (default) or `drop-newest`; or calls for
+    /// whose records there is no room are refused (`refuse`, and the only choice with `delivery: before-forward`).
     pub when_full: Option<WhenFull>,
     /// What a record tells of those before it: `chain` (default), the fingerprint of the one before it; or `none`.
     pub integrity: Option<Integrity>,
@@ -115,15 +133,6 @@ pub enum Level {
     Digest,
 }
 
-/// What a log cluster speaks.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-pub enum Sink {
-    /// OTLP over HTTP, log records as protobuf.
-    OtlpHttp,
-}
-
 /// When a batch goes: whichever comes first.
 #[derive(Debug, Default, Deserialize)]
 #[serde(expecting = "a map")]
@@ -150,13 +159,26 @@ pub struct Queue {
     pub bytes: Option<Value>,
 }
 
-/// Which record is dropped when no more may wait.
+/// What happens when no more may wait.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub enum WhenFull {
-    /// The one that has waited longest.
+    /// The record that has waited longest is dropped.
     DropOldest,
-    /// The one that comes.
+    /// The one that comes is.
     DropNewest,
+    /// Calls for whose records there is no room are refused.
+    Refuse,
+}
+
+/// What a call that goes on waits for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub enum Delivery {
+    /// Nothing.
+    Async,
+    /// That the log cluster has its records.
+    BeforeForward,
 }

@@ -121,9 +121,12 @@ pub struct Rate {
     pub by: Option<Vec<RateKey>>,
     /// Who counts: `proxy` (default) or `cluster`.
     pub scope: Option<Scope>,
-    /// The name by which the `limiter` knows the rate, with `scope: cluster`. Rates of one name are one.
+    /// The name by which the `limiter` knows the rate, with `scope: cluster`, and callers, with `headers: true`. For the limiter, rates of one
+    /// name are one.
     #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
     pub name: Option<String>,
+    /// Whether callers are told what is left of it, in the headers `RateLimit-Policy` and `RateLimit` of answers: `false`.
+    pub headers: Option<bool>,
 }
 
 /// What a rate counts.

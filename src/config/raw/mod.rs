@@ -9,11 +9,13 @@ mod protocol;
 mod route;
 mod rule;
 mod signature;
+mod sink;
+mod traces;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use audit::{Audit, Batch, Checkpoint, CheckpointKey, Integrity, Level, Outcomes, Queue, Recording, Sink, WhenFull};
+pub use audit::{Audit, Batch, Checkpoint, CheckpointKey, Delivery, Integrity, Level, Outcomes, Queue, Recording, WhenFull};
 pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Revoked, Token};
 pub use memory::{
     Counts, Gap, Limiter, Memory, OnUnavailable, OrderScope, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom,
@@ -26,6 +28,8 @@ pub use rule::{
 pub use signature::{
     Dsse, DsseMode, Encoding, EventJws, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
 };
+pub use sink::{Compression, Sink};
+pub use traces::Traces;
 
 #[cfg(feature = "cli")]
 use super::schema;
@@ -78,6 +82,8 @@ pub struct Policy {
     pub hold: Option<Hold>,
     /// Where records go, besides the filter state `wasm.eventguard`.
     pub audit: Option<Audit>,
+    /// What becomes of the traces that calls are part of.
+    pub traces: Option<Traces>,
     /// A second policy, judged beside this one: records and statistics tell where it would have decided otherwise, and nothing else
     /// comes of it. What it says takes the place of what this policy says under the same key.
     #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Shadow>"))]

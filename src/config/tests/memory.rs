@@ -48,6 +48,17 @@ fn a_rate_is_one_or_a_list_and_there_may_be_some_for_all_types() {
 }
 
 #[test]
+fn callers_are_told_of_a_rate_that_says_so() {
+    let told = |value: Value| rule("rate", value).rates[0].told.as_ref().map(|policy| policy.item().to_owned());
+    assert_eq!(told(json!({"limit": 10, "per": "1m"})), None);
+    let named = json!({"limit": 10, "per": "1m", "name": "orders", "headers": true, "unit": "bytes"});
+    assert_eq!(told(named).as_deref(), Some(r#""orders";q=10;qu="content-bytes";w=60"#));
+    let shared = json!({"limit": 10, "per": "1m", "name": "orders", "headers": false, "scope": "cluster"});
+    let rates = compiled(with_limiter("/rate", shared)).rates;
+    assert_eq!((rates[0].at_limiter.as_deref(), &rates[0].told), (Some("orders"), &None));
+}
+
+#[test]
 fn how_much_is_remembered_is_bounded() {
     assert_eq!(compiled(good()).memory, Settings::for_entries(100_000, WhenFull::Refuse));
     let memory = compiled(with("/memory", json!({"entries": 16, "whenFull": "admit"}))).memory;
@@ -71,6 +82,12 @@ fn what_could_not_be_kept_is_an_error_with_its_place() {
         ),
         ("/events/0/replay", json!({"window": "1m", "scope": "cluster"}), "limiter: something has `scope: cluster`"),
         ("/events/0/rate", json!({"limit": 1, "per": "1s", "name": "x"}), "events[0].rate.name: it means something only with"),
+        ("/events/0/rate", json!({"limit": 1, "per": "1s", "headers": true}), "events[0].rate.name: is missing"),
+        (
+            "/events/0/rate",
+            json!({"limit": 1, "per": "1s", "headers": true, "name": "é"}),
+            "events[0].rate.name: callers are told of a rate by a name of printable ASCII",
+        ),
         ("/events/0/sequence", json!({"scope": "cluster"}), "events[0].sequence.scope: `cluster` is not one of `proxy`"),
         ("/limiter", json!({}), "limiter.cluster: is missing"),
         ("/limiter", json!({"cluster": ""}), "limiter.cluster: is empty"),

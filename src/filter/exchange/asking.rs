@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::{Exchange, State};
+use super::decide::At;
+use super::{Exchange, Pause, State};
 use crate::decision::Outcome;
 use crate::filter::step::{Command, Flow, Step};
 use crate::inspect::{self, Means, Opened};
-use crate::ledger::Breach;
 use crate::ledger::limiter::Question;
 use crate::policy::Batches;
 
@@ -14,27 +14,18 @@ use crate::policy::Batches;
 #[derive(Debug)]
 pub(super) struct Asking {
     opened: Box<Opened>,
-    outcome: Outcome,
+    pub outcome: Outcome,
     question: Question,
     /// The body, where refused events may still be left out of it.
     body: Vec<u8>,
     at: At,
 }
 
-/// How far a call has come, and so what of it can be changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum At {
-    /// There is nothing behind its head.
-    Head,
-    /// Its body is whole.
-    Body,
-}
-
 impl Exchange {
     /// Whether the limiter is waited for.
     #[must_use]
     pub fn is_asking(&self) -> bool {
-        matches!(self.state, State::Asking(_))
+        matches!(self.state, State::Paused(Pause::Limiter(_)))
     }
 
     /// By which number the proxy knows the question to the limiter.
@@ -63,45 +54,17 @@ impl Exchange {
         };
         commands.push(Command::Ask(question.to_bytes(&limiter.domain)));
         let body = if opened.batch() == Batches::DropRefused { body } else { Vec::new() };
-        self.state = State::Asking(Box::new(Asking { opened, outcome, question, body, at }));
+        self.state = State::Paused(Pause::Limiter(Box::new(Asking { opened, outcome, question, body, at })));
         Step { commands, ..Step::quiet(Flow::Pause) }
     }
 
     /// The limiter's answer; `None` where there is none. It decides of a call that waits for it, and of no other.
     pub fn answered_by_limiter(&mut self, answer: Option<&[u8]>, means: Means<'_>) -> Step {
-        let Some(asking) = self.take_asking() else { return Step::quiet(Flow::Pause) };
-        let Asking { opened, outcome, question, body, at } = asking;
-        let breaches = question.read(answer);
-        let limiter_failed = breaches.iter().any(|(_, breach)| matches!(breach, Breach::Unavailable(_)));
-        let outcome = inspect::limit(&self.policy, &opened, outcome, breaches, &body, means);
+        let Some(asking) = self.state.end_pause(Pause::limiter) else { return Step::quiet(Flow::Pause) };
+        let Asking { opened, outcome, question, body, at } = *asking;
+        let answer = question.read(answer);
+        let outcome = inspect::limit(&self.policy, &opened, outcome, &answer, &body, means);
+        let limiter_failed = !answer.is_whole();
         Step { limiter_failed, ..self.decide_at(at, outcome, Vec::new()) }
-    }
-
-    /// The outcome of a call that has ended while it waited.
-    pub(super) fn give_up(&mut self, means: Means<'_>) -> Option<Outcome> {
-        let Asking { opened, outcome, .. } = self.take_asking()?;
-        Some(inspect::unfinished(&self.policy, &opened, outcome, means))
-    }
-
-    fn take_asking(&mut self) -> Option<Asking> {
-        match std::mem::replace(&mut self.state, State::Refused) {
-            State::Asking(asking) => Some(*asking),
-            other @ (State::New
-            | State::Waiting(_)
-            | State::Holding(_)
-            | State::Streaming(_)
-            | State::Passed
-            | State::Refused) => {
-                self.state = other;
-                None
-            }
-        }
-    }
-
-    fn decide_at(&mut self, at: At, outcome: Outcome, commands: Vec<Command>) -> Step {
-        match at {
-            At::Head => self.decide_with_headers(outcome, commands),
-            At::Body => self.decide_after_body(outcome),
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! A call whose head waits for a key, or a set of them, that is being fetched. What the proxy tells of it meanwhile is kept in mind, and
 //! judged with the head.
 
-use super::{Buffered, Exchange, State, Surroundings};
+use super::{Buffered, Exchange, Pause, State, Surroundings};
 use crate::filter::step::{Command, Flow, Step};
 use crate::filter::stream::Part;
 use crate::inspect::{Opening, Pending};
@@ -35,6 +35,7 @@ pub(super) enum Shown {
 pub(super) struct Waits {
     pub pending: Pending,
     pub came: Came,
+    pub set: SetId,
     pub until: Timestamp,
 }
 
@@ -44,43 +45,53 @@ impl Came {
     }
 }
 
+impl Surroundings<'_> {
+    /// Until when a call that came at `since` may wait for that, where there is room for another and it may help.
+    pub(super) fn may_wait(&mut self, want: Want<'_>, since: Timestamp) -> Option<Timestamp> {
+        let room = if matches!(want, Want::Set(_)) { ROOM } else { ROOM_FOR_KEYS };
+        if self.waiting >= room {
+            return None;
+        }
+        match self.keys.ask(want, since, self.now) {
+            Asked::Wait(until) => Some(until),
+            Asked::Refuse => None,
+        }
+    }
+}
+
 impl Exchange {
-    /// What the call waits for, and until when, where it does.
+    /// What the call waits for, any of these, and until when, where it does.
     #[must_use]
-    pub fn awaits(&self) -> Option<(SetId, Timestamp)> {
+    pub fn awaits(&self) -> Option<(&[SetId], Timestamp)> {
         match &self.state {
-            State::Waiting(waits) => Some((waits.pending.wants()?.set(), waits.until)),
-            State::New | State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Passed | State::Refused => None,
+            State::Paused(Pause::Keys(waits)) => Some((std::slice::from_ref(&waits.set), waits.until)),
+            State::Paused(Pause::Signed(signed)) => Some((&signed.sets, signed.until)),
+            State::Paused(Pause::Limiter(_) | Pause::Record(_)) => None,
+            State::New | State::Holding(_) | State::Streaming(_) | State::Passed | State::Refused => None,
         }
     }
 
     /// Waits, where that may help; otherwise the call is refused for want of what it would wait for.
     pub(super) fn wait(&mut self, pending: Pending, came: Came, with: &mut Surroundings<'_>) -> Step {
-        let room = |want| with.waiting < if matches!(want, Want::Set(_)) { ROOM } else { ROOM_FOR_KEYS };
-        let want = pending.wants().filter(|want| room(*want));
-        match want.map(|want| with.keys.ask(want, came.since, with.now)) {
-            Some(Asked::Wait(until)) => {
-                self.state = State::Waiting(Box::new(Waits { pending, came, until }));
+        match pending.wants().and_then(|want| Some((want.set(), with.may_wait(want, came.since)?))) {
+            Some((set, until)) => {
+                self.state = State::Paused(Pause::Keys(Box::new(Waits { pending, came, set, until })));
                 Step::quiet(Flow::Pause)
             }
-            Some(Asked::Refuse) | None => {
+            None => {
                 let outcome = pending.refuse(&self.policy);
                 self.decide_of_head(outcome, came)
             }
         }
     }
 
-    /// Something was fetched, or the time is over: the head of a call that waits is judged again, and with it what has come since.
+    /// Something was fetched, or the time is over: a call that waits is judged again, and with its head what has come since.
     pub fn judge_again(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
-        let waits = match std::mem::replace(&mut self.state, State::New) {
-            State::Waiting(waits) => *waits,
-            other
-            @ (State::New | State::Holding(_) | State::Streaming(_) | State::Asking(_) | State::Passed | State::Refused) => {
-                self.state = other;
-                return Step::quiet(Flow::Pause);
-            }
-        };
-        let Waits { pending, came, .. } = waits;
+        if let Some(signed) = self.state.end_pause(Pause::signed) {
+            return self.judge_whole_again(signed.whole, buffered, with);
+        }
+        let Some(waits) = self.state.end_pause(Pause::keys) else { return Step::quiet(Flow::Pause) };
+        let Waits { pending, came, .. } = *waits;
         let shown = came.body;
         let head = match pending.judge(&self.policy, with.head_means()) {
             Opening::Wait(pending) => return self.wait(*pending, came, with),
@@ -91,7 +102,7 @@ impl Exchange {
             (State::Holding(_), Shown::Whole) => self.body_end(buffered, with),
             (State::Streaming(_), Shown::Part) => self.stream_part(buffered().bytes.as_deref(), Part::Open, with),
             (State::Streaming(_), Shown::Whole) => self.stream_part(buffered().bytes.as_deref(), Part::Last, with),
-            (_, Shown::Nothing) | (State::New | State::Waiting(_) | State::Asking(_) | State::Passed | State::Refused, _) => {
+            (_, Shown::Nothing) | (State::New | State::Paused(_) | State::Passed | State::Refused, _) => {
                 return head;
             }
         };

@@ -32,7 +32,7 @@ fn judge(exchange: &mut Exchange, more: &[(&str, &[u8])], body: &str) -> Step {
 fn body(step: &Step) -> Option<String> {
     step.commands.iter().find_map(|command| match command {
         Command::Body(bytes) => Some(String::from_utf8(bytes.clone()).unwrap()),
-        Command::Remove(_) | Command::Set(..) | Command::Reply(_) | Command::Ask(_) => None,
+        Command::Remove(_) | Command::Set(..) | Command::Reply(_) | Command::Ask(_) | Command::Record => None,
     })
 }
 

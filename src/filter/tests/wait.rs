@@ -10,7 +10,7 @@ use super::*;
 use crate::keyset::{self, Board, Circumstances, Event, NoBoard, SetId};
 use crate::policy::Policy;
 
-struct Nowhere;
+pub(super) struct Nowhere;
 
 impl Board for Nowhere {
     fn change(&self, _: &str, _: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), NoBoard> {
@@ -18,7 +18,7 @@ impl Board for Nowhere {
     }
 }
 
-fn key_pair() -> ed25519_compact::KeyPair {
+pub(super) fn key_pair() -> ed25519_compact::KeyPair {
     ed25519_compact::KeyPair::from_seed(ed25519_compact::Seed::new([3; 32]))
 }
 
@@ -124,7 +124,7 @@ fn sets_the_publisher(step: &Step) -> bool {
     set
 }
 
-fn is_quiet(step: &Step) -> bool {
+pub(super) fn is_quiet(step: &Step) -> bool {
     step.flow == Flow::Pause && step.commands.is_empty() && step.outcomes.is_empty()
 }
 
@@ -134,7 +134,7 @@ fn a_call_waits_for_the_keys_and_goes_on_with_them() {
         let mut trial = Trial::new(&format!(r#""hold": "{hold}","#));
         assert!(is_quiet(&trial.head("a", false)));
         let (set, until) = trial.exchange.awaits().unwrap();
-        assert_eq!((set, until.since(trial.now)), (SetId(0), Duration::from_secs(10)));
+        assert_eq!((set, until.since(trial.now)), ([SetId(0)].as_slice(), Duration::from_secs(10)));
         assert!(is_quiet(&trial.again(b"")), "nothing is there yet");
         trial.fetch(&["a"]);
         let step = trial.again(b"");
@@ -188,6 +188,17 @@ fn a_body_over_the_limit_is_not_kept_while_a_call_waits() {
     assert_eq!((code(&step), replied(&step)), (Some(Code::CALL_TOO_LARGE), true));
     trial.fetch(&["a"]);
     assert!(is_quiet(&trial.again(b"")), "it was answered");
+}
+
+#[test]
+fn a_body_over_the_limit_that_is_only_observed_goes_on_without_the_token_and_forged_headers() {
+    let mut trial = Trial::new(r#""hold": "headers", "mode": "observe","#);
+    trial.head("a", false);
+    let step = trial.exchange.body_part(101);
+    assert_eq!((step.flow, code(&step), replied(&step)), (Flow::Continue, Some(Code::CALL_TOO_LARGE), false));
+    for name in ["authorization", "x-eventguard-verdict"] {
+        assert!(step.commands.contains(&Command::Remove(name.to_owned())), "{step:?}");
+    }
 }
 
 #[test]
@@ -291,7 +302,7 @@ fn a_call_that_is_broken_off_or_whose_head_cannot_be_changed_while_it_waits_is_t
     assert_eq!((code(&step), replied(&step), trial.exchange.awaits()), (Some(Code::CALL_MALFORMED), false, None));
     let mut trial = Trial::new("");
     trial.head("a", false);
-    let step = trial.exchange.head_is_gone(Vec::new());
+    let step = trial.with(|exchange, with| exchange.head_is_gone(Vec::new(), with.means()));
     assert_eq!((code(&step), replied(&step), trial.exchange.awaits()), (Some(Code::HOLD_MISSING), true, None));
 }
 

@@ -23,7 +23,7 @@ fn both() -> Question {
 
 /// A limit of 0 is none.
 fn status(code: i32, limit: u32) -> Status {
-    Status { code, limit: (limit > 0).then_some(Limit { requests_per_unit: limit }), reset: None }
+    Status { code, limit: (limit > 0).then_some(Limit { requests_per_unit: limit }), ..Status::default() }
 }
 
 fn answer(overall_code: i32, statuses: Vec<Status>) -> Vec<u8> {
@@ -76,7 +76,11 @@ fn events_that_need_the_same_counter_need_it_together() {
     assert_eq!(counters, [(&rate("all", 15), &[0, 1][..]), (&rate("other", 1), &[2]), (&once("t"), &[2, 3])]);
     let over = answer(OVER_LIMIT, vec![status(OVER_LIMIT, 1), status(OK, 1), status(OVER_LIMIT, 1)]);
     let never = || limited(Wait::Never);
-    assert_eq!(together.read(Some(&over)), [(0, never()), (1, never()), (2, Breach::Seen), (3, Breach::Seen)], "15 of 1");
+    assert_eq!(
+        together.read(Some(&over)).breaches(),
+        [(0, never()), (1, never()), (2, Breach::Seen), (3, Breach::Seen)],
+        "15 of 1"
+    );
 }
 
 #[test]
@@ -107,18 +111,34 @@ fn each_answer_means_what_it_says_and_no_more() {
         ("nothing", Vec::new(), neither),
         ("no message", b"\xff\xff".to_vec(), neither),
     ] {
-        let found: Vec<Breach> = both().read(Some(&bytes)).into_iter().map(|(_, breach)| breach).collect();
+        let found: Vec<Breach> = both().read(Some(&bytes)).breaches().into_iter().map(|(_, breach)| breach).collect();
         assert_eq!(found, expected, "{what}");
     }
-    assert_eq!(both().read(None).len(), 2, "no answer");
+    assert_eq!(both().read(None).breaches().len(), 2, "no answer");
 }
 
 #[test]
 fn one_counter_needs_no_status() {
     let over = answer(OVER_LIMIT, vec![]);
-    assert_eq!(question(&[(0, once("a"))]).read(Some(&over)), [(0, Breach::Seen)]);
+    assert_eq!(question(&[(0, once("a"))]).read(Some(&over)).breaches(), [(0, Breach::Seen)]);
     let spent = || limited(Wait::Unknown);
-    assert_eq!(question(&[(0, rate("all", 1)), (1, rate("all", 1))]).read(Some(&over)), [(0, spent()), (1, spent())]);
+    assert_eq!(question(&[(0, rate("all", 1)), (1, rate("all", 1))]).read(Some(&over)).breaches(), [(0, spent()), (1, spent())]);
+}
+
+#[test]
+fn a_limiter_says_what_is_left_where_it_says_until_when() {
+    let question = question(&[(0, once("a")), (0, rate("all", 1)), (2, rate("all", 1)), (2, rate("other", 1))]);
+    let reset = Some(Reset { seconds: 7, nanos: 0 });
+    let said = |code, remaining, reset| Status { remaining, reset, ..status(code, 9) };
+    let bytes = answer(OK, vec![said(OK, 0, reset.clone()), said(OK, 8, reset), said(OK, 8, None)]);
+    let answer = question.read(Some(&bytes));
+    let all = Some(Left { units: 8, more_in: Some(Duration::from_secs(7)) });
+    for (event, name, expected) in
+        [(0, "all", all), (2, "all", all), (1, "all", None), (2, "other", None), (0, "other", None), (0, "replay", None)]
+    {
+        assert_eq!(answer.left(event, name), expected, "{event} {name}");
+    }
+    assert_eq!(question.read(None).left(0, "all"), None);
 }
 
 #[test]
@@ -135,7 +155,7 @@ fn a_limiter_says_when_there_is_room_again() {
     ] {
         let reset = Some(Reset { seconds, nanos });
         let bytes = answer(OVER_LIMIT, vec![Status { reset, ..status(OVER_LIMIT, 2) }]);
-        let found = question(&[(0, rate("all", hits))]).read(Some(&bytes));
+        let found = question(&[(0, rate("all", hits))]).read(Some(&bytes)).breaches();
         match expected {
             Some(wait) => assert_eq!(found, [(0, limited(wait))], "{hits}"),
             None => assert_eq!(found.len(), 1),

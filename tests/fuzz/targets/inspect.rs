@@ -71,6 +71,7 @@ fn assert_has_records(call: &Call<'_>, outcome: &Outcome) {
             traceparent: text("traceparent"),
             policy: &POLICY.digest,
             now: NOW,
+            untrue: None,
         },
     );
     assert_eq!(records.len(), outcome.events.len().max(1));
