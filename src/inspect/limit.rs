@@ -45,10 +45,16 @@ pub fn limit(
         return outcome;
     }
     let call = CallStage { policy, route, opened, means };
-    // The last event first, so that each finds what it was granted.
-    breaches.sort_by_key(|(index, _)| std::cmp::Reverse(*index));
+    // Of each event the first. (Sorting them would bring a sort of its own into the module, of 5 KB.)
+    let mut first: Vec<Option<Breach>> = outcome.events.iter().map(|_| None).collect();
     for (index, breach) in breaches {
-        if let Some(event) = outcome.events.get_mut(index).filter(|event| event.refusal.is_none()) {
+        if let Some(first) = first.get_mut(index) {
+            first.get_or_insert(breach);
+        }
+    }
+    // The last event first, so that each finds what it was granted.
+    for (event, breach) in outcome.events.iter_mut().zip(first).rev() {
+        if let Some(breach) = breach.filter(|_| event.refusal.is_none()) {
             refuse(event, Violation::Ledger(breach).into());
             take_back(&std::mem::take(&mut event.grants), means);
             // The shadow is not asked about what the limiter knows.

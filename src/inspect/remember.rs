@@ -1,5 +1,6 @@
 //! What was published before: what the events of a call ask of the ledger, and what is given back where they do not go on.
 
+use super::summary::is_signed_whole;
 use super::{CallStage, Means};
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict, verdict};
 use crate::ledger::limiter::Counter;
@@ -18,7 +19,7 @@ pub(super) fn refuse(event: &mut JudgedEvent, refusal: Refusal) {
 /// Gives back what was granted to what does not go on.
 pub(super) fn take_back(grants: &[Grant], means: Means<'_>) {
     for grant in grants {
-        // What cannot be taken back counts as published for a while: no reason to let anything pass.
+        // What cannot be taken back counts as published: no reason to let anything pass.
         let _ = ledger::settle(means.store, means.now, grant, Ending::Failed);
     }
 }
@@ -87,14 +88,16 @@ impl CallStage<'_> {
     /// The events of a refused call are not published, whatever they were granted.
     pub(super) fn take_back_if_refused(&self, mut outcome: Outcome) -> Outcome {
         if outcome.verdict == Verdict::Refuse {
-            wait_for_all(&mut outcome);
+            if self.route.batch == Batches::RefuseAll || is_signed_whole(&outcome.events) {
+                wait_for_all(&mut outcome);
+            }
             take_back(&outcome.take_grants(), self.means);
         }
         outcome
     }
 }
 
-/// A call that is refused whole comes again whole: there must be room for all of its events then.
+/// A call that goes on whole or not at all comes again whole: there must be room for all of its events then.
 fn wait_for_all(outcome: &mut Outcome) {
     let Outcome { refusal, events, .. } = outcome;
     let Some(limited) = refusal.as_ref().and_then(Refusal::limited) else { return };

@@ -101,7 +101,7 @@ fn common_publisher<'e>(mut events: impl Iterator<Item = &'e JudgedEvent>) -> Op
 }
 
 /// Whether a signature covers more than one of these events.
-fn is_signed_whole(events: &[JudgedEvent]) -> bool {
+pub(super) fn is_signed_whole(events: &[JudgedEvent]) -> bool {
     events.iter().flat_map(|event| &event.signatures).any(|signature| !signature.scheme().is_of_an_event())
 }
 

@@ -154,23 +154,28 @@ fn a_shadow_remembers_by_itself_and_takes_nothing_from_the_policy() {
 
 #[test]
 fn a_batch_that_comes_again_whole_waits_for_room_for_all_of_it_or_never_fits() {
-    let open = &routes("/open/{topic}")[0];
-    let document = json!({
-        "version": 1,
-        "routes": [open],
-        "events": [{"type": "t.*", "publishers": [{"peer": PEER}], "rate": {"limit": 1, "per": "1s", "burst": 3}}],
-    });
-    let policy = crate::config::from_value(document, &|_| None).unwrap();
-    let store = Memory::default();
-    let publish = |count: usize| {
+    let policy = |batch: &str| {
+        let mut open = routes("/open/{topic}")[0].clone();
+        open["batch"] = batch.into();
+        let document = json!({
+            "version": 1,
+            "routes": [open],
+            "events": [{"type": "t.*", "publishers": [{"peer": PEER}], "rate": {"limit": 1, "per": "1s", "burst": 3}}],
+        });
+        crate::config::from_value(document, &|_| None).unwrap()
+    };
+    let (whole, in_part, store) = (policy("refuse-all"), policy("drop-refused"), Memory::default());
+    let publish_to = |policy: &Policy, count: usize| {
         let events: Vec<String> = (0..count).map(|id| event(&id.to_string())).collect();
-        let outcome = outcome(&policy, "/open/x", &format!("[{}]", events.join(",")), &store);
+        let outcome = outcome(policy, "/open/x", &format!("[{}]", events.join(",")), &store);
         outcome.refusal.map(|refusal| refusal.limited().unwrap().wait)
     };
+    let publish = |count| publish_to(&whole, count);
     let after = |seconds| Some(ledger::Wait::For(std::time::Duration::from_secs(seconds)));
     assert_eq!((publish(4), publish(2)), (Some(ledger::Wait::Never), None), "what was refused has spent nothing");
     assert_eq!((publish(2), publish(3), publish(4)), (after(1), after(2), Some(ledger::Wait::Never)));
     assert_eq!((publish(1), publish(1)), (None, after(1)));
+    assert_eq!(publish_to(&in_part, 4), after(1), "one of them would go on then");
 }
 
 #[test]

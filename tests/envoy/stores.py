@@ -26,7 +26,7 @@ class Store(Sink):
         """What a policy says of it."""
         return {"sink": self.KIND}
 
-    def take(self, path, headers, body):
+    def take(self, path, headers, body, _mode):
         headers = {name.lower(): value for name, value in headers.items()}
         with self.lock:
             self.requests.append((path, headers))

@@ -156,4 +156,16 @@ mod tests {
             }
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_answers_never_panic(status: u16, header: Option<String>, body: Vec<u8>, sent: u8) {
+            for form in [Form::Otlp, Form::OtlpGrpc, Form::Loki, Form::Bulk, Form::Ndjson, Form::CloudEvents] {
+                for status in [status, 200, 429] {
+                    let response = Response { status, header: &|_| header.clone(), body: &body };
+                    let _ = form.read(&response, sent.into(), response::tests::now());
+                }
+            }
+        }
+    }
 }

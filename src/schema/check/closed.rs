@@ -1,5 +1,7 @@
 //! What was evaluated, and what was not.
 
+use std::collections::BinaryHeap;
+
 use super::{Checked, Checker, Mark, NAMED, Stop};
 use crate::json::Value;
 use crate::schema::Broken;
@@ -17,8 +19,7 @@ impl Checker<'_> {
     /// The addresses of what was evaluated since a mark, sorted; in pairs, so that one sort serves both lists.
     pub(super) fn evaluated(&mut self, since: usize) -> Result<Vec<(usize, Id)>, Stop> {
         let marks = self.marks.get(since..).unwrap_or_default();
-        let mut evaluated: Vec<(usize, Id)> = marks.iter().filter_map(|mark| mark.evaluated()).collect();
-        evaluated.sort_unstable();
+        let evaluated = sorted(marks.iter().filter_map(|mark| mark.evaluated()));
         self.spend(evaluated.len())?;
         Ok(evaluated)
     }
@@ -28,8 +29,7 @@ impl Checker<'_> {
         if !self.refuses {
             return Ok(());
         }
-        let mut described: Vec<(usize, Id)> = self.marks.iter().filter_map(|mark| mark.described()).collect();
-        described.sort_unstable();
+        let described = sorted(self.marks.iter().filter_map(|mark| mark.described()));
         let known = Known { evaluated: self.evaluated(0)?, described };
         self.closed_below(&known, data, Path::Root)
     }
@@ -52,6 +52,11 @@ impl Checker<'_> {
         self.depth += 1;
         Ok(())
     }
+}
+
+/// By a heap: slices' own sort takes 8 KB of the module for these pairs.
+fn sorted(marks: impl Iterator<Item = (usize, Id)>) -> Vec<(usize, Id)> {
+    marks.collect::<BinaryHeap<_>>().into_sorted_vec()
 }
 
 /// What a list holds of a value.
