@@ -1,7 +1,7 @@
 # What can be done here. `make help` lists it; CI calls the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm run test lint fuzz bench bench-memory bench-cluster clean cli test-rust test-node test-alerts test-envoy
+.PHONY: help wasm run test lint fuzz bench bench-memory bench-cluster bench-audit clean cli test-rust test-node test-alerts test-envoy
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -89,6 +89,9 @@ bench-memory: wasm cli $(VENV)/ready ## a million events and their replays over 
 
 bench-cluster: wasm cli $(VENV)/ready ## 100,000 events and their replays through two proxies over a rate limit service (needs redis-server)
 	@$(VENV)/bin/python tests/bench/cluster.py $(ARGS)
+
+bench-audit: wasm cli $(VENV)/ready ## 1,000 calls/s for five minutes, for both deliveries, while the log cluster is slow, broken and away in turn (needs wrk)
+	@$(VENV)/bin/python tests/bench/audit.py $(ARGS)
 
 clean: ## remove everything that was built or fetched
 	$(CARGO) clean

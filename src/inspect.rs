@@ -215,9 +215,7 @@ impl Arrived {
                 None
             }
         };
-        if let Some(set) = policy.revoked.missing() {
-            return Err(Refusal::NotFetched(set));
-        }
+        policy.revoked.missing().map_or(Ok(()), |set| Err(Refusal::NotFetched(set)))?;
         let (publisher, cache) = match route.access {
             Access::Anonymous => (None, None),
             Access::Token => {
@@ -287,10 +285,10 @@ fn judge_body(
     means: Means<'_>,
     may_wait: &mut dyn FnMut(&Refusal) -> bool,
 ) -> Option<Outcome> {
-    let Some(route) = policy.routes.get(opened.route) else {
-        return Some(opened.refuse(policy, Refusal::UnmatchedRoute));
+    let call = match CallStage::of(policy, opened, means) {
+        Ok(call) => call,
+        Err(refusal) => return Some(opened.refuse(policy, refusal)),
     };
-    let call = CallStage { policy, route, opened, means };
     let judged = match &opened.frames {
         Some(frames) => call.every_message(body, frames.clone()).map(Some),
         None => call.whole(body, may_wait),
@@ -298,8 +296,7 @@ fn judge_body(
     Some(call.settle_batch(call.conclude(judged.transpose()?), body))
 }
 
-/// Judges one message of a gRPC call that may have many. The token is looked at again: a stream may outlive it, and
-/// its key.
+/// Judges one message of a gRPC call that may have many.
 #[must_use]
 pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
     let outcome = judge_message(policy, opened, message, means);
@@ -310,16 +307,10 @@ pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_
 }
 
 fn judge_message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
-    let Some(route) = policy.routes.get(opened.route) else {
-        return opened.refuse(policy, Refusal::UnmatchedRoute);
+    let call = match CallStage::of(policy, opened, means) {
+        Ok(call) => call,
+        Err(refusal) => return opened.refuse(policy, refusal),
     };
-    if let Some(publisher) = &opened.publisher {
-        let still_good = identity::check_again(publisher, &policy.issuers, means.now);
-        if let Err(error) = still_good.and_then(|()| identity::check_revoked(publisher, &policy.revoked)) {
-            return opened.refuse(policy, error.into());
-        }
-    }
-    let call = CallStage { policy, route, opened, means };
     let outcome = call.take_back_if_refused(call.conclude(call.message(message)));
     limit::unasked(policy, opened, outcome, means)
 }
@@ -332,7 +323,18 @@ struct CallStage<'a> {
     means: Means<'a>,
 }
 
-impl CallStage<'_> {
+impl<'a> CallStage<'a> {
+    /// The token is looked at again: a body that is slow to come, or a stream, may outlive it, its key, or the trust in either.
+    fn of(policy: &'a Policy, opened: &'a Opened, means: Means<'a>) -> Result<Self, Refusal> {
+        let route = policy.routes.get(opened.route).ok_or(Refusal::UnmatchedRoute)?;
+        policy.revoked.missing().map_or(Ok(()), |set| Err(Refusal::NotFetched(set)))?;
+        if let Some(publisher) = &opened.publisher {
+            identity::check_again(publisher, &policy.issuers, means.now)?;
+            identity::check_revoked(publisher, &policy.revoked)?;
+        }
+        Ok(Self { policy, route, opened, means })
+    }
+
     fn conclude(&self, judged: Result<Vec<JudgedEvent>, ProtocolError>) -> Outcome {
         match judged {
             Ok(judged) => self.sum_up(judged),

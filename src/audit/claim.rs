@@ -1,6 +1,6 @@
 //! Calls that go on only with their records: the places that these have in the queue, and what has become of them.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::queue::Queue;
@@ -31,43 +31,43 @@ pub enum Settled {
 #[derive(Debug)]
 pub struct Awaited<T> {
     patience: Duration,
-    calls: BTreeMap<u64, (Claim, T)>,
+    calls: VecDeque<(Claim, T)>,
 }
 
 impl<T> Awaited<T> {
     /// Nobody waits. `patience` is how long a call may.
     #[must_use]
     pub const fn new(patience: Duration) -> Self {
-        Self { patience, calls: BTreeMap::new() }
+        Self { patience, calls: VecDeque::new() }
     }
 
     /// A call waits.
     pub fn add(&mut self, claim: Claim, call: T) {
-        self.calls.insert(claim.first, (claim, call));
+        self.calls.push_back((claim, call));
     }
 
     /// It does not any more.
     pub fn remove(&mut self, claim: &Claim) {
-        self.calls.remove(&claim.first);
+        if let Ok(at) = self.calls.binary_search_by_key(&claim.first, |(claim, _)| claim.first) {
+            self.calls.remove(at);
+        }
     }
 
     /// The calls that need not wait any more, with what has become of their records.
     pub fn settle(&mut self, settled: Settled, queue: &mut Queue, now: Timestamp) -> Vec<(T, Result<(), Unrecorded>)> {
         let (now, is_open) = (queue.elapsed(now), queue.is_circuit_open());
         let mut due = Vec::new();
-        while let Some(first) = self.calls.first_entry() {
-            let (claim, _) = first.get();
+        while let Some((claim, _)) = self.calls.front() {
             let result = match settled {
                 Settled::Taken(place) if claim.last <= place => Ok(()),
                 Settled::Lost(place) if claim.first <= place => Err(Unrecorded::Lost),
                 Settled::Taken(_) | Settled::Lost(_) | Settled::Nothing if is_open => Err(Unrecorded::CircuitOpen),
-                Settled::Taken(_) | Settled::Lost(_) | Settled::Nothing => match now.saturating_sub(claim.since) {
-                    waited if waited >= self.patience => Err(Unrecorded::TooLate),
-                    _ => break,
-                },
+                Settled::Taken(_) | Settled::Lost(_) | Settled::Nothing if now.saturating_sub(claim.since) >= self.patience => {
+                    Err(Unrecorded::TooLate)
+                }
+                Settled::Taken(_) | Settled::Lost(_) | Settled::Nothing => break,
             };
-            let (_, (_, call)) = first.remove_entry();
-            due.push((call, result));
+            due.extend(self.calls.pop_front().map(|(_, call)| (call, result)));
         }
         due
     }

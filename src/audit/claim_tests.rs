@@ -81,7 +81,7 @@ fn a_call_goes_on_with_a_batch_that_is_taken_at_the_second_try_and_no_later_than
     let mut calls = Calls::new();
     calls.add("a", 1);
     for answer in [BUSY, Answer::Failed] {
-        assert!(calls.send(answer.clone()).is_empty());
+        assert!(calls.send(answer).is_empty());
         calls.trial.after(1500);
     }
     calls.add("b", 1);

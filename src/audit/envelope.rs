@@ -7,6 +7,10 @@ use super::text::Text;
 use super::trace::TraceContext;
 use crate::time::Timestamp;
 
+/// Attributes of a verdict, and the bytes of their texts as a rule: what is allocated at first.
+const NAMES: usize = 9;
+const TEXTS: usize = 192;
+
 /// How grave it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -48,6 +52,7 @@ impl Envelope {
             Kind::Refused => Severity::Warn,
         };
         let mut envelope = Self::new("verdict", severity, record.time(), record.traceparent());
+        (envelope.names, envelope.texts) = (Vec::with_capacity(NAMES), String::with_capacity(TEXTS));
         record.attributes(&mut |name, text: Text<'_>| {
             envelope.texts.push_str(text.as_str());
             envelope.names.push((name, envelope.texts.len()));

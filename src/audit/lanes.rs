@@ -135,7 +135,7 @@ impl Lanes {
         self.admitted.held.records + self.refused.held.records
     }
 
-    /// Bytes of those.
+    /// What those take.
     pub const fn bytes(&self) -> usize {
         self.admitted.held.bytes + self.refused.held.bytes
     }

@@ -9,6 +9,7 @@ mod claim;
 mod clock;
 mod drops;
 mod envelope;
+mod flight;
 pub mod form;
 mod json;
 mod lanes;

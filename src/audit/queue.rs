@@ -6,12 +6,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::aftermath::Aftermath;
-use super::chain::Mark;
 use super::circuit::{Circuit, FIRST_BACKOFF};
 use super::claim::{Claim, Settled};
 use super::clock::Clock;
-use super::drops::{Counts, Drops};
+use super::drops::Drops;
 use super::envelope::Envelope;
+use super::flight::Flight;
 use super::form::otlp::Sender;
 use super::form::{Linked, Response};
 use super::lanes::{Lanes, Load, Waiting};
@@ -28,9 +28,6 @@ const BATCH_BYTES: usize = 1 << 20;
 /// A batch under way of which nothing is heard counts as failed then. Whoever sends has its own, shorter timeout; this is for an
 /// answer that got lost, so that the queue does not stand still for ever.
 const LONGEST_FLIGHT: Duration = Duration::from_secs(120);
-/// When a batch goes again: now, what the log cluster asks for, and a random number.
-type Retry = (Duration, Option<Duration>, u64);
-
 /// The delivery queue.
 #[derive(Debug)]
 pub struct Queue {
@@ -53,22 +50,8 @@ pub struct Queue {
     counters: Counters,
 }
 
-/// A batch that was sent at least once.
-#[derive(Debug)]
-struct Flight {
-    id: u64,
-    body: Rc<Vec<u8>>,
-    /// Since when it is under way; `None` while it waits to be sent again.
-    since: Option<Duration>,
-    /// The place of its last record.
-    last: u64,
-    load: Load,
-    /// Where the chain stood before it.
-    mark: Mark,
-    /// What it tells of.
-    told: Drops,
-    progress: Progress,
-}
+/// When a batch goes again: now, what the log cluster asks for, and a random number.
+type Retry = (Duration, Option<Duration>, u64);
 
 impl Queue {
     /// An empty queue. The seed makes the chain's id, which must be no other's.
@@ -206,7 +189,7 @@ impl Queue {
                 let rest: Vec<usize> = (0..flight.progress.left().total()).collect();
                 self.settle(flight, &[], &rest, (now, None, random))
             }
-            Answer::Permanent => self.reject(flight, random),
+            Answer::Permanent => self.reject(flight),
             Answer::Retryable { retry_after } => self.put_back(flight, (now, retry_after, random)),
             Answer::Failed => self.put_back(flight, (now, None, random)),
         }
@@ -232,7 +215,7 @@ impl Queue {
     /// Whether a batch that is due could go now.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.flight.is_none() && self.clock.elapsed() >= self.resume_at
+        self.flight.is_none() && self.clock.elapsed >= self.resume_at
     }
 
     /// How long the queue has been there.
@@ -309,7 +292,7 @@ impl Queue {
 
     /// The log cluster has some records of a batch: what it asks for goes again, alone.
     fn settle(&mut self, mut flight: Flight, again: &[usize], rejected: &[usize], retry: Retry) -> Settled {
-        if again.len() < flight.progress.left().total() {
+        if again.len() + rejected.len() < flight.progress.left().total() {
             self.circuit.taken();
         }
         flight.progress.narrow(again, rejected);
@@ -321,7 +304,6 @@ impl Queue {
     }
 
     fn take_off(&mut self, flight: Flight, rejected: usize) -> Settled {
-        self.circuit.taken();
         let lost = flight.progress.lost();
         let records = flight.counts().total();
         let rejected = u64::try_from(rejected + lost.events).unwrap_or(u64::MAX);
@@ -332,43 +314,50 @@ impl Queue {
             // Then what the batch told of the stream is among what was not taken.
             self.untold.add(&flight.told);
         }
-        let is_whole = rejected == 0 && lost.total() == 0;
-        if !is_whole {
-            let gap = self.trail.lose(&flight.mark, self.clock.elapsed());
+        if rejected > 0 || lost.total() > 0 {
+            let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
             self.untold.add_gap(Gap { partly, ..gap });
             self.pause_drain();
         }
-        self.free(&flight);
-        if is_whole { Settled::Taken(flight.last) } else { Settled::Lost(flight.last) }
-    }
-
-    fn reject(&mut self, flight: Flight, random: u64) -> Settled {
-        let now = self.clock.elapsed();
-        self.circuit.failed(now);
-        self.counters.dropped += flight.counts().total();
-        self.untold.add(&flight.told);
-        let gap = self.trail.lose(&flight.mark, now);
-        self.untold.add_gap(Gap { counts: flight.counts(), ..gap });
-        if self.circuit.is_open() {
-            self.resume_at = now + self.circuit.wait(None, random);
+        if partly > 0 && partly == records {
+            self.strike()
         } else {
-            self.pause_drain();
+            self.circuit.taken()
         }
         self.free(&flight);
+        if partly > 0 { Settled::Lost(flight.last) } else { Settled::Taken(flight.last) }
+    }
+
+    fn reject(&mut self, flight: Flight) -> Settled {
+        self.counters.dropped += flight.counts().total();
+        self.untold.add(&flight.told);
+        let gap = self.trail.lose(&flight.mark, self.clock.elapsed);
+        self.untold.add_gap(Gap { counts: flight.counts(), ..gap });
+        self.pause_drain();
+        self.strike();
+        self.free(&flight);
         Settled::Lost(flight.last)
+    }
+
+    /// The log cluster took nothing of what it was sent, and will not.
+    fn strike(&mut self) {
+        self.circuit.failed(self.clock.elapsed);
+        if self.circuit.is_open() {
+            self.resume_at = self.clock.elapsed + self.circuit.wait(None, 0);
+        }
     }
 
     /// What was not taken is told next: without a pause a log cluster that takes nothing would be asked without an end.
     fn pause_drain(&mut self) {
         if self.draining {
-            self.resume_at = self.clock.elapsed() + FIRST_BACKOFF;
+            self.resume_at = self.clock.elapsed + FIRST_BACKOFF;
         }
     }
 
     fn free(&mut self, flight: &Flight) {
         self.lanes.free(flight.load);
         if !self.untold.is_empty() {
-            let now = self.clock.elapsed();
+            let now = self.clock.elapsed;
             self.waiting_since.get_or_insert(now);
         }
     }
@@ -386,14 +375,6 @@ impl Queue {
         if let Some(flight) = self.flight.take_if(|flight| flight.since.is_some_and(is_lost)) {
             self.put_back(flight, (now, None, 0));
         }
-    }
-}
-
-impl Flight {
-    fn counts(&self) -> Counts {
-        let count = |records| u64::try_from(records).unwrap_or(u64::MAX);
-        let (admitted, refused) = self.load.records();
-        Counts { admitted: count(admitted), refused: count(refused) }
     }
 }
 

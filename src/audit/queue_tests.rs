@@ -586,7 +586,7 @@ fn a_log_cluster_that_takes_nothing_is_tried_with_one_batch_after_another() {
         // Even one that can say no at once costs no more than the batch that is tried.
         assert_eq!(trial.after(1000).poll(), None, "{answer:?}");
         trial.after(40_000);
-        assert!(trial.send(answer).is_some());
+        assert!(trial.send(answer.clone()).is_some());
         assert_eq!(trial.after(1000).poll(), None);
         assert!(trial.after(40_000).send(ACCEPTED).is_some());
         assert!(!trial.queue.is_circuit_open());

@@ -45,8 +45,8 @@ fn read_around<T: DeserializeOwned>(
     problems: &mut Problems,
 ) -> Option<(T, Vec<Vec<Segment>>)> {
     loop {
-        note_failure(&value, &failure, place, problems);
-        take_out(&mut value, &failure.at)?;
+        let path = note_failure(&value, &failure, place, problems);
+        take_out(&mut value, path)?;
         match deserialize(&value) {
             Ok(read) => return Some(read),
             Err(next) => failure = next,
@@ -92,14 +92,15 @@ fn take_out(value: &mut Value, path: &[Segment]) -> Option<()> {
     }
 }
 
-/// In our own words: serde's message quotes the value, which may be a secret that stands where it does not belong.
-fn note_failure(value: &Value, failure: &Failure, place: &Place, problems: &mut Problems) {
+/// In our own words: serde's message quotes the value, which may be a secret that stands where it does not belong. What comes back is
+/// the path to what cannot be read.
+fn note_failure<'f>(value: &Value, failure: &'f Failure, place: &Place, problems: &mut Problems) -> &'f [Segment] {
     let at = locate(place, &failure.at);
-    let found = failure.at.iter().try_fold(value, child).unwrap_or(&Value::Null);
+    let Some(found) = failure.at.iter().try_fold(value, child) else {
+        problems.add(&at, Problem::Missing);
+        return failure.at.split_last().map_or(&[], |(_, container)| container);
+    };
     let expected = failure.message.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
-    if let Some(field) = failure.message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        return problems.add(&at.key(field), Problem::Missing);
-    }
     let problem = match found.as_str().filter(|_| failure.message.starts_with("unknown variant")) {
         Some(text) => {
             let expected = expected.strip_prefix("one of ").unwrap_or(expected).to_owned();
@@ -108,6 +109,7 @@ fn note_failure(value: &Value, failure: &Failure, place: &Place, problems: &mut 
         None => Problem::Type { found: describe(found), expected: describe_expected(expected).to_owned() },
     };
     problems.add_unread(at, problem);
+    &failure.at
 }
 
 pub(super) fn describe(value: &Value) -> &'static str {

@@ -42,6 +42,26 @@ fn forbid_null(schema: &mut Value) {
     }
 }
 
+/// A text, or the environment variable that holds it.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[expect(dead_code, reason = "only its schema is of interest")]
+pub(super) enum HeaderValue {
+    /// The value. Whoever reads this resource, or Envoy's `config_dump`, reads it too.
+    Text(#[schemars(length(min = 1))] String),
+    /// The environment variable that holds the value.
+    Environment(EnvironmentVariable),
+}
+
+/// The environment variable that holds a value.
+#[derive(JsonSchema)]
+#[schemars(inline, deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is of interest")]
+pub(super) struct EnvironmentVariable {
+    #[schemars(length(min = 1))]
+    env: String,
+}
+
 /// One of these, or a list of them.
 #[derive(JsonSchema)]
 #[schemars(untagged, inline)]

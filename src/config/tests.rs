@@ -4,6 +4,7 @@ mod fetched;
 mod memory;
 mod protocols;
 mod shadow;
+mod sinks;
 mod traces;
 
 use prost::Message as _;
@@ -68,6 +69,8 @@ fn env(name: &str) -> Option<String> {
             r#"{{"kty":"OKP","crv":"Ed25519","kid":"audit-1","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"{ED25519_OF_RFC_8037}"}}"#
         )),
         "SHORT" => Some("short".to_owned()),
+        "LOGS" => Some("Bearer of-logs".to_owned()),
+        "TWO_LINES" => Some("Bearer of-logs\n".to_owned()),
         _ => None,
     }
 }
@@ -359,7 +362,7 @@ fn every_error_names_its_place() {
         // Audit.
         ("/audit", json!({}), "audit.cluster: is missing"),
         ("/audit", json!({"cluster": ""}), "audit.cluster: is empty"),
-        ("/audit", json!({"cluster": "logs", "sink": "kafka"}), "audit.sink: `kafka` is not one of `otlp-http`"),
+        ("/audit", json!({"cluster": "logs", "sink": "kafka"}), "audit.sink: `kafka` is not one of `otlp`, `otlp-grpc`, `loki`, `elasticsearch`, `ndjson`, `cloudevents`"),
         ("/audit", json!({"cluster": "logs", "path": "v1/logs"}), "audit.path: a path starts with `/` and has no white space"),
         ("/audit", json!({"cluster": "logs", "timeout": "0s"}), "audit.timeout: nothing could keep it: it must be longer than 0"),
         ("/audit", json!({"cluster": "logs", "batch": {"records": 0}}), "audit.batch.records: nothing could keep it: it must be 1 or more"),

@@ -113,6 +113,14 @@ impl<'v> Tracked<'v, '_> {
         Failure::invalid_type(Unexpected::Other("value"), expected)
     }
 
+    /// Notes the keys that are no fields.
+    fn note_others(&self, members: &serde_json::Map<String, Value>, fields: &[&str]) {
+        for key in members.keys().filter(|key| !fields.contains(&key.as_str())) {
+            let path = Path { parent: Some(self.path), step: Some(Step::Member(key)) };
+            self.ignored.borrow_mut().push(path.segments());
+        }
+    }
+
     // Once for each type rather than once for each member of that type: `inline(never)`, here and below.
     #[inline(never)]
     fn deserialize_scalar<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Failure> {
@@ -171,13 +179,21 @@ impl<'de> Deserializer<'de> for Tracked<'de, '_> {
         }
     }
 
+    /// The fields in the order in which the type has them, as serde reads a list: what it derives for a map, which may have any key twice
+    /// or not at all, is twice as large.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Failure> {
-        self.deserialize_map(visitor)
+        match self.value {
+            Value::Object(members) => {
+                self.note_others(members, fields);
+                visitor.visit_seq(Fields { whole: self, members, fields: fields.iter() })
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(Self::wrong(&visitor)),
+        }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
@@ -201,21 +217,43 @@ impl<'de> Deserializer<'de> for Tracked<'de, '_> {
         }
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        self.ignored.borrow_mut().push(self.path.segments());
-        visitor.visit_unit()
-    }
-
     scalars! {
         deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16 deserialize_u32
         deserialize_u64 deserialize_f32 deserialize_f64 deserialize_char deserialize_str deserialize_string deserialize_identifier
     }
 
-    forward_to_deserialize_any! { i128 u128 bytes byte_buf unit unit_struct tuple tuple_struct }
+    forward_to_deserialize_any! { i128 u128 bytes byte_buf unit unit_struct tuple tuple_struct ignored_any }
 }
 
 fn word(text: &str) -> StrDeserializer<'_, Failure> {
     text.into_deserializer()
+}
+
+/// What an absent key is read from: a field that may be absent takes it, and another one fails there.
+const ABSENT: Value = Value::Null;
+
+struct Fields<'v, 'p> {
+    whole: Tracked<'v, 'p>,
+    members: &'v serde_json::Map<String, Value>,
+    fields: std::slice::Iter<'static, &'static str>,
+}
+
+impl<'v> Fields<'v, '_> {
+    fn next_field(&mut self) -> (&'static str, &'v Value) {
+        let name = self.fields.next().copied().unwrap_or_default();
+        (name, self.members.get(name).unwrap_or(&ABSENT))
+    }
+}
+
+impl<'v> SeqAccess<'v> for Fields<'v, '_> {
+    type Error = Failure;
+
+    /// There is always a next one, which the compiler is to see: then it leaves out what would say that there is none.
+    #[inline(always)]
+    fn next_element_seed<S: DeserializeSeed<'v>>(&mut self, seed: S) -> Result<Option<S::Value>, Failure> {
+        let (name, value) = self.next_field();
+        self.whole.read_inner(seed, value, Step::Member(name)).map(Some)
+    }
 }
 
 struct Items<'v, 'p> {

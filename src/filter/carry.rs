@@ -24,7 +24,8 @@ pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, timing: Timing) ->
         if !step.is_recorded {
             shared.record(outcome, &call.exchange.borrow(), timing.began);
         }
-        shared.count_outcome(outcome, &call.exchange.borrow(), timing);
+        shared.count_outcome(outcome, timing);
+        shared.trace(outcome, &call.exchange.borrow(), timing.began);
     }
     if step.limiter_failed {
         shared.count(names::LIMITER_FAILED, 1);

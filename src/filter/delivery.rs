@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::gzip;
 use super::host::{self, HostError};
 use crate::audit::form::{Form, Response};
 use crate::audit::{self, Answer, Batch, Queue, Settled};
-use crate::policy::{AuditSettings, Checkpoint, Delivery, Integrity, Sink, WhenFull};
+use crate::policy::{AuditSettings, Checkpoint, Compression, Delivery, Header, Integrity, Sink, WhenFull};
 use crate::time::Timestamp;
 
 /// How long the log cluster may take nothing at least before it counts as away.
@@ -14,13 +15,29 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends a batch; the answer comes by the number of the call.
 pub(super) fn send(cluster: &str, settings: &AuditSettings, batch: &Batch) -> Result<u32, HostError> {
-    let headers = [
+    let form = form(settings.sink);
+    let gzip = match settings.compression {
+        Compression::None => None,
+        Compression::Gzip => compressed(&batch.body),
+    };
+    let (body, coding) = form.payload(&batch.body, gzip);
+    let mut headers = vec![
         (":method", "POST"),
         (":path", settings.path.as_str()),
         (":authority", settings.authority.as_str()),
-        ("content-type", form(settings.sink).content_type()),
+        ("content-type", form.content_type()),
     ];
-    host::http_call(cluster, &headers, &batch.body, settings.timeout)
+    // Says that trailers are read, which gRPC asks for.
+    headers.extend((form == Form::OtlpGrpc).then_some(("te", "trailers")));
+    headers.extend(coding);
+    headers.extend(settings.headers.iter().map(|Header { name, value }| (name.as_str(), value.as_str())));
+    host::http_call(cluster, &headers, &body, settings.timeout)
+}
+
+/// The body as gzip; `None` where the proxy does not compress, and then it goes as it is.
+fn compressed(body: &[u8]) -> Option<Vec<u8>> {
+    let zlib = host::foreign_function("compress", body).ok().flatten()?;
+    gzip::from_zlib(&zlib, body)
 }
 
 /// Tells the queue what the log cluster has answered to a batch. Without headers the call was reset, or could not be made.
@@ -34,17 +51,28 @@ pub(super) fn answered(queue: &mut Queue, settings: &AuditSettings, batch: u64, 
 
 /// Has the answer read that the proxy holds, and so many bytes of its body; `None` where there is none.
 pub(super) fn with_answer<T>(headers: usize, longest: usize, read: impl FnOnce(Option<&Response<'_>>) -> T) -> T {
-    let text = |value: Option<Vec<u8>>| value.and_then(|value| String::from_utf8(value).ok());
-    let header = |name: &str| text(host::call_response_header(name).ok().flatten());
+    let text = |value: Result<Option<Vec<u8>>, HostError>| value.ok().flatten().and_then(|value| String::from_utf8(value).ok());
+    let header = |name: &str| {
+        let header = text(host::call_response_header(name));
+        header.or_else(|| text(host::call_response_trailer(name)))
+    };
     let status = header(":status").filter(|_| headers > 0).and_then(|status| status.parse().ok());
     let Some(status) = status else { return read(None) };
-    let body = host::call_response_body(longest).ok().flatten().unwrap_or_default();
+    let body = match longest {
+        0 => Vec::new(),
+        longest => host::call_response_body(longest).ok().flatten().unwrap_or_default(),
+    };
     read(Some(&Response { status, header: &header, body: &body }))
 }
 
 const fn form(sink: Sink) -> Form {
     match sink {
-        Sink::OtlpHttp => Form::Otlp,
+        Sink::Otlp => Form::Otlp,
+        Sink::OtlpGrpc => Form::OtlpGrpc,
+        Sink::Loki => Form::Loki,
+        Sink::Elasticsearch => Form::Bulk,
+        Sink::Ndjson => Form::Ndjson,
+        Sink::CloudEvents => Form::CloudEvents,
     }
 }
 

@@ -5,6 +5,7 @@ mod asking;
 mod decide;
 mod recording;
 mod signed;
+mod state;
 mod trace;
 mod undecided;
 mod wait;
@@ -27,11 +28,11 @@ use crate::policy::{Batches, Hints, Hold, Policy};
 use crate::protocol::ProtocolError;
 use crate::signature::SignatureError;
 use crate::time::Timestamp;
-use asking::Asking;
 use decide::{At, CONTENT_LENGTH, PUBLISHER_HEADER, REFUSED_HEADER};
 use recording::Records;
-use signed::{Signed, Whole};
-use wait::{Came, Shown, Waits};
+use signed::Whole;
+use state::{Pause, State};
+use wait::{Came, Shown};
 
 /// What every header of ours starts with. Callers' own are removed, whatever becomes of the call.
 const OUR_HEADERS: &str = "x-eventguard-";
@@ -110,78 +111,6 @@ pub struct Exchange {
     arrived: Cell<Option<Timestamp>>,
 }
 
-#[derive(Debug)]
-enum State {
-    /// Nothing was told yet.
-    New,
-    /// The head was in order; the body decides.
-    Holding(Box<Opened>),
-    /// The head was in order; each message is judged as it comes.
-    Streaming(Stream),
-    /// Somebody else has to say something first.
-    Paused(Pause),
-    /// The call goes on.
-    Passed,
-    /// The call was answered.
-    Refused,
-}
-
-/// What a call waits for.
-#[derive(Debug)]
-enum Pause {
-    /// Its head cannot be judged without what may be fetched yet.
-    Keys(Box<Waits>),
-    /// The same of a call that is there as a whole.
-    Signed(Box<Signed>),
-    /// It would go on, and the limiter may know more.
-    Limiter(Box<Asking>),
-    /// It would go on, and its records come first.
-    Record(Box<Outcome>),
-}
-
-impl Pause {
-    fn keys(self) -> Result<Box<Waits>, Self> {
-        if let Self::Keys(waits) = self { Ok(waits) } else { Err(self) }
-    }
-
-    fn signed(self) -> Result<Box<Signed>, Self> {
-        if let Self::Signed(signed) = self { Ok(signed) } else { Err(self) }
-    }
-
-    fn limiter(self) -> Result<Box<Asking>, Self> {
-        if let Self::Limiter(asking) = self { Ok(asking) } else { Err(self) }
-    }
-
-    fn record(self) -> Result<Box<Outcome>, Self> {
-        if let Self::Record(outcome) = self { Ok(outcome) } else { Err(self) }
-    }
-}
-
-impl State {
-    /// Ends a pause, where it is the one that is `wanted`.
-    fn end_pause<T>(&mut self, wanted: impl FnOnce(Pause) -> Result<T, Pause>) -> Option<T> {
-        if !matches!(self, Self::Paused(_)) {
-            return None;
-        }
-        let Self::Paused(pause) = std::mem::replace(self, Self::Refused) else { return None };
-        wanted(pause).map_err(|other| *self = Self::Paused(other)).ok()
-    }
-
-    /// The call whose body is whole now.
-    fn end_hold(&mut self) -> Option<Box<Opened>> {
-        if !matches!(self, Self::Holding(_)) {
-            return None;
-        }
-        let Self::Holding(opened) = std::mem::replace(self, Self::Refused) else { return None };
-        Some(opened)
-    }
-
-    /// What becomes of a part of the body that changes nothing.
-    const fn flow(&self) -> Flow {
-        if matches!(self, Self::Passed) { Flow::Continue } else { Flow::Pause }
-    }
-}
-
 impl Exchange {
     /// A call that nothing is known of.
     #[must_use]
@@ -232,12 +161,6 @@ impl Exchange {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         matches!(self.state, State::Paused(_))
-    }
-
-    /// When the call's head came, for what is decided first: a stream's later messages have their own time.
-    #[must_use]
-    pub fn take_arrival(&self) -> Option<Timestamp> {
-        self.arrived.take()
     }
 
     /// The call's messages, where it may have many.

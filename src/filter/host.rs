@@ -25,6 +25,7 @@ const REQUEST_TRAILERS: u32 = 1;
 const RESPONSE_HEADERS: u32 = 2;
 const RESPONSE_TRAILERS: u32 = 3;
 const HTTP_CALL_RESPONSE_HEADERS: u32 = 6;
+const HTTP_CALL_RESPONSE_TRAILERS: u32 = 7;
 const REQUEST_BODY: u32 = 0;
 const RESPONSE_BODY: u32 = 1;
 const HTTP_CALL_RESPONSE_BODY: u32 = 4;
@@ -181,6 +182,11 @@ fn pairs(kind: u32) -> Result<HeaderMap, HostError> {
 /// One header of the answer to a call of ours.
 pub fn call_response_header(name: &str) -> Found {
     header(HTTP_CALL_RESPONSE_HEADERS, name)
+}
+
+/// One trailer of the answer to a call of ours.
+pub fn call_response_trailer(name: &str) -> Found {
+    header(HTTP_CALL_RESPONSE_TRAILERS, name)
 }
 
 /// Sets a request header to one value, whatever was there.

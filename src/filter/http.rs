@@ -100,9 +100,9 @@ impl Call {
     /// Says what became of the events that went on.
     fn settle(&self, ending: Ending) {
         let grants = self.own.exchange.borrow_mut().answered();
-        for grant in grants {
-            if let Err(error) = ledger::settle(&self.shared.table, host::now(), &grant, ending) {
-                host::log(Level::Warn, &format!("eventguard: {error}: an event counts as published for a while"));
+        for grant in grants.iter().filter(|_| ending == Ending::Failed) {
+            if let Err(error) = ledger::settle(&self.shared.table, host::now(), grant, ending) {
+                host::log(Level::Warn, &format!("eventguard: {error}: an event that failed counts as published"));
             }
         }
     }
@@ -131,7 +131,7 @@ fn wait(shared: &Shared, call: &Ongoing, since: Timestamp) {
 
 /// Judges a call that has waited for keys, from another context than its own.
 pub fn judge_again(shared: &Rc<Shared>, call: &Ongoing) {
-    // Others were judged since they became due: their time is not this call's.
+    // Others were judged since the callback began: their time is not this call's.
     let began = host::now();
     let step = shared.judge(Stage::Head, &call.exchange, began, |exchange, with| exchange.judge_again(|| buffered(shared), with));
     if let Some(cache) = step.cache {
@@ -158,7 +158,8 @@ impl Context for Call {
             for outcome in &step.outcomes {
                 let timing = self.begin();
                 self.shared.record(outcome, &self.own.exchange.borrow(), timing.began);
-                self.shared.count_outcome(outcome, &self.own.exchange.borrow(), timing);
+                self.shared.count_outcome(outcome, timing);
+                self.shared.trace(outcome, &self.own.exchange.borrow(), timing.began);
             }
         }
         // Nobody knows what the upstream did with a call that has no answer. It counts as published: a caller who hangs up could replay

@@ -101,6 +101,8 @@ pub mod names {
     pub const AUDIT_DROPPED: &str = "eventguard_audit_dropped_total";
     /// Records that wait, over all workers.
     pub const AUDIT_QUEUED: &str = "eventguard_audit_queued";
+    /// Workers that count the log cluster as away.
+    pub const AUDIT_CIRCUIT_OPEN: &str = "eventguard_audit_circuit_open";
     /// Bytes of the records that wait, over all workers.
     pub const AUDIT_QUEUE_BYTES: &str = "eventguard_audit_queue_bytes";
     /// Bytes of records that may wait in a worker.
@@ -109,8 +111,6 @@ pub mod names {
     pub const AUDIT_CHAINED: &str = "eventguard_audit_chained_total";
     /// When a chain was signed last.
     pub const AUDIT_SIGNED: &str = "eventguard_audit_signed_timestamp_seconds";
-    /// Workers that count the log cluster as away.
-    pub const AUDIT_CIRCUIT_OPEN: &str = "eventguard_audit_circuit_open";
     /// Spans that were taken.
     pub const SPANS_SENT: &str = "eventguard_spans_sent_total";
     /// Spans that were lost.
@@ -223,6 +223,12 @@ pub const METRICS: &[Metric] = {
         metric(names::AUDIT_SENT, Counter, &[], "records that the log cluster took"),
         metric(names::AUDIT_DROPPED, Counter, &[], "records that were lost"),
         metric(names::AUDIT_QUEUED, Gauge, &[], "records that wait, over all workers"),
+        metric(
+            names::AUDIT_CIRCUIT_OPEN,
+            Gauge,
+            &[],
+            "workers for which the log cluster takes no records: only one batch after another tries",
+        ),
         metric(names::AUDIT_QUEUE_BYTES, Gauge, &[], "bytes of the records that wait, over all workers"),
         metric(names::AUDIT_QUEUE_LIMIT, Gauge, &["plugin"], "bytes of records that may wait in each worker"),
         metric(
@@ -232,12 +238,6 @@ pub const METRICS: &[Metric] = {
             "records that were given their place in a chain, among them what the stream tells of itself",
         ),
         metric(names::AUDIT_SIGNED, Gauge, &[], "when a chain was signed last (Unix time), with `checkpoint`"),
-        metric(
-            names::AUDIT_CIRCUIT_OPEN,
-            Gauge,
-            &[],
-            "workers for which the log cluster takes no records: only one batch after another tries",
-        ),
         metric(names::SPANS_SENT, Counter, &[], "spans that the cluster of `traces` took"),
         metric(names::SPANS_DROPPED, Counter, &[], "spans that were lost"),
         metric(names::POLICY_REFUSED, Counter, &[], "policies that were not taken: the one before stays in force"),

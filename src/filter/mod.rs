@@ -4,6 +4,7 @@
 pub mod ending;
 pub mod exchange;
 pub mod grpc_web;
+pub mod gzip;
 pub mod metadata;
 pub mod metrics;
 pub mod quotas;

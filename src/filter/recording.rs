@@ -22,7 +22,7 @@ type Kept<'r, 'o> = Vec<(&'r Record<'o>, (u64, Written))>;
 impl Shared {
     /// Sets the records of what was decided as filter state, and has them sent.
     pub fn record(&self, outcome: &Outcome, exchange: &Exchange, now: Timestamp) {
-        let decided = host::now();
+        let began = host::now();
         let records = Record::of_call(outcome, &circumstances(exchange, &self.policy.digest, now));
         let mut queue = self.queue.borrow_mut();
         for (record, written) in self.written(&records, &mut queue) {
@@ -31,7 +31,7 @@ impl Shared {
             }
             queue.push(record, written, now);
         }
-        self.time(Stage::Record, decided, host::now());
+        self.time(Stage::Record, began, host::now());
     }
 
     /// The same for a call that goes on only with them; `None` where it has to wait until they are delivered.

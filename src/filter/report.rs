@@ -16,8 +16,8 @@ pub struct Reported {
     signed: Option<Timestamp>,
     queued: i64,
     bytes: i64,
-    open: i64,
     cached: i64,
+    open: i64,
     spans: SpanCounters,
 }
 
@@ -52,26 +52,33 @@ impl Reported {
             spans,
             queued: shared.move_gauge(names::AUDIT_QUEUED, self.queued, counters.queued),
             bytes: shared.move_gauge(names::AUDIT_QUEUE_BYTES, self.bytes, gauges.bytes),
-            open: self.tell_circuit(shared, draining),
             cached: shared.move_gauge(names::CACHE_ENTRIES, self.cached, cached),
+            open: self.tell_circuit(shared, draining),
         };
     }
 
-    /// Tells whether the log cluster takes nothing, and an operator when that has changed.
+    /// Whether the log cluster takes nothing; an operator is told when that has changed.
     fn tell_circuit(&self, shared: &Shared, draining: bool) -> i64 {
-        let is_open = shared.queue.borrow().is_circuit_open();
-        // What an instance knows that is about to end is no longer of use.
-        let open = shared.move_gauge(names::AUDIT_CIRCUIT_OPEN, self.open, usize::from(is_open && !draining));
+        let is_open = shared.queue.borrow().is_circuit_open() && !draining;
+        let open = shared.move_gauge(names::AUDIT_CIRCUIT_OPEN, self.open, usize::from(is_open));
         let cluster = shared.policy.audit.cluster.as_deref().unwrap_or_default();
-        if draining {
-            return open;
-        }
         if open > self.open {
             let what = "takes no records: one batch after another tries, until one is taken";
             host::log(Level::Warn, &format!("eventguard: the log cluster `{cluster}` {what}"));
-        } else if open < self.open {
+        } else if open < self.open && !draining {
             host::log(Level::Info, &format!("eventguard: the log cluster `{cluster}` takes records again"));
         }
         open
+    }
+}
+
+impl Shared {
+    /// Moves a gauge, which is the sum over all workers, by what this one's part has changed.
+    fn move_gauge(&self, name: &'static str, before: i64, now: usize) -> i64 {
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        if now != before {
+            self.with_metric(MetricKind::Gauge, name, |id| host::increment_metric(id, now - before));
+        }
+        now
     }
 }

@@ -80,7 +80,7 @@ impl RootContext for Root {
             }
             self.send(&shared, now);
             if let Some(traces) = &shared.traces {
-                traces.tick();
+                traces.tick(now);
             }
             self.reported.tell(&shared, self.draining);
             let ended = shared.fetching.tick(now);

@@ -124,11 +124,8 @@ impl Shared {
         told(names::STAGES, id.map(|id| host::record_metric(id, micros(ended.since(began)))));
     }
 
-    /// Counts what was decided of a call, and makes it a span.
-    pub fn count_outcome(&self, outcome: &Outcome, exchange: &Exchange, Timing { began, spent }: Timing) {
-        if let Some(traces) = &self.traces {
-            traces.record(outcome, exchange, &self.policy.digest, began, host::now());
-        }
+    /// Counts what was decided of a call.
+    pub fn count_outcome(&self, outcome: &Outcome, Timing { began, spent }: Timing) {
         EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
@@ -155,17 +152,9 @@ impl Shared {
         }
     }
 
-    /// Moves a gauge, which is the sum over all workers, by what this one's part has changed.
-    pub fn move_gauge(&self, name: &'static str, before: i64, now: usize) -> i64 {
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
-        if now != before {
-            self.with_metric(MetricKind::Gauge, name, |id| host::increment_metric(id, now - before));
-        }
-        now
-    }
-
-    /// Counters are there from the start, and when a chain was signed.
+    /// Counters are there from the start, and what is 0 as a rule.
     pub fn define_counters(&self) {
+        self.with_metric(MetricKind::Gauge, names::AUDIT_CIRCUIT_OPEN, |_| Ok(()));
         for name in names::COUNTERS {
             self.metrics.borrow_mut().id(name, |name| host::define_metric(MetricKind::Counter, name).ok());
         }

@@ -143,7 +143,7 @@ fn settle(outcomes: &mut [Outcome], with: &Surroundings<'_>) {
     for outcome in outcomes.iter_mut().rev() {
         let ending = if outcome.verdict == Verdict::Refuse { Ending::Failed } else { Ending::Published };
         for grant in outcome.take_grants() {
-            // As where a message is refused: what was granted stays for a while.
+            // As where a message is refused: what was granted stays.
             let _ = ledger::settle(with.store, with.now, &grant, ending);
         }
     }

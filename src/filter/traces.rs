@@ -7,12 +7,15 @@ use super::aftermath::circumstances;
 use super::delivery::with_answer;
 use super::exchange::Exchange;
 use super::host;
+use super::shared::Shared;
 use crate::audit::form::Form;
 use crate::audit::{Answer, Sampling, Span, SpanCounters, Spans};
 use crate::decision::Outcome;
 use crate::policy::{Policy, SpanSettings};
 use crate::time::Timestamp;
 
+/// What is shorter is none of the four ticks a second.
+const SHORTEST_TICK: Duration = Duration::from_millis(200);
 /// How long a batch may be under way.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -21,6 +24,7 @@ pub struct Traces {
     settings: SpanSettings,
     spans: RefCell<Spans>,
     in_flight: Cell<Option<u32>>,
+    ticked: Cell<Timestamp>,
 }
 
 impl Traces {
@@ -28,18 +32,20 @@ impl Traces {
     pub fn new(policy: &Policy) -> Option<Self> {
         let settings = policy.traces.spans.clone()?;
         let sampling = Sampling { unsampled: settings.unsampled, roots: settings.roots };
-        Some(Self { settings, spans: RefCell::new(Spans::new(sampling, host::seed())), in_flight: Cell::new(None) })
+        Some(Self {
+            settings,
+            spans: RefCell::new(Spans::new(sampling, host::seed())),
+            in_flight: Cell::new(None),
+            ticked: Cell::new(Timestamp::from_unix_nanos(0)),
+        })
     }
 
-    /// A call, or one message of it, was decided in a callback that began then. What was decided first began with the call's head.
-    pub fn record(&self, outcome: &Outcome, exchange: &Exchange, policy: &str, began: Timestamp, ended: Timestamp) {
-        let circumstances = circumstances(exchange, policy, ended);
-        let began = exchange.take_arrival().unwrap_or(began);
-        self.spans.borrow_mut().push(&Span { outcome, circumstances: &circumstances, began, ended });
-    }
-
-    /// A tick: sends what is to be sent.
-    pub fn tick(&self) {
+    /// A tick: sends what is to be sent. Ticks also come sooner, for others; and a clock may be set back.
+    pub fn tick(&self, now: Timestamp) {
+        if now >= self.ticked.get() && now.since(self.ticked.get()) < SHORTEST_TICK {
+            return;
+        }
+        self.ticked.set(now);
         let batch = self.spans.borrow_mut().tick();
         self.send(batch.as_deref());
     }
@@ -86,5 +92,16 @@ impl Traces {
     /// What became of all spans so far.
     pub fn counters(&self) -> SpanCounters {
         self.spans.borrow().counters()
+    }
+}
+
+impl Shared {
+    /// What became of a call, or of one message of it, was decided in a callback that began then. What is decided first began with the head.
+    pub fn trace(&self, outcome: &Outcome, exchange: &Exchange, began: Timestamp) {
+        let Some(traces) = &self.traces else { return };
+        let ended = host::now();
+        let circumstances = circumstances(exchange, &self.policy.digest, ended);
+        let began = exchange.take_arrival().unwrap_or(began);
+        traces.spans.borrow_mut().push(&Span { outcome, circumstances: &circumstances, began, ended });
     }
 }

@@ -137,6 +137,13 @@ fn unknown_key<T>(id: Option<&str>) -> Result<T, TokenError> {
     Err(TokenError::UnknownKey { id: id.map(str::to_owned), set: None })
 }
 
+impl Issuer {
+    /// The issuer of [`Publisher::in_test`].
+    pub(crate) fn in_test() -> Self {
+        shop()
+    }
+}
+
 impl Publisher {
     /// For tests of what comes after: the publisher of a token with these claims beside the registered ones.
     pub(crate) fn in_test(issuer_name: &str, subject: &str, claims: &Json) -> Self {

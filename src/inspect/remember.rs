@@ -19,7 +19,7 @@ pub(super) fn refuse(event: &mut JudgedEvent, refusal: Refusal) {
 /// Gives back what was granted to what does not go on.
 pub(super) fn take_back(grants: &[Grant], means: Means<'_>) {
     for grant in grants {
-        // What cannot be taken back counts as published for a while: no reason to let anything pass.
+        // What cannot be taken back counts as published: no reason to let anything pass.
         let _ = ledger::settle(means.store, means.now, grant, Ending::Failed);
     }
 }

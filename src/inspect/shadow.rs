@@ -1,7 +1,7 @@
 //! A second policy, judged beside the first: where it would have decided otherwise, that is told, and nothing else comes of it. It
 //! sees the calls that the first one judges, and their bodies as far as the first one reads them.
 
-use super::{Means, Opened, Opening, judge_message};
+use super::{Means, Opened, Opening};
 use crate::decision::{Difference, Outcome, Refusal, Verdict};
 use crate::ledger::{self, Ending, Grant};
 use crate::policy::Policy;
@@ -39,7 +39,7 @@ pub(super) fn body(policy: &Policy, opening: &Opening, outcome: Outcome, bytes: 
 
 /// Judges one message.
 pub(super) fn message(policy: &Policy, opening: &Opening, outcome: Outcome, bytes: &[u8], means: Means<'_>) -> Outcome {
-    judged(opening, outcome, means, |opened| judge_message(policy, opened, bytes, means))
+    judged(opening, outcome, means, |opened| super::message(policy, opened, bytes, means))
 }
 
 /// A call is refused before its body is whole. What the proxy says of a call holds for both policies; a body over the limit may be

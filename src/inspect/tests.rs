@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::crypto::RustCrypto;
 use crate::decision::Difference;
+use crate::identity::Issuer;
+use crate::keyset::{Revocations, Revoked, SetId};
 use crate::ledger::{self, Ending, Memory, Unavailable};
 
 const PEER: &str = "spiffe://cluster.local/ns/shop/sa/a";
@@ -184,7 +186,8 @@ fn a_token_that_is_good_for_one_call_is_good_for_all_messages_of_a_stream_and_fo
             "grpc": {"stream": true}}],
         "events": [{"type": "t.*", "publishers": [{"subject": "a"}], "replay": {"window": "1m", "key": "jti"}}],
     });
-    let policy = crate::config::from_value(document, &|_| None).unwrap();
+    let mut policy = crate::config::from_value(document, &|_| None).unwrap();
+    policy.issuers = vec![Issuer::in_test()];
     // Fields 1 to 4 of io.cloudevents.v1.CloudEvent: id, source, specversion, type.
     let frame = |id: &str| [b"\0\0\0\0\x11\x0a\x01", id.as_bytes(), b"\x12\x02/s\x1a\x031.0\x22\x03t.A"].concat();
     let body = [frame("1"), frame("2")].concat();
@@ -230,4 +233,27 @@ fn only_a_rule_that_asks_for_what_was_published_before_needs_to_know_it() {
     };
     assert_eq!(code(&event("1")), None);
     assert_eq!(code(&event("1").replace("t.A", "t.Kept")), Some("limiter.unavailable"));
+}
+
+#[test]
+fn what_ends_while_a_body_is_on_its_way_is_good_for_it_no_more() {
+    let mut policy = policy_of(json!([{"type": "t.*", "publishers": [{"issuer": "shop"}]}]), json!({"unmatched": "pass"}));
+    policy.issuers = vec![Issuer::in_test()];
+    let Opening::Judge(mut opened) = opened(&policy, "/open/x", false) else { panic!("the head is in order") };
+    opened.publisher = Some(Publisher::in_test("shop", "a", &json!({"jti": "j-1"})));
+    let code = |policy: &Policy, now| {
+        let outcome = super::body(policy, &opened, event("1").as_bytes(), Means { now, crypto: &RustCrypto, store: &Away });
+        outcome.refusal.map(|refusal| refusal.code().as_str())
+    };
+    assert_eq!(code(&policy, now()), None);
+    let after = |seconds| now().after(std::time::Duration::from_secs(seconds));
+    assert_eq!((code(&policy, after(629)), code(&policy, after(630))), (None, Some("token.expired")), "with 30 s of leeway");
+    let revoked = Revoked::new(Vec::new(), Vec::new(), vec!["a".to_owned()]);
+    policy.revoked = Revocations::new(revoked, None);
+    assert_eq!(code(&policy, now()), Some("token.revoked"));
+    policy.revoked = Revocations::new(Revoked::default(), Some(SetId(0)));
+    assert_eq!(code(&policy, now()), Some("keys.unavailable"));
+    policy.revoked = Revocations::default();
+    policy.issuers.clear();
+    assert_eq!(code(&policy, now()), Some("token.issuer"));
 }

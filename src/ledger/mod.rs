@@ -165,8 +165,8 @@ pub struct Grant {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Undo {
-    /// An entry that counts for good with its end, or goes.
-    Once { until: Timestamp, ends: Timestamp, counts: Counts },
+    /// An entry with its end.
+    Once { until: Timestamp, counts: Counts },
     /// The number that was there before this one.
     Next { number: u64, before: Option<u64>, until: Timestamp },
     /// What was spent, in nanoseconds of the rate.
@@ -254,21 +254,20 @@ pub fn left(store: &dyn Store, settings: &Settings, now: Timestamp, tag: Tag, ra
     left
 }
 
-/// Says what became of an event.
+/// Says what became of an event: what was granted stands unless it failed.
 ///
 /// # Errors
 ///
-/// [`Unavailable`] where that could not be noted: an event that failed counts as published for a while.
+/// [`Unavailable`] where that could not be noted: an event that failed counts as published.
 pub fn settle(store: &dyn Store, now: Timestamp, grant: &Grant, ending: Ending) -> Result<(), Unavailable> {
     let Grant { tag, slot, undo, missing: _ } = grant;
-    match (undo, ending) {
-        (Undo::Nothing, _) | (Undo::Next { .. } | Undo::Spend { .. }, Ending::Published) => return Ok(()),
-        (Undo::Once { .. }, _) | (Undo::Next { .. } | Undo::Spend { .. }, Ending::Failed) => {}
+    if ending == Ending::Published || *undo == Undo::Nothing {
+        return Ok(());
     }
     store.change(*slot, &mut |bytes| {
         let mut slot = Slot::parse(bytes, now);
         match undo {
-            Undo::Once { until, ends, .. } => replay::settle(&mut slot, *tag, *until, *ends, ending),
+            Undo::Once { until, .. } => replay::take_back(&mut slot, *tag, *until),
             Undo::Next { number, before, until } => order::take_back(&mut slot, *tag, *number, *before, *until),
             Undo::Spend { nanos } => rate::give_back(&mut slot, *tag, *nanos),
             Undo::Nothing => {}
@@ -281,7 +280,7 @@ impl What {
     /// How to undo it, and how many numbers of a sequence did not come.
     fn ask(&self, tag: Tag, slot: &mut Slot, now: Timestamp) -> Result<(Undo, u64), Breach> {
         match self {
-            Self::Once { until, counts } => Ok((replay::ask(slot, tag, *until, *counts, now)?, 0)),
+            Self::Once { until, counts } => Ok((replay::ask(slot, tag, *until, *counts)?, 0)),
             Self::Next { number, gaps, keep } => order::ask(slot, tag, *number, *gaps, now.after(*keep)),
             Self::Spend { rate, cost } => Ok((rate.ask(slot, tag, *cost, now)?, 0)),
         }

@@ -75,31 +75,30 @@ fn an_event_that_failed_may_come_again() {
 }
 
 #[test]
-fn an_event_whose_call_never_ends_is_kept_for_a_minute_where_it_counts_when_accepted() {
-    for (counts, expected) in [(Counts::Accept, true), (Counts::Forward, false)] {
+fn an_event_whose_call_never_ends_counts_as_published() {
+    for counts in [Counts::Forward, Counts::Accept] {
         let store = Memory::default();
         ask(&store, 0, &once("a", counts)).unwrap();
-        assert_eq!(ask(&store, 59_999, &once("a", counts)), Err(Breach::Seen));
-        assert_eq!(ask(&store, 60_000, &once("a", counts)).is_ok(), expected);
+        assert_eq!(ask(&store, 599_999, &once("a", counts)), Err(Breach::Seen));
     }
 }
 
 #[test]
-fn an_event_that_is_accepted_after_its_lease_counts_all_the_same() {
-    let store = Memory::default();
-    let granted = ask(&store, 0, &once("a", Counts::Accept)).unwrap();
-    end(&store, 90_000, &granted, Ending::Published);
-    assert_eq!(ask(&store, 90_001, &once("a", Counts::Accept)), Err(Breach::Seen));
+fn only_an_event_that_failed_costs_a_second_look() {
+    for (ending, expected) in [(Ending::Published, Ok(())), (Ending::Failed, Err(Unavailable))] {
+        let granted = ask(&Memory::default(), 0, &once("a", Counts::Accept)).unwrap();
+        assert_eq!(settle(&Away, at(1), &granted, ending), expected);
+    }
 }
 
 #[test]
-fn a_call_whose_lease_has_ended_takes_no_other_calls_entry() {
+fn a_call_that_fails_behind_the_window_takes_no_other_calls_entry() {
     let store = Memory::default();
+    let later = Demand { tag: tag("a"), what: What::Once { until: at(1_200_000), counts: Counts::Accept } };
     let first = ask(&store, 0, &once("a", Counts::Accept)).unwrap();
-    let second = ask(&store, 60_000, &once("a", Counts::Accept)).unwrap();
-    end(&store, 60_001, &second, Ending::Published);
-    end(&store, 60_002, &first, Ending::Failed);
-    assert_eq!(ask(&store, 60_003, &once("a", Counts::Accept)), Err(Breach::Seen));
+    ask(&store, 600_000, &later).unwrap();
+    end(&store, 600_001, &first, Ending::Failed);
+    assert_eq!(ask(&store, 600_002, &later), Err(Breach::Seen));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sink::{Compression, Header, Sink};
 use crate::key::SigningKey;
 
 /// Where records go, and what happens when they cannot.
@@ -16,6 +17,10 @@ pub struct AuditSettings {
     pub path: String,
     /// The authority that batches are posted to; the cluster's name where the policy says nothing.
     pub authority: String,
+    /// What goes with every batch.
+    pub headers: Vec<Header>,
+    /// How batches are compressed.
+    pub compression: Compression,
     /// How long a batch may be under way.
     pub timeout: Duration,
     /// What a call waits for that goes on.
@@ -59,13 +64,6 @@ pub struct Checkpoint {
     pub interval: Duration,
     /// What it is signed with.
     pub key: Arc<SigningKey>,
-}
-
-/// What a log cluster speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sink {
-    /// OTLP over HTTP, log records as protobuf.
-    OtlpHttp,
 }
 
 /// When a batch goes: whichever comes first.
@@ -127,8 +125,10 @@ impl AuditSettings {
         Self {
             authority: cluster.clone().unwrap_or_default(),
             cluster,
-            sink: Sink::OtlpHttp,
-            path: "/v1/logs".to_owned(),
+            sink: Sink::Otlp,
+            path: Sink::Otlp.path().to_owned(),
+            headers: Vec::new(),
+            compression: Compression::None,
             timeout: Duration::from_secs(5),
             delivery,
             batch: Batch { records, interval: Duration::from_secs(1) },

@@ -5,13 +5,15 @@ mod audit;
 mod limiter;
 pub mod path;
 pub mod route;
+mod sink;
 mod traces;
 
 use std::sync::Arc;
 
-pub use audit::{AuditSettings, Batch, Checkpoint, Delivery, Integrity, Outcomes, Queue, Sink, WhenFull};
+pub use audit::{AuditSettings, Batch, Checkpoint, Delivery, Integrity, Outcomes, Queue, WhenFull};
 pub use limiter::{LimiterSettings, OnUnavailable};
 pub use route::{Access, Batches, Hints, Matched, Matcher, Messages, Route, Routes};
+pub use sink::{Compression, Header, HeaderValue, Sink};
 pub use traces::{EventTraces, SpanSettings, TraceSettings};
 
 pub use crate::rules::Mode;

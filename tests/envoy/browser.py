@@ -1,6 +1,7 @@
 """A headless Chromium, told what to do in its DevTools protocol over a pair of pipes; the standard library only."""
 
 import collections
+import functools
 import json
 import os
 import pathlib
@@ -22,9 +23,14 @@ LAUNCH = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2])
 SECONDS = 30
 
 
+@functools.cache
 def find():
-    """Where a Chromium is, or `None`."""
-    return next((path for path in map(shutil.which, NAMES) if path), None)
+    """Where a Chromium is that runs, or `None`: what Ubuntu calls so may only say where to get one."""
+    return next((path for path in map(shutil.which, NAMES) if path and _runs(path)), None)
+
+
+def _runs(path):
+    return subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS).returncode == 0
 
 
 class Browser:

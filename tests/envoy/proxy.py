@@ -51,7 +51,7 @@ class Proxy(local.Envoy):
             "admin": {"address": address(admin)},
             "static_resources": {
                 "listeners": listeners,
-                "clusters": [cluster("upstream", upstream.port, http2)] + ([cluster("logs", logs.port)] if logs else [])
+                "clusters": [cluster("upstream", upstream.port, http2)] + ([cluster("logs", logs.port, getattr(logs, "HTTP2", False))] if logs else [])
                 + ([cluster("limits", limits.port, http2=True)] if limits else [])
                 + [cluster(name, port) for name, port in (clusters or {}).items()],
             },

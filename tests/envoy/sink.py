@@ -13,14 +13,14 @@ from local import flatten, free_port, wait_until
 
 
 class Sink:
-    """Starts with `mode` "ok". Others: a status such as 429 or 500 (nothing accepted), "slow" (accepts after `delay` seconds), "cut"
-    (the connection ends without an answer). `away()` and `back()` take the listener itself down and up, on the same port."""
+    """Starts with `mode` "ok". Others: a status such as 429 or 500 (nothing accepted), "slow" (accepts after `delay` seconds), "partly"
+    (accepts all but one record of an event, which it does not name), "cut" (the connection ends without an answer). `away()` and `back()` take the listener itself down and up, on the same port."""
 
     def __init__(self):
         self.port = free_port()
         self.mode, self.delay, self.retry_after = "ok", 0.0, None
         self.lock = threading.Lock()
-        self.exports, self.records, self.attempts = [], [], 0
+        self.exports, self.records, self.taken, self.attempts = [], [], [], 0
         self.server = None
         self.back()
 
@@ -79,14 +79,30 @@ class Sink:
             request.send_header("content-length", "0")
             request.end_headers()
             return
-        export = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
-        with self.lock:
-            self.exports.append((request.path, dict(request.headers.items()), export))
-            self.records += [record for record in _records(export)]
-        request.send_response(200)
-        request.send_header("content-type", "application/x-protobuf")
-        request.send_header("content-length", "0")
+        status, content_type, answer = self.take(request.path, dict(request.headers.items()), body, mode)
+        request.send_response(status)
+        request.send_header("content-type", content_type)
+        request.send_header("content-length", str(len(answer)))
         request.end_headers()
+        request.wfile.write(answer)
+
+    def take(self, path, headers, body, mode):
+        """Takes a batch: status, content type and body of the answer."""
+        export = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
+        lines = list(_lines(export))
+        rejected = next((line for line in lines if mode == "partly" and '"event_code":"verdict"' in line), None)
+        with self.lock:
+            self.keep(path, headers, export, [line for line in lines if line is not rejected])
+        answer = logs_service_pb2.ExportLogsServiceResponse()
+        if rejected:
+            answer.partial_success.rejected_log_records = 1
+        return 200, "application/x-protobuf", answer.SerializeToString()
+
+    def keep(self, path, headers, export, lines):
+        """What was accepted: a request, and the lines in it."""
+        self.exports.append((path, headers, export))
+        self.taken += lines
+        self.records += [flatten(json.loads(line)) for line in lines]
 
     @staticmethod
     def _body(request):
@@ -108,7 +124,7 @@ class Sink:
     def lines(self):
         """Every record as it was sent, one line each."""
         with self.lock:
-            return [line for _, _, export in self.exports for line in _lines(export)]
+            return list(self.taken)
 
     def of(self, request_id):
         return [record for record in self.events() if record.get("requestId") == request_id]
@@ -126,7 +142,3 @@ def _lines(export):
         for scope in resource.scope_logs:
             for record in scope.log_records:
                 yield record.body.string_value
-
-
-def _records(export):
-    return [flatten(json.loads(line)) for line in _lines(export)]

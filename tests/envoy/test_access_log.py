@@ -8,49 +8,13 @@ import yaml
 from google.protobuf import wrappers_pb2
 
 import clients
-import keys
-import local
-from conftest import OLD, ROOT, STRUCTURED, cart_event, claims, envoy, publish
+from access_log import ALS, FILE, FLUENTD, HOSTILE, OTLP, SHIPPED, Logging, calls, logger, shipped
+from conftest import OLD, ROOT, envoy
 from local import flatten, wait_until
 from log_cluster import LogCluster
 from receivers import Fluentd, GrpcReceiver
 
-SHIPPED, ISTIO = ROOT / "envoy/access-log.yaml", ROOT / "envoy/istio-access-log.yaml"
-FILE, OTLP, ALS, FLUENTD = (f"envoy.access_loggers.{name}" for name in ("file", "open_telemetry", "http_grpc", "fluentd"))
-
-
-def shipped():
-    document = yaml.safe_load(SHIPPED.read_text())
-    [listener] = document["static_resources"]["listeners"]
-    return document, listener["filter_chains"][0]["filters"][0]["typed_config"]
-
-
-def logger(name):
-    [found] = [logger for logger in shipped()[1]["access_log"] if logger["name"] == name]
-    return found
-
-
-class Logging:
-    """An Envoy with the shipped configuration, but for the ports, the keys, and whose loggers it has."""
-
-    def __init__(self, binary, directory, upstream, ports, loggers=None, http1=()):
-        document, manager = shipped()
-        self.port, admin = local.free_port(), local.free_port()
-        document["admin"]["address"]["socket_address"]["port_value"] = admin
-        document["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = self.port
-        for cluster in document["static_resources"]["clusters"]:
-            [endpoints] = cluster["load_assignment"]["endpoints"]
-            address = endpoints["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
-            address["port_value"] = {"upstream": upstream.port, **ports}.get(cluster["name"], address["port_value"])
-            if cluster["name"] in http1:
-                del cluster["typed_extension_protocol_options"]
-        configuration = manager["http_filters"][0]["typed_config"]["config"]["configuration"]
-        configuration["value"] = json.dumps(keys.with_our_keys(json.loads(configuration["value"])))
-        manager["access_log"] = manager["access_log"] if loggers is None else loggers
-        path = directory / "envoy.yaml"
-        path.write_text(yaml.safe_dump(document))
-        self.envoy = local.Envoy(binary, path, admin, directory / "envoy.log")
-        self.lines = self.envoy.output
+ISTIO = ROOT / "envoy/istio-access-log.yaml"
 
 
 @pytest.fixture
@@ -80,21 +44,6 @@ def run(binary, upstream, tmp_path):
         logging.envoy.stop()
 
 
-def token():
-    return ("authorization", "Bearer " + keys.token(claims(), kid="shop-ed"))
-
-
-def calls(proxy):
-    """One that is admitted, one that is refused, whose strings are hostile, and a batch of two; by what each is."""
-    hostile = '"}\\n{\\"a\\":\\"%REQ(AUTHORIZATION)%\\u001b[2J'
-    batch = b"[" + cart_event("b-1") + b"," + cart_event("b-2") + b"]"
-    return {
-        "admit": publish(proxy, clients.H1, headers=[STRUCTURED, token()]),
-        "refuse": publish(proxy, clients.H1, headers=[STRUCTURED, token()], body=cart_event(event_id=json.dumps(hostile)[1:-1], event_type="com.evil")),
-        "batch": publish(proxy, clients.H1, headers=[("content-type", "application/cloudevents-batch+json"), token()], body=batch),
-    }
-
-
 def check(texts, sent):
     """The texts are the records of these calls."""
     assert all("eyJ" not in text and "\x1b" not in text and "\n" not in text for text in texts), texts
@@ -102,7 +51,7 @@ def check(texts, sent):
     records = [flatten(record) for one in found for record in (one if isinstance(one, list) else [one])]
     by_call = {kind: [record for record in records if record["requestId"] == call.id] for kind, call in sent.items()}
     assert [(record["verdict"], record["publisher"]) for record in by_call["admit"]] == [("admit", "cart-service")]
-    assert [(record["verdict"], record["code"]) for record in by_call["refuse"]] == [("refuse", "rule.unknown-type")]
+    assert [(record["verdict"], record["code"], record["id"]) for record in by_call["refuse"]] == [("refuse", "rule.unknown-type", HOSTILE)]
     assert [record["id"] for record in by_call["batch"]] == ["b-1", "b-2"]
     assert len(records) == 4 and len(found) == 3
 
@@ -138,12 +87,9 @@ def lines_of(proxy, count):
 
 
 def value(any_value):
-    """A text that is the value of one of the types that wrap it."""
-    for kind in (wrappers_pb2.StringValue, wrappers_pb2.BytesValue):
-        message = kind()
-        if any_value.Unpack(message):
-            return message.value if isinstance(message.value, str) else message.value.decode()
-    raise AssertionError(any_value.type_url)
+    message = wrappers_pb2.BytesValue()
+    assert any_value.Unpack(message), any_value.type_url
+    return message.value.decode()
 
 
 def test_over_http_the_otlp_logger_fills_the_sink(run, tmp_path):

@@ -9,12 +9,10 @@ import pytest
 import clients
 import local
 import rotel
+from access_log import OTLP, Logging, calls, logger
 from conftest import STRUCTURED, publish, reference_policy
 from local import flatten, wait_until
 from log_cluster import LogCluster
-from test_access_log import OTLP, Logging, calls, logger
-
-pytestmark = pytest.mark.skipif(rotel.get() is None, reason="Rotel, a package of PyPI, could not be installed for this Python")
 
 
 @pytest.fixture
@@ -26,6 +24,8 @@ def cluster(tmp_path):
 
 @pytest.fixture
 def agent(cluster, tmp_path):
+    if rotel.get() is None:
+        pytest.skip("Rotel, a package of PyPI, could not be installed for this Python")
     with_end = rotel.Rotel(tmp_path, cluster.port)
     yield with_end
     with_end.stop()

@@ -9,7 +9,7 @@ import pytest
 import clients
 import keys
 import local
-from conftest import HOLDS, STRUCTURED, assert_admitted, assert_refused, bearer, claims, publish, reference_policy
+from conftest import HOLDS, STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, claims, publish, reference_policy, written
 from key_server import Answer, KeyServer
 from publishers import Event
 from signed import publish_signed
@@ -133,6 +133,41 @@ def test_a_stream_whose_subject_is_revoked_ends(start_once, server, grpc_upstrea
         other.send(events[2])
         assert_got(grpc_upstream, other, [other.message(events[0]), other.message(events[2])])
     assert grpc_upstream.by_id(stream.id)[0].messages == [stream.message(events[0])]
+
+
+@pytest.mark.parametrize("hold", HOLDS)
+def test_a_stream_ends_where_the_list_is_not_known_any_more(start_once, server, grpc_upstream, hold):
+    proxy = start_once({**fetching(maxStale="1s"), "routes": ROUTES}, hold=hold, upstream=grpc_upstream, http2=True, routes=ENVOYS_ROUTES,
+                       clusters={"idp": server.port})
+    with Stream(proxy.port, "/shop.v1.Feed/Collect") as stream:
+        first = Event()
+        stream.send(first)
+        assert_got(grpc_upstream, stream, [stream.message(first)])
+        server.answers["/revoked"] = Answer(status=503)
+        time.sleep(4)
+        stream.send(Event())
+        assert_ends(stream, "keys.unavailable", "UNAVAILABLE")
+    assert grpc_upstream.by_id(stream.id)[0].messages == [stream.message(first)]
+
+
+@pytest.mark.parametrize("hold", HOLDS)
+def test_a_body_that_was_on_its_way_when_its_token_was_revoked_is_refused(start_once, server, upstream, hold):
+    proxy = start_once(fetching(), hold=hold, clusters={"idp": server.port})
+    answers = {}
+    for name in ("taken", "kept"):
+        call = written(name, cart_event(), [STRUCTURED, token(jti=name)])
+        with clients.connect(proxy.port) as connection:
+            connection.sendall(call[:-10])
+            time.sleep(0.5)
+            server.answers["/revoked"] = listing(tokens=["taken"])
+            fetched = server.times("/revoked")
+            local.wait_until(lambda: server.times("/revoked") >= fetched + 2, 5, "the list")
+            connection.sendall(call[-10:])
+            answers[name] = clients.Answers(connection).response()
+        server.answers["/revoked"] = listing()
+    assert (answers["taken"].status, answers["taken"].problem["code"]) == (401, "token.revoked")
+    assert upstream.saw_nothing_of("taken")
+    assert answers["kept"].status == 200 and upstream.one("kept").body == cart_event()
 
 
 LISTLESS = {"away": Answer(status=503), "malformed": Answer(b'{"tokens":"taken"}'), "of-another-form": Answer(b'{"keys":[],"users":[]}')}

@@ -8,12 +8,9 @@ use crate::audit::record::{Uid, millis, write_uid};
 use crate::json::{Document, Kind, Value};
 use crate::time::Timestamp;
 
-/// What is to be in an answer: without it each record would take some hundred bytes.
-pub const FILTER: &str = "filter_path=errors,items.*.status";
-
 pub(super) const CONTENT_TYPE: &str = "application/x-ndjson";
 
-/// Bytes of an answer: twice what the records of a whole batch take.
+/// Bytes of an answer, of which nothing but statuses is asked for: twice what those of the records of a whole batch take.
 pub(super) const ANSWER: usize = 64 << 10;
 
 /// Bytes that a record takes beside its JSON.

@@ -15,7 +15,6 @@ use std::borrow::Cow;
 use super::envelope::Envelope;
 use super::settings::Answer;
 use crate::time::Timestamp;
-pub use bulk::FILTER as BULK_FILTER;
 use otlp::Sender;
 pub use response::Response;
 
@@ -154,6 +153,18 @@ mod tests {
                 // A bulk request has a member in front of it.
                 let json = &json.as_bytes()[1..];
                 assert!(body.windows(json.len()).any(|window| window == json), "{form:?}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_answers_never_panic(status: u16, header: Option<String>, body: Vec<u8>, sent: u8) {
+            for form in [Form::Otlp, Form::OtlpGrpc, Form::Loki, Form::Bulk, Form::Ndjson, Form::CloudEvents] {
+                for status in [status, 200, 429] {
+                    let response = Response { status, header: &|_| header.clone(), body: &body };
+                    let _ = form.read(&response, sent.into(), response::tests::now());
+                }
             }
         }
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::{Environment, Place, Problem, Problems, count, optional, raw, required_text, size, span, text};
 use crate::budget::Budget;
-use crate::call::cut;
 use crate::key::SigningKey;
-use crate::policy::{AuditSettings, Batch, Checkpoint, Delivery, Integrity, Messages, Outcomes, Queue, Route, Sink, WhenFull};
+use crate::policy::{
+    AuditSettings, Batch, Checkpoint, Compression, Delivery, Integrity, Messages, Outcomes, Queue, Route, WhenFull,
+};
 use crate::rules::{Level, Recording};
 
 const DROPS: &str = "no record is dropped for which a call waits: with `delivery: before-forward` it can only be `refuse`";
@@ -28,7 +29,10 @@ pub(super) fn settings(
     let raw::Audit {
         cluster,
         sink,
+        index,
         path,
+        headers,
+        compression,
         authority,
         timeout,
         delivery,
@@ -51,10 +55,9 @@ pub(super) fn settings(
     let checkpoint = checkpoint.map(|raw| self::checkpoint(raw, env, &place.key("checkpoint"), problems));
     let delivery = self::delivery(delivery, batch.as_ref(), when_full, place, problems);
     let defaults = AuditSettings::default_for(Some(required_text(cluster, place, "cluster", problems)?), delivery);
-    let path = path.unwrap_or(defaults.path);
-    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        problems.add(&place.key("path"), Problem::Value("a path starts with `/` and has no white space".to_owned()));
-    }
+    let sink = super::sink::sink(sink);
+    let path = super::sink::path(sink, path, index, place, problems);
+    let headers = super::sink::headers(headers, env, &place.key("headers"), problems);
     let authority =
         authority.map_or(Some(defaults.authority), |authority| text(Some(authority), &place.key("authority"), problems));
     let timeout = span(timeout, defaults.timeout, &place.key("timeout"), problems);
@@ -71,11 +74,14 @@ pub(super) fn settings(
     }
     Some(AuditSettings {
         cluster: defaults.cluster,
-        sink: match sink {
-            None | Some(raw::Sink::OtlpHttp) => Sink::OtlpHttp,
-        },
-        path,
+        sink,
+        path: path?,
         authority: authority?,
+        headers: headers?,
+        compression: match compression {
+            None | Some(raw::Compression::None) => Compression::None,
+            Some(raw::Compression::Gzip) => Compression::Gzip,
+        },
         timeout: timeout?,
         delivery,
         batch,
@@ -139,8 +145,7 @@ fn signing_key(raw: raw::CheckpointKey, env: Environment<'_>, place: &Place, pro
     let raw::CheckpointKey { env: variable } = raw;
     let variable = required_text(variable, place, "env", problems)?;
     let place = place.key("env");
-    let unset = || Problem::Value(format!("the environment variable `{}` is not set", cut(&variable, 64)));
-    let text = env(&variable).or_else(|| problems.wrong(&place, unset()))?;
+    let text = super::variable(&variable, env, &place, problems)?;
     problems.ok(&place, SigningKey::from_jwk(&text))
 }
 

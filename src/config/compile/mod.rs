@@ -14,6 +14,7 @@ mod rule;
 mod schemas;
 mod shadow;
 mod signature;
+mod sink;
 mod traces;
 mod trust;
 
@@ -338,6 +339,12 @@ fn header_name(text: Option<String>, default: &str, place: &Place, problems: &mu
         return Some(name);
     }
     problems.wrong(place, Problem::Value(format!("`{}` is not the name of a header", cut(&name, 64))))
+}
+
+/// What a variable of the environment holds.
+fn variable(name: &str, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<String> {
+    let unset = || Problem::Value(format!("the environment variable `{}` is not set", cut(name, 64)));
+    env(name).or_else(|| problems.wrong(place, unset()))
 }
 
 /// A token of RFC 9110 section 5.6.2.

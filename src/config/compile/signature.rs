@@ -93,9 +93,7 @@ fn secret(raw: raw::Secret, env: Environment<'_>, place: &Place, problems: &mut 
         (Some(value), None) => (value, place.key("value")),
         (None, Some(variable)) => {
             let place = place.key("env");
-            let unset = || Problem::Value(format!("the environment variable `{}` is not set", cut(&variable, 64)));
-            let text = env(&variable).or_else(|| problems.wrong(&place, unset()))?;
-            (text, place)
+            (super::variable(&variable, env, &place, problems)?, place)
         }
         (Some(_), Some(_)) | (None, None) => return problems.wrong(place, Problem::ExactlyOne("`value` and `env`")),
     };

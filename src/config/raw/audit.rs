@@ -1,7 +1,11 @@
 //! Where records go, as it is written.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::sink::{Compression, Sink};
 
 #[cfg(feature = "cli")]
 use crate::config::schema;
@@ -14,10 +18,21 @@ pub struct Audit {
     /// Envoy's name of the log cluster.
     #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
     pub cluster: Option<String>,
-    /// What it speaks: `otlp-http`.
+    /// What it speaks: `otlp` (default, over HTTP), `otlp-grpc`, `loki`, `elasticsearch` (OpenSearch too), `ndjson` or `cloudevents`.
     pub sink: Option<Sink>,
-    /// The path that batches are posted to: `/v1/logs`.
+    /// The index or data stream of Elasticsearch that records are created in.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
+    pub index: Option<String>,
+    /// The path that batches are posted to: the one that the sink has by default.
     pub path: Option<String>,
+    /// Headers that go with every batch: a text each, or `{env: NAME}`, the environment variable that holds it.
+    #[cfg_attr(
+        feature = "cli",
+        schemars(with = "Option<std::collections::BTreeMap<String, schema::HeaderValue>>", extend("minProperties" = 1))
+    )]
+    pub headers: Option<BTreeMap<String, Value>>,
+    /// How batches are compressed: `none` (default) or `gzip`, by the proxy.
+    pub compression: Option<Compression>,
     /// The authority that batches are posted to: the cluster's name.
     pub authority: Option<String>,
     /// How long a batch may be under way: 5s.
@@ -116,15 +131,6 @@ pub enum Level {
     Metadata,
     /// The digest of its data too (default).
     Digest,
-}
-
-/// What a log cluster speaks.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-pub enum Sink {
-    /// OTLP over HTTP, log records as protobuf.
-    OtlpHttp,
 }
 
 /// When a batch goes: whichever comes first.

@@ -9,14 +9,13 @@ mod protocol;
 mod route;
 mod rule;
 mod signature;
+mod sink;
 mod traces;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use audit::{
-    Audit, Batch, Checkpoint, CheckpointKey, Delivery, Integrity, Level, Outcomes, Queue, Recording, Sink, WhenFull,
-};
+pub use audit::{Audit, Batch, Checkpoint, CheckpointKey, Delivery, Integrity, Level, Outcomes, Queue, Recording, WhenFull};
 pub use identity::{Binding, Discovery, Issuer, Jwks, KeySet, Remote, Revoked, Token};
 pub use memory::{
     Counts, Gap, Limiter, Memory, OnUnavailable, OrderScope, Rate, RateKey, Replay, ReplayKey, Scope, Sequence, Unit, WhenNoRoom,
@@ -29,7 +28,7 @@ pub use rule::{
 pub use signature::{
     Dsse, DsseMode, Encoding, EventJws, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
 };
-
+pub use sink::{Compression, Sink};
 pub use traces::Traces;
 
 #[cfg(feature = "cli")]

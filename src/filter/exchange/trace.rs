@@ -8,11 +8,18 @@ use crate::inspect::Opened;
 use crate::policy::EventTraces;
 use crate::protocol::Form;
 use crate::signature::may_cover_attributes;
+use crate::time::Timestamp;
 
 /// The attribute in binary mode (CloudEvents HTTP binding section 3.1.3). In the other modes it would be in the body, which is not written anew.
 const EXTENSION: &str = "ce-traceparent";
 
 impl Exchange {
+    /// When the call's head came, for what is decided first: a stream's later messages have their own time.
+    #[must_use]
+    pub fn take_arrival(&self) -> Option<Timestamp> {
+        self.arrived.take()
+    }
+
     /// Gives the event the call's `traceparent`, where it has none of its own, not even a broken one, and nobody may have signed its
     /// attributes: a signature would not cover this one, and whoever verifies it behind us would refuse the event.
     pub(super) fn add_trace(&self, opened: &Opened) -> Option<Command> {

@@ -22,16 +22,13 @@ impl Exchange {
     }
 
     fn refuse_undecided(&self, refusal: Refusal) -> Option<Outcome> {
-        match &self.state {
-            State::Paused(Pause::Keys(waits)) => Some(waits.pending.refuse_for(&self.policy, refusal)),
-            State::Paused(Pause::Signed(signed)) => Some(signed.whole.opened.refuse(&self.policy, refusal)),
-            State::Paused(Pause::Limiter(_) | Pause::Record(_))
-            | State::New
-            | State::Holding(_)
-            | State::Streaming(_)
-            | State::Passed
-            | State::Refused => Some(self.undecided()?.refuse(&self.policy, refusal)),
+        if let State::Paused(Pause::Keys(waits)) = &self.state {
+            return Some(waits.pending.refuse_for(&self.policy, refusal));
         }
+        if let State::Paused(Pause::Signed(signed)) = &self.state {
+            return Some(signed.whole.opened.refuse(&self.policy, refusal));
+        }
+        Some(self.undecided()?.refuse(&self.policy, refusal))
     }
 
     /// The proxy holds the call as it should not: the body never comes, though the head was held back for it.

@@ -66,12 +66,8 @@ impl Exchange {
         match &self.state {
             State::Paused(Pause::Keys(waits)) => Some((std::slice::from_ref(&waits.set), waits.until)),
             State::Paused(Pause::Signed(signed)) => Some((&signed.sets, signed.until)),
-            State::Paused(Pause::Limiter(_) | Pause::Record(_))
-            | State::New
-            | State::Holding(_)
-            | State::Streaming(_)
-            | State::Passed
-            | State::Refused => None,
+            State::Paused(Pause::Limiter(_) | Pause::Record(_)) => None,
+            State::New | State::Holding(_) | State::Streaming(_) | State::Passed | State::Refused => None,
         }
     }
 
@@ -106,7 +102,9 @@ impl Exchange {
             (State::Holding(_), Shown::Whole) => self.body_end(buffered, with),
             (State::Streaming(_), Shown::Part) => self.stream_part(buffered().bytes.as_deref(), Part::Open, with),
             (State::Streaming(_), Shown::Whole) => self.stream_part(buffered().bytes.as_deref(), Part::Last, with),
-            (_, Shown::Nothing) | (State::New | State::Paused(_) | State::Passed | State::Refused, _) => return head,
+            (_, Shown::Nothing) | (State::New | State::Paused(_) | State::Passed | State::Refused, _) => {
+                return head;
+            }
         };
         head.followed_by(body)
     }

@@ -19,9 +19,9 @@ fn added(settings: &str, headers: &[(&str, &[u8])], end_of_stream: bool) -> Opti
     let map = Some(headers.iter().copied().collect());
     let arrival = Arrival { map, hints: Hints::default(), peer: None, end_of_stream };
     let step = with(|with| exchange(settings).head(arrival, with));
-    let mut found = step.commands.iter().filter_map(|command| match command {
-        Command::Set("ce-traceparent", value) => Some(value.clone()),
-        _ => None,
+    let mut found = step.commands.iter().filter_map(|command| {
+        let Command::Set("ce-traceparent", value) = command else { return None };
+        Some(value.clone())
     });
     let first = found.next();
     assert_eq!(found.next(), None);
