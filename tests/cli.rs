@@ -274,6 +274,13 @@ const NOT_A_CASE: [(&str, [(&str, &str); 2]); 5] = [
         ],
     ),
     (
+        "audit.unavailable",
+        [
+            ("src/filter/tests/recording.rs", "fn without_its_records_a_call_is_refused_and_recorded_so_and_may_come_again()"),
+            ("tests/envoy/test_delivery.py", "def test_without_the_log_cluster_nothing_goes_on_and_it_comes_back("),
+        ],
+    ),
+    (
         "hold.missing",
         [
             ("src/filter/tests.rs", "fn a_missing_hold_is_refused()"),
