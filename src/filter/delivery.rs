@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dispatch::{Protocol, asked};
 use super::gzip;
 use super::host::{self, HostError};
 use crate::audit::form::{Form, Response};
@@ -32,7 +31,7 @@ pub(super) fn send(cluster: &str, settings: &AuditSettings, batch: &Batch) -> Re
     headers.extend((form == Form::OtlpGrpc).then_some(("te", "trailers")));
     headers.extend(coding);
     headers.extend(settings.headers.iter().map(|Header { name, value }| (name.as_str(), value.as_str())));
-    Ok(asked(Protocol::Http, host::http_call(cluster, &headers, &body, settings.timeout)?))
+    host::http_call(cluster, &headers, &body, settings.timeout)
 }
 
 /// The body as gzip; `None` where the proxy does not compress, and then it goes as it is.
