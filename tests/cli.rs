@@ -244,7 +244,7 @@ fn a_case_that_gets_another_verdict_fails_the_test() {
 }
 
 /// What a case cannot say, since it is text or is the proxy's doing, and the tests that reach it: of the exchange, and of the proxy.
-const NOT_A_CASE: [(&str, [(&str, &str); 2]); 5] = [
+const NOT_A_CASE: [(&str, [(&str, &str); 2]); 6] = [
     (
         "call.malformed",
         [
@@ -271,6 +271,13 @@ const NOT_A_CASE: [(&str, [(&str, &str); 2]); 5] = [
         [
             ("src/filter/tests/wait.rs", "fn a_call_that_waited_in_vain_is_refused_once()"),
             ("tests/envoy/test_keysets.py", "def test_keys_are_stale_for_so_long_and_no_longer("),
+        ],
+    ),
+    (
+        "audit.unavailable",
+        [
+            ("src/filter/tests/recording.rs", "fn without_its_records_a_call_is_refused_and_recorded_so_and_may_come_again()"),
+            ("tests/envoy/test_delivery.py", "def test_without_the_log_cluster_nothing_goes_on_and_it_comes_back("),
         ],
     ),
     (

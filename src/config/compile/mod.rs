@@ -31,6 +31,7 @@ use super::read::{Part, UnknownKeys, describe, has_null, note_nulls, read};
 use super::{digest, raw, units};
 use crate::budget::Budget;
 use crate::call::cut;
+use crate::json::distinct;
 use crate::policy::{Hold, Policy, Routes, Unmatched};
 use crate::rules::{Mode, Rules};
 use trust::Trust;
@@ -168,11 +169,8 @@ fn hold(raw: Option<raw::Hold>) -> Hold {
 
 /// Everybody who may sign beside a publisher.
 fn cosigners(rules: &Rules) -> Vec<String> {
-    let mut cosigners: Vec<String> =
-        rules.iter().filter_map(|rule| rule.quorum.as_ref()).flat_map(|quorum| quorum.signers.iter().cloned()).collect();
-    cosigners.sort_unstable();
-    cosigners.dedup();
-    cosigners
+    let quorums = rules.iter().filter_map(|rule| rule.quorum.as_ref());
+    distinct(quorums.flat_map(|quorum| quorum.signers.iter().cloned()))
 }
 
 fn check_version(version: Option<u64>, root: &Place, problems: &mut Problems) {

@@ -9,7 +9,6 @@ mod protocol;
 mod route;
 mod rule;
 mod signature;
-mod sink;
 mod traces;
 
 use serde::Deserialize;
@@ -28,7 +27,6 @@ pub use rule::{
 pub use signature::{
     Dsse, DsseMode, Encoding, EventJws, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
 };
-pub use sink::{Compression, Sink};
 pub use traces::Traces;
 
 #[cfg(feature = "cli")]
