@@ -46,13 +46,14 @@ fn failed(governed: &Governed<'_>, outcomes: &[Outcome]) -> u32 {
     let of_calls = outcomes.iter().filter_map(|outcome| outcome.refusal.as_ref());
     let of_events = outcomes.iter().flat_map(|outcome| &outcome.events).filter_map(|event| event.refusal.as_ref());
     let mut refusals = of_calls.chain(of_events);
-    refusals
-        .find_map(|refusal| match refusal {
-            Refusal::Token(_) => Some(governed.made()),
-            Refusal::Signature(SignatureError::Invalid) => Some(governed.wrong()),
-            _ => None,
-        })
-        .unwrap_or_default()
+    let spent = |refusal: &Refusal| {
+        if let Refusal::Token(_) = refusal {
+            Some(governed.made())
+        } else {
+            (*refusal == Refusal::Signature(SignatureError::Invalid)).then(|| governed.wrong())
+        }
+    };
+    refusals.find_map(spent).unwrap_or_default()
 }
 
 /// Who sends a call: the peer that its certificate names, or the address of its connection (`ADDRESS:PORT`) without the port. Who has an

@@ -43,7 +43,7 @@ pub enum KeyError {
         /// Its length in bytes.
         found: usize,
     },
-    /// A modulus that is too short to be safe or too long to be verified in reasonable time.
+    /// A modulus that is too short to be safe, or too long: 8192 bits are 7 ms a check where the proxy does not verify.
     #[error("an RSA modulus of {bits} bits, expected 2048 to 4096")]
     ModulusSize {
         /// The length of the modulus.

@@ -66,10 +66,8 @@ pub(super) fn verify(
     let signed_by =
         |signer| headers.signatures.iter().map(move |(version, signed)| (signer, version.algorithm(), signed.as_slice()));
     let tries = candidates.into_iter().flat_map(signed_by).filter(|(signer, algorithm, _)| signer.key.makes(*algorithm));
-    let signer = verifier.first(tries, &message).map_err(|error| match error {
-        SignatureError::Invalid if is_public => verifier.no_key(error),
-        other => other,
-    })?;
+    let no_key = |error| if is_public && error == SignatureError::Invalid { verifier.no_key(error) } else { error };
+    let signer = verifier.first(tries, &message).map_err(no_key)?;
     let verified = verifier.evidence(Scheme::StandardWebhooks, signer, Vec::new())?;
     Ok(Some(verified.made(sent, Some(headers.id))))
 }

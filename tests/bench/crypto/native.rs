@@ -1,10 +1,5 @@
 //! Measures natively what proxy.rs measures in Envoy: a task a line in, a line out. For tests/bench/crypto.py.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a benchmark may panic, and needs a clock"
-)]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark may panic, and needs a clock")]
 
 use std::io::{BufRead as _, stdin};
 

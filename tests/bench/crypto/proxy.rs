@@ -2,12 +2,7 @@
 //! proxy with nothing of ours around it, on `arguments` as `verify_signature` takes them. For tests/bench/crypto.py.
 #![cfg(target_os = "wasi")]
 #![expect(missing_docs, reason = "the macro of the SDK makes a function without")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a benchmark may panic, and needs a clock"
-)]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark may panic, and needs a clock")]
 
 use std::cell::Cell;
 
@@ -22,7 +17,7 @@ use serde_json::{Value, json};
 
 /// The files of the library themselves: the library as a whole brings its own entry point, and a module has one.
 #[path = "../../../src"]
-#[expect(dead_code, unused_imports, reason = "they hold more than is needed here")]
+#[expect(dead_code, unused_imports, clippy::all, reason = "they hold more than is needed here, and are checked as the library")]
 mod library {
     pub mod avro;
     pub mod budget;
