@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::dispatch::{Protocol, asked};
 use super::gzip;
 use super::host::{self, HostError};
 use crate::audit::form::{Form, Response};
@@ -31,7 +32,7 @@ pub(super) fn send(cluster: &str, settings: &AuditSettings, batch: &Batch) -> Re
     headers.extend((form == Form::OtlpGrpc).then_some(("te", "trailers")));
     headers.extend(coding);
     headers.extend(settings.headers.iter().map(|Header { name, value }| (name.as_str(), value.as_str())));
-    host::http_call(cluster, &headers, &body, settings.timeout)
+    Ok(asked(Protocol::Http, host::http_call(cluster, &headers, &body, settings.timeout)?))
 }
 
 /// The body as gzip; `None` where the proxy does not compress, and then it goes as it is.

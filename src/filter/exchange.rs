@@ -1,5 +1,5 @@
 //! One call in the proxy as a small state machine: what the proxy tells of the call goes in, what the proxy should do comes out.
-//! Knows nothing of the SDK; time, headers and body are handed in.
+//! Knows nothing of the proxy's calls; time, headers and body are handed in.
 
 mod asking;
 mod decide;

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -153,9 +154,9 @@ def test_a_stream_ends_where_the_list_is_not_known_any_more(start_once, server, 
 @pytest.mark.parametrize("hold", HOLDS)
 def test_a_body_that_was_on_its_way_when_its_token_was_revoked_is_refused(start_once, server, upstream, hold):
     proxy = start_once(fetching(), hold=hold, clusters={"idp": server.port})
-    answers = {}
-    for name in ("taken", "kept"):
-        call = written(name, cart_event(), [STRUCTURED, token(jti=name)])
+    answers, ids = {}, {name: str(uuid.uuid4()) for name in ("taken", "kept")}
+    for name, request_id in ids.items():
+        call = written(request_id, cart_event(), [STRUCTURED, token(jti=name)])
         with clients.connect(proxy.port) as connection:
             connection.sendall(call[:-10])
             time.sleep(0.5)
@@ -166,8 +167,8 @@ def test_a_body_that_was_on_its_way_when_its_token_was_revoked_is_refused(start_
             answers[name] = clients.Answers(connection).response()
         server.answers["/revoked"] = listing()
     assert (answers["taken"].status, answers["taken"].problem["code"]) == (401, "token.revoked")
-    assert upstream.saw_nothing_of("taken")
-    assert answers["kept"].status == 200 and upstream.one("kept").body == cart_event()
+    assert upstream.saw_nothing_of(ids["taken"])
+    assert answers["kept"].status == 200 and upstream.one(ids["kept"]).body == cart_event()
 
 
 LISTLESS = {"away": Answer(status=503), "malformed": Answer(b'{"tokens":"taken"}'), "of-another-form": Answer(b'{"keys":[],"users":[]}')}
