@@ -244,7 +244,7 @@ fn a_case_that_gets_another_verdict_fails_the_test() {
 }
 
 /// What a case cannot say, since it is text or is the proxy's doing, and the tests that reach it: of the exchange, and of the proxy.
-const NOT_A_CASE: [(&str, [(&str, &str); 2]); 5] = [
+const NOT_A_CASE: [(&str, [(&str, &str); 2]); 6] = [
     (
         "call.malformed",
         [
