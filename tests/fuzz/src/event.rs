@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::json::read_strictly;
 
 /// Small, so that a fuzzer reaches every bound.
-pub const BUDGET: Budget = Budget { body: 4096, events: 4, depth: 8, attributes: 12 };
+pub const BUDGET: Budget = Budget { body: 4096, events: 4, depth: 8, attributes: 12, checks: 8, failed_checks: None };
 
 /// What the route says.
 pub const TOPIC: &str = "carts";

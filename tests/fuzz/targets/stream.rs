@@ -90,7 +90,7 @@ fn publish(cuts: &[usize], bytes: &[u8]) -> Published {
         if step.flow == Flow::Continue {
             let replaced = step.commands.into_iter().find_map(|command| match command {
                 Command::Body(bytes) => Some(bytes),
-                Command::Remove(_) | Command::Set(..) | Command::Reply(_) | Command::Ask(_) => None,
+                Command::Remove(_) | Command::Set(..) | Command::Reply(_) | Command::Ask(_) | Command::Record => None,
             });
             published.passed.extend(replaced.unwrap_or_else(|| held.clone()));
             held.clear();
