@@ -1,7 +1,7 @@
 # What can be done here. `make help` lists it; CI calls the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm run test lint fuzz bench bench-memory bench-cluster bench-audit clean cli test-rust test-node test-alerts test-envoy
+.PHONY: help wasm run test lint fuzz bench bench-crypto bench-memory bench-cluster bench-audit clean cli test-rust test-node test-alerts test-envoy
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -83,6 +83,11 @@ fuzz: $(if $(FUZZ_NIGHTLY),.envoy/nightly) .envoy/tools/fuzz $(FUZZ_DIR)/Cargo.l
 bench: wasm cli $(VENV)/ready ## requests/s, latency and CPU per call of Envoy with and without the filter (needs wrk)
 	$(CARGO) build --release --example read_only --target $(WASI) --no-default-features
 	@$(VENV)/bin/python tests/bench/bench.py $(ARGS)
+
+bench-crypto: $(VENV)/ready ## what a signature of each scheme costs, natively, in the module and by the proxy
+	$(CARGO) rustc --release --example crypto_proxy --target $(WASI) --no-default-features -- $(SMALL)
+	$(CARGO) build --release --example crypto_native
+	@$(VENV)/bin/python tests/bench/crypto.py $(ARGS)
 
 bench-memory: wasm cli $(VENV)/ready ## a million events and their replays over two workers, and a rate held for ten seconds
 	@$(VENV)/bin/python tests/bench/memory.py $(ARGS)

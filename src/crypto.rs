@@ -1,6 +1,8 @@
 //! The one place that verifies bytes. [`Crypto`] is what the stages ask; [`RustCrypto`] answers with Rust crates, and the filter
 //! adds an implementation that asks the proxy. Trusts its keys; knows nothing of tokens or messages.
 
+use std::time::Duration;
+
 use ed25519_dalek::VerifyingKey as Ed25519Key;
 use p256::ecdsa::VerifyingKey as P256Key;
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
@@ -12,10 +14,33 @@ use superboring::sign::{RsaPssSaltlen, Verifier};
 
 use crate::key::{Algorithm, Material, P384Key, PublicKey, Secret};
 
-/// The signature is not one of this key over this message.
+/// Why a signature was not verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the signature does not verify")]
-pub struct Unverified;
+pub enum Unverified {
+    /// It is not one of this key over this message.
+    #[error("the signature does not verify")]
+    Wrong,
+    /// Nobody has looked.
+    #[error(transparent)]
+    Unchecked(#[from] Unchecked),
+}
+
+/// Why nobody has looked whether a signature verifies: that would cost too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unchecked {
+    /// `signature.too-many`.
+    #[error("the call has had {limit} signature checks, which is all that it may cost")]
+    TooMany {
+        /// How many a call may cost.
+        limit: usize,
+    },
+    /// `source.limited`.
+    #[error("too many signature checks of this source have failed; the next one is made in {} ms", .retry_after.as_millis())]
+    Limited {
+        /// When the next one is made.
+        retry_after: Duration,
+    },
+}
 
 /// Verifies signatures.
 pub trait Crypto {
@@ -26,6 +51,15 @@ pub trait Crypto {
     ///
     /// [`Unverified`], also where the algorithm is not one of the key's type.
     fn verify(&self, key: &PublicKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), Unverified>;
+
+    /// Whether `tag` is the HMAC-SHA256 (RFC 2104) of `message`, whole, compared in constant time.
+    ///
+    /// # Errors
+    ///
+    /// [`Unverified`].
+    fn verify_hmac(&self, secret: &Secret, message: &[u8], tag: &[u8]) -> Result<(), Unverified> {
+        verify_hmac_sha256(secret, message, tag)
+    }
 }
 
 /// Verifies with Rust crates alone.
@@ -38,13 +72,13 @@ pub struct RustCrypto;
 impl Crypto for RustCrypto {
     fn verify(&self, key: &PublicKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), Unverified> {
         if !key.makes(algorithm) {
-            return Err(Unverified);
+            return Err(Unverified::Wrong);
         }
         match key.material() {
             Material::Rsa { key, modulus_bytes } if signature.len() == *modulus_bytes => {
                 verify_rsa(key, algorithm, message, signature)
             }
-            Material::Rsa { .. } => Err(Unverified),
+            Material::Rsa { .. } => Err(Unverified::Wrong),
             Material::P256(key) => verify_es256(key, message, signature),
             Material::P384(key) => verify_es384(key, message, signature),
             Material::Ed25519(key) => verify_ed25519(key, message, signature),
@@ -61,38 +95,38 @@ fn verify_rsa(key: &PKey<Public>, algorithm: Algorithm, message: &[u8], signatur
         Algorithm::Ps256 => (MessageDigest::sha256(), Padding::PKCS1_PSS),
         Algorithm::Ps384 => (MessageDigest::sha384(), Padding::PKCS1_PSS),
         Algorithm::Ps512 => (MessageDigest::sha512(), Padding::PKCS1_PSS),
-        Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => return Err(Unverified),
+        Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => return Err(Unverified::Wrong),
     };
-    let mut verifier = Verifier::new(hash, key).map_err(|_| Unverified)?;
-    verifier.set_rsa_padding(padding).map_err(|_| Unverified)?;
-    verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).map_err(|_| Unverified)?;
+    let mut verifier = Verifier::new(hash, key).map_err(|_| Unverified::Wrong)?;
+    verifier.set_rsa_padding(padding).map_err(|_| Unverified::Wrong)?;
+    verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).map_err(|_| Unverified::Wrong)?;
     match verifier.verify_oneshot(signature, message) {
         Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(Unverified),
+        Ok(false) | Err(_) => Err(Unverified::Wrong),
     }
 }
 
 fn verify_es256(key: &P256Key, message: &[u8], signature: &[u8]) -> Result<(), Unverified> {
     // Refuses r and s that are zero or not below the order.
-    let signature = p256::ecdsa::Signature::from_slice(signature).map_err(|_| Unverified)?;
-    key.verify_prehash(&sha256(message), &signature).map_err(|_| Unverified)
+    let signature = p256::ecdsa::Signature::from_slice(signature).map_err(|_| Unverified::Wrong)?;
+    key.verify_prehash(&sha256(message), &signature).map_err(|_| Unverified::Wrong)
 }
 
 /// Only the proxy verifies P-384 for the module.
 #[cfg(not(feature = "cli"))]
 fn verify_es384(_key: &P384Key, _message: &[u8], _signature: &[u8]) -> Result<(), Unverified> {
-    Err(Unverified)
+    Err(Unverified::Wrong)
 }
 
 #[cfg(feature = "cli")]
 fn verify_es384(key: &P384Key, message: &[u8], signature: &[u8]) -> Result<(), Unverified> {
-    let signature = p384::ecdsa::Signature::from_slice(signature).map_err(|_| Unverified)?;
-    key.verify_prehash(&sha2::Sha384::digest(message), &signature).map_err(|_| Unverified)
+    let signature = p384::ecdsa::Signature::from_slice(signature).map_err(|_| Unverified::Wrong)?;
+    key.verify_prehash(&sha2::Sha384::digest(message), &signature).map_err(|_| Unverified::Wrong)
 }
 
 fn verify_ed25519(key: &Ed25519Key, message: &[u8], signature: &[u8]) -> Result<(), Unverified> {
-    let signature = ed25519_dalek::Signature::from_slice(signature).map_err(|_| Unverified)?;
-    key.verify_strict(message, &signature).map_err(|_| Unverified)
+    let signature = ed25519_dalek::Signature::from_slice(signature).map_err(|_| Unverified::Wrong)?;
+    key.verify_strict(message, &signature).map_err(|_| Unverified::Wrong)
 }
 
 /// An ECDSA signature from r and s of `coordinate` bytes each (RFC 7518 section 3.4: 32 on P-256, 48 on P-384) into DER
@@ -124,9 +158,11 @@ fn der_integer(number: &[u8]) -> Option<Vec<u8>> {
 /// # Errors
 ///
 /// [`Unverified`].
+// Once in the module, and not in each implementation of the trait.
+#[inline(never)]
 pub fn verify_hmac_sha256(secret: &Secret, message: &[u8], tag: &[u8]) -> Result<(), Unverified> {
-    let tag: &[u8; 32] = tag.try_into().map_err(|_| Unverified)?;
-    if hmac_sha256::HMAC::verify(message, secret.bytes(), tag) { Ok(()) } else { Err(Unverified) }
+    let tag: &[u8; 32] = tag.try_into().map_err(|_| Unverified::Wrong)?;
+    if hmac_sha256::HMAC::verify(message, secret.bytes(), tag) { Ok(()) } else { Err(Unverified::Wrong) }
 }
 
 /// HMAC-SHA256 (RFC 2104), for whoever signs. Verify with [`verify_hmac_sha256`].
@@ -200,14 +236,14 @@ mod tests {
         let secret = Secret::new(vec![7; 16]).unwrap();
         let tag = hmac_sha256(&secret, b"message");
         assert_eq!(verify_hmac_sha256(&secret, b"message", &tag), Ok(()));
-        assert_eq!(verify_hmac_sha256(&secret, b"Message", &tag), Err(Unverified));
-        assert_eq!(verify_hmac_sha256(&secret, b"message", &tag[..31]), Err(Unverified));
-        assert_eq!(verify_hmac_sha256(&secret, b"message", &[&tag[..], &[0]].concat()), Err(Unverified));
-        assert_eq!(verify_hmac_sha256(&secret, b"message", &[]), Err(Unverified));
+        assert_eq!(verify_hmac_sha256(&secret, b"Message", &tag), Err(Unverified::Wrong));
+        assert_eq!(verify_hmac_sha256(&secret, b"message", &tag[..31]), Err(Unverified::Wrong));
+        assert_eq!(verify_hmac_sha256(&secret, b"message", &[&tag[..], &[0]].concat()), Err(Unverified::Wrong));
+        assert_eq!(verify_hmac_sha256(&secret, b"message", &[]), Err(Unverified::Wrong));
         for bit in 0..256 {
             let mut other = tag;
             other[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(verify_hmac_sha256(&secret, b"message", &other), Err(Unverified));
+            assert_eq!(verify_hmac_sha256(&secret, b"message", &other), Err(Unverified::Wrong));
         }
     }
 

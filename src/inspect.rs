@@ -11,6 +11,7 @@ mod summary;
 
 use std::cell::RefCell;
 
+use crate::budget::Checks;
 use crate::call::{Head, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict};
@@ -52,6 +53,8 @@ pub struct Opened {
     mode: Mode,
     publisher: Option<Publisher>,
     cache: Option<CacheUse>,
+    /// Signature checks that were made for it, or for a message of it.
+    checks: Checks,
     /// Of a call that may have many messages.
     frames: Option<Frames>,
     /// What its events have asked of the ledger once for all of them, whichever message they came with.
@@ -195,6 +198,7 @@ impl Arrived {
                     mode,
                     publisher,
                     cache,
+                    checks: Checks::made(usize::from(cache == Some(CacheUse::Miss))),
                     frames,
                     asked: RefCell::default(),
                     shadow: None,
@@ -285,7 +289,8 @@ fn judge_body(
     means: Means<'_>,
     may_wait: &mut dyn FnMut(&Refusal) -> bool,
 ) -> Option<Outcome> {
-    let call = match CallStage::of(policy, opened, means) {
+    let crypto = opened.checks.bounded(means.crypto, policy.budget.checks);
+    let call = match CallStage::of(policy, opened, Means { crypto: &crypto, ..means }) {
         Ok(call) => call,
         Err(refusal) => return Some(opened.refuse(policy, refusal)),
     };
@@ -307,7 +312,8 @@ pub fn message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_
 }
 
 fn judge_message(policy: &Policy, opened: &Opened, message: &[u8], means: Means<'_>) -> Outcome {
-    let call = match CallStage::of(policy, opened, means) {
+    let crypto = opened.checks.bounded(means.crypto, policy.budget.checks);
+    let call = match CallStage::of(policy, opened, Means { crypto: &crypto, ..means }) {
         Ok(call) => call,
         Err(refusal) => return opened.refuse(policy, refusal),
     };
@@ -378,6 +384,7 @@ impl<'a> CallStage<'a> {
     fn message(&self, message: &[u8]) -> Result<Vec<JudgedEvent>, ProtocolError> {
         let Opened { head, form, topic, .. } = self.opened;
         let Form::Grpc(codec) = *form else { return Err(ProtocolError::Malformed("a call without messages".to_owned())) };
+        self.opened.checks.begin_again();
         let events = self.route.protocol.message_events(codec, head, message, topic.as_deref(), &self.policy.budget)?;
         Ok(self.remember(&events, self.judge(message, &events)))
     }

@@ -19,7 +19,7 @@
 //! | module | turns what into what | may name |
 //! |---|---|---|
 //! | `time` | wall-clock values | - |
-//! | `budget` | what one call may cost | - |
+//! | `budget` | what one call may cost, and one source of calls that come to nothing | `key` `crypto` `time` |
 //! | `key` | a JWK into a key that is fit for use | - |
 //! | `call` | a call as the wire gave it | - |
 //! | `json` | bytes into JSON of one reading only | - |
@@ -34,7 +34,7 @@
 //! | `identity` | a token into a publisher | `call` `key` `keyset` `crypto` `time` `json` |
 //! | `signature` | covered bytes and a key into evidence | `call` `protocol` `identity` `key` `keyset` `crypto` `time` `json` |
 //! | `rules` | facts into nothing or a violation | `avro` `call` `cel` `schema` `crypto` `ledger` `protobuf` `protocol` `identity` `signature` `time` `json` |
-//! | `decision` | errors into refusals with codes; what is known of a judged call | `call` `keyset` `ledger` `protocol` `identity` `signature` `rules` `time` |
+//! | `decision` | errors into refusals with codes; what is known of a judged call | `call` `crypto` `keyset` `ledger` `protocol` `identity` `signature` `rules` `time` |
 //! | `policy` | everything that a call is judged by, compiled | `call` `budget` `key` `keyset` `ledger` `json` `time` `protocol` `identity` `signature` `rules` |
 //! | `inspect` | a call into its outcome: the whole path | `call` `budget` `crypto` `keyset` `ledger` `time` `protocol` `identity` `signature` `rules` `decision` `policy` |
 //! | `audit` | outcomes into records and spans, records into chains and batches, and chains into what is wrong with them | `call` `key` `crypto` `time` `json` `protocol` `identity` `signature` `rules` `decision` |

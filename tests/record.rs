@@ -84,6 +84,7 @@ fn stream() -> Vec<String> {
         queue_records: 4,
         queue_bytes: 1 << 20,
         when_full: WhenFull::DropNewest,
+        ends: eventguard::audit::Ends::Recorded,
         patience: Duration::from_secs(10),
         longest_backoff: Duration::from_secs(30),
         integrity: Integrity::Chain,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::audit::queue::tests::{ACCEPTED, BUSY, SETTINGS, Trial};
 use crate::audit::record::Kind;
-use crate::audit::settings::{Answer, Settings, WhenFull};
+use crate::audit::settings::{Answer, Ends, Settings, WhenFull};
 
 const FIRST: Settings = Settings {
     batch_records: 3,
@@ -178,7 +178,36 @@ fn bytes_bound_what_is_kept_too() {
     while trial.secure(1).is_ok() {
         calls += 1;
     }
-    assert!((3..=4).contains(&calls), "{calls} of 15,000 bytes, each with its record and 3 KiB");
+    assert!((3..=4).contains(&calls), "{calls} of 15,000 bytes, each with its record and 2.5 KiB");
     (0..calls).for_each(|_| trial.queue.release());
     assert!(trial.secure(1).is_ok());
+}
+
+#[test]
+fn no_room_is_kept_where_nothing_is_recorded_of_the_end() {
+    let mut trial = Trial::new(Settings { ends: Ends::Unrecorded, ..FIRST });
+    for _ in 0..30 {
+        trial.secure(1).unwrap();
+    }
+    assert_eq!(trial.secure(1), Err(Unrecorded::NoRoom));
+}
+
+#[test]
+fn what_is_known_of_a_call_at_its_end_fits_the_room_that_is_kept_for_it() {
+    // As the filter cuts them.
+    let [long, short] = [1000, 128].map(|bytes| "\"".repeat(bytes));
+    let circumstances = crate::audit::Circumstances {
+        authority: &long,
+        request_id: Some(&short),
+        traceparent: Some(&short),
+        policy: &"0".repeat(64),
+        now: Timestamp::from_unix_nanos(i64::MAX),
+        untrue: None,
+    };
+    let (admitted, details) = (Some((u64::MAX, u64::MAX)), Some(long.as_str()));
+    let aftermath = crate::audit::Aftermath { circumstances, admitted, status: 503, grpc_status: Some(14), details };
+    let mut trial = Trial::new(FIRST);
+    trial.queue.push_aftermath(&aftermath, trial.now);
+    let taken = trial.queue.gauges().bytes;
+    assert!((1500..=2560).contains(&taken), "{taken}");
 }

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 
 use super::envelope::Envelope;
 use super::record::{Kind, Written};
+use super::settings::Ends;
 
 /// What a waiting record takes beside its bytes.
 pub(super) const OVERHEAD: usize = 64;
 /// What is known of a call when it has ended takes no more, see [`Aftermath`](super::Aftermath).
-pub(super) const AFTERMATH: usize = 3 << 10;
+const AFTERMATH: usize = 2560;
 
 /// A record that waits.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) struct Lanes {
     most: Held,
+    /// What is kept for each call.
+    end: Held,
     admitted: Lane,
     refused: Lane,
     /// Room that is kept for what is known of calls when they have ended.
@@ -66,9 +69,13 @@ impl Waiting {
 }
 
 impl Lanes {
-    pub fn new(records: usize, bytes: usize) -> Self {
+    pub fn new(records: usize, bytes: usize, ends: Ends) -> Self {
         let most = Held { records, bytes };
-        Self { most, admitted: Lane::default(), refused: Lane::default(), kept: Held::default(), last: 0 }
+        let end = match ends {
+            Ends::Recorded => Held { records: 1, bytes: AFTERMATH },
+            Ends::Unrecorded => Held::default(),
+        };
+        Self { most, end, admitted: Lane::default(), refused: Lane::default(), kept: Held::default(), last: 0 }
     }
 
     /// Each kind may use all but for a quarter that is the other's.
@@ -116,13 +123,18 @@ impl Lanes {
         self.refused.held.free(load.refused);
     }
 
+    /// What is known of one call when it has ended, where that is recorded.
+    pub fn of_end(&self) -> Load {
+        Load { admitted: self.end, refused: Held::default() }
+    }
+
     /// Keeps room for what is known of a call when it has ended.
     pub fn keep(&mut self) {
-        self.kept = self.kept.and(Load::of_aftermath().admitted);
+        self.kept = self.kept.and(self.end);
     }
 
     pub fn release(&mut self) {
-        self.kept.free(Load::of_aftermath().admitted);
+        self.kept.free(self.end);
     }
 
     /// How many wait.
@@ -149,11 +161,6 @@ impl Lanes {
 }
 
 impl Load {
-    /// What is known of a call when it has ended.
-    pub const fn of_aftermath() -> Self {
-        Self { admitted: Held { records: 1, bytes: AFTERMATH }, refused: Held { records: 0, bytes: 0 } }
-    }
-
     #[must_use]
     pub fn and(self, waiting: &Waiting) -> Self {
         match waiting.kind {

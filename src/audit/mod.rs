@@ -35,7 +35,7 @@ pub use note::{Gap, Note};
 pub use queue::Queue;
 pub use record::{Circumstances, Kind, Record, Uid, Written};
 pub use sampling::Sampling;
-pub use settings::{Answer, Batch, Checkpoint, Counters, Gauges, Integrity, Settings, WhenFull};
+pub use settings::{Answer, Batch, Checkpoint, Counters, Ends, Gauges, Integrity, Settings, WhenFull};
 pub use span::Span;
 pub use spans::{SpanCounters, Spans};
 pub use state::FILTER_STATE;

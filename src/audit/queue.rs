@@ -60,7 +60,7 @@ impl Queue {
         Self {
             circuit: Circuit::new(settings.patience, settings.longest_backoff),
             trail: Trail::new(settings.integrity, settings.checkpoint.clone(), policy, seed),
-            lanes: Lanes::new(settings.queue_records, settings.queue_bytes),
+            lanes: Lanes::new(settings.queue_records, settings.queue_bytes, settings.ends),
             settings,
             sender: Sender::default(),
             clock: Clock::default(),
@@ -113,7 +113,7 @@ impl Queue {
             .into_iter()
             .map(|(record, (number, written))| Waiting::new(record.kind(), number, written, Envelope::of_record(record)));
         let waiting: Vec<Waiting> = waiting.collect();
-        if !self.lanes.have_room(waiting.iter().fold(Load::of_aftermath(), Load::and)) {
+        if !self.lanes.have_room(waiting.iter().fold(self.lanes.of_end(), Load::and)) {
             return Err(Unrecorded::NoRoom);
         }
         self.lanes.keep();

@@ -17,6 +17,7 @@ pub(in crate::audit) const SETTINGS: Settings = Settings {
     queue_records: 8,
     queue_bytes: 1 << 20,
     when_full: WhenFull::DropOldest,
+    ends: crate::audit::Ends::Recorded,
     patience: Duration::from_secs(100),
     longest_backoff: Duration::from_secs(30),
     integrity: Integrity::Chain,

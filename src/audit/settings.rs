@@ -23,6 +23,8 @@ pub struct Settings {
     pub queue_bytes: usize,
     /// What happens when there is no room.
     pub when_full: WhenFull,
+    /// Whether a call may have another record at its end.
+    pub ends: Ends,
     /// How long the log cluster may take nothing before it counts as away.
     pub patience: Duration,
     /// The longest wait after a failure.
@@ -42,6 +44,15 @@ pub enum WhenFull {
     DropNewest,
     /// No call goes on for whose records there is none, see [`Queue::secure`](super::Queue::secure); other records are dropped.
     Refuse,
+}
+
+/// Whether it is recorded how a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// It may be.
+    Recorded,
+    /// It is not.
+    Unrecorded,
 }
 
 /// What a record tells of those before it.

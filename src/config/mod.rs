@@ -13,6 +13,8 @@ mod tests;
 mod tracked;
 mod units;
 
+use std::borrow::Cow;
+
 use prost::Message as _;
 use serde_json::{Number, Value};
 
@@ -21,7 +23,7 @@ pub use error::{ConfigError, Place, Problem};
 pub use schema::json_schema;
 
 use crate::crypto::sha256;
-use crate::json::Document;
+use crate::json::{Document, sort};
 use crate::policy::Policy;
 
 /// Levels of nesting in a policy document; the deepest that means something is 7.
@@ -133,9 +135,42 @@ fn to_integer(double: f64) -> Option<Number> {
     Some(Number::from(if double < 0.0 { -integer } else { integer }))
 }
 
+/// As JSON text with the keys of each map in order.
+fn write_in_order(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(members) => {
+            let keys = sort(members.keys().map(|key| (Cow::Borrowed(key.as_str()), 0)));
+            write_list(
+                text,
+                '{',
+                '}',
+                keys.iter().filter_map(|(key, _)| members.get_key_value(key.as_ref())),
+                |(key, value), text| {
+                    *text += &Value::from(key.as_str()).to_string();
+                    text.push(':');
+                    write_in_order(value, text);
+                },
+            );
+        }
+        Value::Array(items) => write_list(text, '[', ']', items.iter(), write_in_order),
+        scalar @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => *text += &scalar.to_string(),
+    }
+}
+
+fn write_list<T>(text: &mut String, open: char, close: char, items: impl Iterator<Item = T>, write: impl Fn(T, &mut String)) {
+    text.push(open);
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        write(item, text);
+    }
+    text.push(close);
+}
+
 /// Of the document's JSON text with the keys of each map in order, so that how it was written does not matter.
 fn digest(document: &Value) -> String {
-    let mut sorted = document.clone();
-    sorted.sort_all_objects();
-    sha256(sorted.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    write_in_order(document, &mut text);
+    sha256(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

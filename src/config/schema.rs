@@ -123,6 +123,8 @@ form!(Size, {
         { "type": "string", "pattern": "^[0-9]+(KiB|MiB)$", "examples": ["64KiB", "1MiB"] },
     ]
 });
+form!(Sink, { "enum": ["otlp", "otlp-grpc", "loki", "elasticsearch", "ndjson", "cloudevents"] });
+form!(Compression, { "enum": ["none", "gzip"] });
 form!(Algorithm, { "enum": ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519"] });
 form!(Claims, {
     "type": "object",

@@ -113,7 +113,7 @@ fn what_a_document_says_is_what_the_policy_holds() {
     let more = json!({
         "mode": "observe", "hold": "headers", "unmatched": "pass",
         "token": {"header": "X-Token", "scheme": "", "forward": true},
-        "limits": {"body": "64KiB", "events": 20, "depth": 16, "attributes": 8},
+        "limits": {"body": "64KiB", "events": 20, "depth": 16, "attributes": 8, "failedChecks": 10},
         "audit": {"cluster": "logs", "path": "/v2", "timeout": "1s", "batch": {"records": 5, "interval": "250ms"},
                   "queue": {"records": 50, "bytes": 4096}, "whenFull": "drop-newest", "outcomes": "none", "level": "metadata", "sample": 10,
                   "checkpoint": {"interval": "5s", "key": {"env": "AUDIT_KEY"}}},
@@ -126,7 +126,14 @@ fn what_a_document_says_is_what_the_policy_holds() {
     assert!(policy.signatures.http_message.is_none() && policy.signatures.standard_webhooks.is_none());
     assert_eq!(policy.signatures.jws.unwrap().header, "x-sig");
     assert_eq!(policy.signatures.dsse.unwrap().mode, DsseMode::Passthrough);
-    let budget = crate::budget::Budget { body: 65_536, events: 20, depth: 16, attributes: 8 };
+    let budget = crate::budget::Budget {
+        body: 65_536,
+        events: 20,
+        depth: 16,
+        attributes: 8,
+        checks: 72,
+        failed_checks: std::num::NonZeroU32::new(10),
+    };
     assert_eq!(policy.budget, budget);
     let audit = policy.audit;
     assert_eq!((audit.cluster.as_deref(), audit.authority.as_str(), audit.path.as_str()), (Some("logs"), "logs", "/v2"));
@@ -358,6 +365,8 @@ fn every_error_names_its_place() {
         ("/limits", json!({"events": 0}), "limits.events: nothing could keep it: it must be 1 or more"),
         ("/limits", json!({"events": -1}), "limits.events: found a number, expected a whole number from 0 on"),
         ("/limits", json!({"depth": 1.5}), "limits.depth: found a number with a fraction, expected a whole number from 0 on"),
+        ("/limits", json!({"checks": 0}), "limits.checks: nothing could keep it: it must be 1 or more"),
+        ("/limits", json!({"failedChecks": 0}), "limits.failedChecks: nothing could keep it: it must be 1 or more"),
         ("/limits", json!({"attributes": "64"}), "limits.attributes: found a text, expected a whole number from 0 on"),
         // Audit.
         ("/audit", json!({}), "audit.cluster: is missing"),

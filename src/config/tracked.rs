@@ -28,9 +28,12 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Told from inside to outside: each container puts its step in front, so steps are kept in reverse until the end.
-    fn within(mut self, segment: Segment) -> Self {
-        self.at.push(segment);
+    /// Told from inside to outside: each container puts its step in front, so steps are kept in reverse until the end. Never inlined, as it
+    /// would be for each type.
+    #[cold]
+    #[inline(never)]
+    fn within(mut self, step: Step<'_>) -> Self {
+        self.at.push(step.to_segment());
         self
     }
 }
@@ -139,8 +142,7 @@ impl<'v> Tracked<'v, '_> {
     #[inline(never)]
     fn read_inner<S: DeserializeSeed<'v>>(&self, seed: S, value: &'v Value, step: Step<'_>) -> Result<S::Value, Failure> {
         let path = Path { parent: Some(self.path), step: Some(step) };
-        seed.deserialize(Tracked { value, path: &path, ignored: self.ignored })
-            .map_err(|failure| failure.within(step.to_segment()))
+        seed.deserialize(Tracked { value, path: &path, ignored: self.ignored }).map_err(|failure| failure.within(step))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Refusal;
 use crate::call::HeaderError;
+use crate::crypto::Unchecked;
 use crate::identity::TokenError;
 use crate::ledger::Breach;
 use crate::protocol::ProtocolError;
@@ -66,6 +67,8 @@ codes! {
     SIGNATURE_EXPIRED = "signature.expired", 401, 16, "too old, expired, or created in the future beyond the leeway";
     SIGNATURE_INVALID = "signature.invalid", 401, 16, "does not verify, or covers a component that the call lacks";
     SIGNATURE_DIGEST = "signature.digest", 401, 16, "the signed digest is not the content's, is absent, or only in a weak algorithm";
+    SIGNATURE_TOO_MANY = "signature.too-many", 413, 8, "more signatures, or keys that could be theirs, than `limits.checks`";
+    SOURCE_LIMITED = "source.limited", 429, 8, "more signature checks of this source have failed than `limits.failedChecks`, with `retry-after`";
     SIGNATURE_REVOKED = "signature.revoked", 401, 16, "valid, but the key or its owner was revoked";
     SIGNATURE_SIGNER = "signature.signer", 403, 7, "valid, but the key belongs to another publisher";
     RULE_UNKNOWN_TYPE = "rule.unknown-type", 403, 7, "no rule names this type";
@@ -194,6 +197,7 @@ fn token_code(error: &TokenError) -> Code {
         TokenError::UnknownKey { .. } => Code::TOKEN_UNKNOWN_KEY,
         TokenError::KeysUnavailable { .. } => Code::KEYS_UNAVAILABLE,
         TokenError::Signature => Code::TOKEN_SIGNATURE,
+        TokenError::Unchecked(why) => unchecked_code(why),
         TokenError::Revoked { .. } => Code::TOKEN_REVOKED,
         TokenError::Issuer { .. } => Code::TOKEN_ISSUER,
         TokenError::Audience => Code::TOKEN_AUDIENCE,
@@ -215,7 +219,15 @@ fn signature_code(error: &SignatureError) -> Code {
         SignatureError::Uncovered(_) => Code::SIGNATURE_UNCOVERED,
         SignatureError::Expired(_) => Code::SIGNATURE_EXPIRED,
         SignatureError::Invalid | SignatureError::AbsentComponent(_) => Code::SIGNATURE_INVALID,
+        SignatureError::Unchecked(why) => unchecked_code(why),
         SignatureError::Digest(_) => Code::SIGNATURE_DIGEST,
         SignatureError::Signer { .. } => Code::SIGNATURE_SIGNER,
+    }
+}
+
+fn unchecked_code(why: &Unchecked) -> Code {
+    match why {
+        Unchecked::TooMany { .. } => Code::SIGNATURE_TOO_MANY,
+        Unchecked::Limited { .. } => Code::SOURCE_LIMITED,
     }
 }

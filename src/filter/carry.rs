@@ -1,5 +1,6 @@
 //! What a step of a call commands into calls of the host.
 
+use super::dispatch::{Action, Protocol, asked};
 use super::exchange::Exchange;
 use super::host::{self, Level};
 use super::metrics::names;
@@ -8,7 +9,6 @@ use super::shared::{Ongoing, Shared, Timing};
 use super::step::{Command, Flow, Step};
 use crate::decision::Refusal;
 use crate::policy::Hold;
-use proxy_wasm::types::Action;
 
 /// Does what a step commands. A call that cannot be changed does not go on.
 pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, timing: Timing) -> Action {
@@ -93,7 +93,8 @@ const LIMITER: &str = "envoy.service.ratelimit.v3.RateLimitService";
 fn ask_limiter(shared: &Shared, question: &[u8]) -> Result<u32, host::HostError> {
     // Only a policy with a limiter asks.
     let Some(limiter) = &shared.policy.limiter else { return Err(host::HostError(u32::MAX)) };
-    host::grpc_call(&limiter.cluster, LIMITER, "ShouldRateLimit", question, limiter.timeout)
+    let number = host::grpc_call(&limiter.cluster, LIMITER, "ShouldRateLimit", question, limiter.timeout)?;
+    Ok(asked(Protocol::Grpc, number))
 }
 
 /// What an operator must mend.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::dispatch::{Protocol, asked};
 use super::gzip;
 use super::host::{self, HostError};
 use crate::audit::form::{Form, Response};
 use crate::audit::{self, Answer, Batch, Queue, Settled};
-use crate::policy::{AuditSettings, Checkpoint, Compression, Delivery, Header, Integrity, Sink, WhenFull};
+use crate::policy::{AuditSettings, Checkpoint, Compression, Delivery, Header, Integrity, Outcomes, Sink, WhenFull};
 use crate::time::Timestamp;
 
 /// How long the log cluster may take nothing at least before it counts as away.
@@ -31,7 +32,7 @@ pub(super) fn send(cluster: &str, settings: &AuditSettings, batch: &Batch) -> Re
     headers.extend((form == Form::OtlpGrpc).then_some(("te", "trailers")));
     headers.extend(coding);
     headers.extend(settings.headers.iter().map(|Header { name, value }| (name.as_str(), value.as_str())));
-    host::http_call(cluster, &headers, &body, settings.timeout)
+    Ok(asked(Protocol::Http, host::http_call(cluster, &headers, &body, settings.timeout)?))
 }
 
 /// The body as gzip; `None` where the proxy does not compress, and then it goes as it is.
@@ -89,6 +90,10 @@ pub(super) fn settings(audit: &AuditSettings) -> audit::Settings {
             WhenFull::DropOldest => audit::WhenFull::DropOldest,
             WhenFull::DropNewest => audit::WhenFull::DropNewest,
             WhenFull::Refuse => audit::WhenFull::Refuse,
+        },
+        ends: match audit.outcomes {
+            Outcomes::Failed => audit::Ends::Recorded,
+            Outcomes::None => audit::Ends::Unrecorded,
         },
         patience: LEAST_PATIENCE.max(audit.timeout * 2),
         // Calls that wait are refused meanwhile.

@@ -1,5 +1,5 @@
 //! One call in the proxy as a small state machine: what the proxy tells of the call goes in, what the proxy should do comes out.
-//! Knows nothing of the SDK; time, headers and body are handed in.
+//! Knows nothing of the proxy's calls; time, headers and body are handed in.
 
 mod asking;
 mod decide;
@@ -281,7 +281,7 @@ impl Exchange {
             return Step::quiet(self.state.flow());
         }
         let too_large = ProtocolError::TooLarge { limit };
-        if let Some(waits) = self.state.end_pause(Pause::keys) {
+        if let Some(Pause::Keys(waits)) = self.state.end_pause(|pause| matches!(pause, Pause::Keys(_))) {
             let outcome = waits.pending.refuse_for(&self.policy, too_large.into());
             return self.decide_of_head(outcome, waits.came);
         }

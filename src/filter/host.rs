@@ -6,8 +6,6 @@
 use std::ptr::null_mut;
 use std::time::Duration;
 
-use proxy_wasm::types::Status;
-
 use crate::call::HeaderMap;
 
 /// A host call that did not succeed, with the ABI's status.
@@ -17,9 +15,6 @@ pub struct HostError(pub u32);
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
-const BAD_ARGUMENT: HostError = HostError(2);
-const PARSE_FAILURE: HostError = HostError(4);
-const INTERNAL_FAILURE: HostError = HostError(10);
 const REQUEST_HEADERS: u32 = 0;
 const REQUEST_TRAILERS: u32 = 1;
 const RESPONSE_HEADERS: u32 = 2;
@@ -72,6 +67,32 @@ mod abi {
             data: *mut *mut u8,
             data_size: *mut usize,
         ) -> u32;
+        pub fn proxy_http_call(
+            cluster: *const u8,
+            cluster_size: usize,
+            headers: *const u8,
+            headers_size: usize,
+            body: *const u8,
+            body_size: usize,
+            trailers: *const u8,
+            trailers_size: usize,
+            timeout: u32,
+            number: *mut u32,
+        ) -> u32;
+        pub fn proxy_grpc_call(
+            cluster: *const u8,
+            cluster_size: usize,
+            service: *const u8,
+            service_size: usize,
+            method: *const u8,
+            method_size: usize,
+            metadata: *const u8,
+            metadata_size: usize,
+            message: *const u8,
+            message_size: usize,
+            timeout: u32,
+            number: *mut u32,
+        ) -> u32;
         pub fn proxy_define_metric(kind: u32, name: *const u8, size: usize, id: *mut u32) -> u32;
         pub fn proxy_increment_metric(id: u32, offset: i64) -> u32;
         pub fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -94,7 +115,7 @@ fn returned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Found {
     let (mut data, mut size) = (null_mut(), 0);
     match call(&raw mut data, &raw mut size) {
         OK if data.is_null() => Ok(None),
-        // SAFETY: on success the host has asked `proxy_on_memory_allocate` for `size` bytes, which the SDK answers with the
+        // SAFETY: on success the host has asked `proxy_on_memory_allocate` for `size` bytes, which `dispatch` answers with the
         // buffer of a `Vec` of exactly that capacity, has written all of them, and keeps no pointer to them.
         OK => Ok(Some(unsafe { Vec::from_raw_parts(data, size, size) })),
         NOT_FOUND => Ok(None),
@@ -273,18 +294,54 @@ pub fn reply(
     })
 }
 
-/// Starts an HTTP call to a cluster of the proxy; the answer comes to the root context by its token. This one goes through the
-/// SDK, whose dispatcher refuses answers to calls that it does not know; it returns every status that Envoy answers with.
+/// Starts an HTTP call to a cluster of the proxy; its number. `dispatch` remembers who has asked.
 pub fn http_call(cluster: &str, headers: &[(&str, &str)], body: &[u8], timeout: Duration) -> Result<u32, HostError> {
-    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers.to_vec(), Some(body), Vec::new(), timeout)
-        .map_err(|status| if status == Status::BadArgument { BAD_ARGUMENT } else { INTERNAL_FAILURE })
+    let (headers, trailers) = (super::wire::write_pairs(headers), super::wire::write_pairs(&[]));
+    let mut number = 0;
+    // SAFETY: pointers and lengths are those of live slices; the host writes the number before it returns.
+    done(unsafe {
+        abi::proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            millis(timeout),
+            &raw mut number,
+        )
+    })?;
+    Ok(number)
 }
 
-/// Starts a gRPC call with one message to a cluster of the proxy; the answer comes to the context that makes it. Through the SDK, for
-/// the same reason.
+/// The same for a gRPC call with one message.
 pub fn grpc_call(cluster: &str, service: &str, method: &str, message: &[u8], timeout: Duration) -> Result<u32, HostError> {
-    proxy_wasm::hostcalls::dispatch_grpc_call(cluster, service, method, Vec::new(), Some(message), timeout)
-        .map_err(|status| if status == Status::ParseFailure { PARSE_FAILURE } else { INTERNAL_FAILURE })
+    let metadata = super::wire::write_pairs(&[]);
+    let mut number = 0;
+    // SAFETY: as for `http_call`.
+    done(unsafe {
+        abi::proxy_grpc_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            service.as_ptr(),
+            service.len(),
+            method.as_ptr(),
+            method.len(),
+            metadata.as_ptr(),
+            metadata.len(),
+            message.as_ptr(),
+            message.len(),
+            millis(timeout),
+            &raw mut number,
+        )
+    })?;
+    Ok(number)
+}
+
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Calls a function that the proxy offers beyond the ABI.
@@ -334,7 +391,7 @@ pub fn record_metric(id: u32, value: u64) -> Result<(), HostError> {
 /// Asks for ticks of the root context.
 pub fn set_tick_period(period: Duration) -> Result<(), HostError> {
     // SAFETY: values only.
-    done(unsafe { abi::proxy_set_tick_period_milliseconds(u32::try_from(period.as_millis()).unwrap_or(u32::MAX)) })
+    done(unsafe { abi::proxy_set_tick_period_milliseconds(millis(period)) })
 }
 
 /// Makes the following calls on behalf of another context.

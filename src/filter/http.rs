@@ -4,12 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
-
 use super::answer;
 use super::carry::{action, carry_out, carry_out_later, rates_told};
+use super::dispatch::Action;
 use super::exchange::{Arrival, Buffered, Exchange, Surroundings, is_ours};
+use super::governor;
 use super::grpc_web::WebAnswer;
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
@@ -141,17 +140,17 @@ pub fn judge_again(shared: &Rc<Shared>, call: &Ongoing) {
     if call.exchange.borrow().is_waiting() {
         wait(shared, call, began);
     }
-    // The SDK brings the answer to the context that is called now, which is not the call's.
+    // The answer goes to the context that is called now, which is not the call's.
     let question = call.exchange.borrow().question().filter(|_| call.exchange.borrow().is_asking());
     if let Some(token) = question {
         shared.asking.borrow_mut().insert(token, call.clone());
     }
 }
 
-impl Context for Call {
+impl Call {
     /// The proxy is done with the call. One that is not decided by now was broken off: by its caller, or by the proxy itself, whose
     /// buffers may be smaller than the policy's limit.
-    fn on_done(&mut self) -> bool {
+    pub fn on_done(&mut self) -> bool {
         let is_decided = self.own.exchange.borrow().is_decided();
         if !is_decided {
             let step = self.own.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
@@ -169,7 +168,7 @@ impl Context for Call {
     }
 
     /// The limiter has answered, or will not: `status` is gRPC's.
-    fn on_grpc_call_response(&mut self, _token: u32, status: u32, _size: usize) {
+    pub fn on_grpc_call_response(&mut self, status: u32) {
         answered_by_limiter(&self.shared, &self.own, status, self.begin());
     }
 }
@@ -181,8 +180,9 @@ pub fn answered_by_limiter(shared: &Shared, call: &Ongoing, status: u32, timing:
     carry_out_later(shared, call, step, timing);
 }
 
-impl HttpContext for Call {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+impl Call {
+    /// The headers of the request.
+    pub fn on_http_request_headers(&mut self, end_of_stream: bool) -> Action {
         let timing = self.begin();
         let route_name = if self.shared.ask_for_route_name { text_property("xds\0route_name") } else { None };
         let settings = route_settings();
@@ -209,7 +209,8 @@ impl HttpContext for Call {
         action
     }
 
-    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+    /// A part of its body, or the end; `size` is what the proxy holds.
+    pub fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.hold_works();
         if self.is_stream() {
             return self.stream_part(Some(size), if end_of_stream { Part::Last } else { Part::Open });
@@ -225,7 +226,8 @@ impl HttpContext for Call {
         carry_out(&self.shared, &self.own, step, self.begin())
     }
 
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+    /// Its trailers.
+    pub fn on_http_request_trailers(&mut self) -> Action {
         let action = if self.is_stream() { self.stream_part(None, Part::Last) } else { self.end_of_body() };
         // Some servers take trailers for headers (CVE-2013-5704). A call that waits goes on without this callback.
         let goes_on = action == Action::Continue || self.own.exchange.borrow().is_paused();
@@ -237,7 +239,8 @@ impl HttpContext for Call {
         action
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    /// The headers of the answer.
+    pub fn on_http_response_headers(&mut self) -> Action {
         if let Some((name, value)) = self.own.exchange.borrow().answer_header()
             && let Err(error) = host::set_response_header(name, value.as_bytes())
         {
@@ -258,7 +261,8 @@ impl HttpContext for Call {
         Action::Continue
     }
 
-    fn on_http_response_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
+    /// A part of its body.
+    pub fn on_http_response_body(&mut self, size: usize) -> Action {
         if let Some(ending) = self.web_answer.as_mut().and_then(|answer| answer::part(answer, size)) {
             self.web_answer = None;
             self.settle(ending);
@@ -266,7 +270,8 @@ impl HttpContext for Call {
         Action::Continue
     }
 
-    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+    /// Its trailers.
+    pub fn on_http_response_trailers(&mut self) -> Action {
         if self.own.exchange.borrow().awaits_an_answer()
             && let Some(ending) = answer::trailers()
         {
@@ -275,7 +280,8 @@ impl HttpContext for Call {
         Action::Continue
     }
 
-    fn on_log(&mut self) {
+    /// The call is told to the proxy's own logs.
+    pub fn on_log(&self) {
         self.shared.ended(&self.own.exchange.borrow());
     }
 }
@@ -311,8 +317,15 @@ pub fn text_property(path: &str) -> Option<String> {
     String::from_utf8(host::property(path).ok().flatten()?).ok().filter(|text| !text.is_empty())
 }
 
+const PEER_URI: &str = "connection\0uri_san_peer_certificate";
+
 fn peer() -> Peer {
-    Peer::new(text_property("connection\0uri_san_peer_certificate"), Certificate::Ask(certificate))
+    Peer::new(text_property(PEER_URI), Certificate::Ask(certificate))
+}
+
+/// Who sends the call whose context is the effective one.
+pub fn source() -> String {
+    governor::source(text_property(PEER_URI), text_property("source\0address"))
 }
 
 fn certificate() -> Option<[u8; 32]> {

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::dispatch::{Protocol, asked};
 use super::host::{self, Level, MetricKind};
 use super::metrics::key_set_name;
 use super::shared::{Ongoing, Shared};
@@ -104,8 +105,8 @@ impl Fetching {
         let headers =
             [(":method", "GET"), (":path", path.as_str()), (":authority", authority.as_str()), ("accept", "application/json")];
         match host::http_call(&fetch.cluster, &headers, &[], fetch.timeout) {
-            Ok(token) => {
-                self.in_flight.borrow_mut().insert(token, fetch.set);
+            Ok(number) => {
+                self.in_flight.borrow_mut().insert(asked(Protocol::Http, number), fetch.set);
                 Vec::new()
             }
             Err(_) => self.update(&Event::Answer(fetch.set, Err(Failure::NoAnswer)), now),

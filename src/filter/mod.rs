@@ -1,8 +1,9 @@
-//! The only place that names proxy-wasm: host events in, commands out. [`exchange`] and what it uses is plain values, tested
+//! The only place that knows the proxy: host events in, commands out. [`exchange`] and what it uses is plain values, tested
 //! natively; [`host`](self) and the contexts exist in the module alone.
 
 pub mod ending;
 pub mod exchange;
+pub mod governor;
 pub mod grpc_web;
 pub mod gzip;
 pub mod metadata;
@@ -24,6 +25,8 @@ mod carry;
 #[cfg(target_os = "wasi")]
 mod delivery;
 #[cfg(target_os = "wasi")]
+mod dispatch;
+#[cfg(target_os = "wasi")]
 mod host;
 #[cfg(target_os = "wasi")]
 mod http;
@@ -43,17 +46,6 @@ mod shared;
 mod table;
 #[cfg(target_os = "wasi")]
 mod traces;
-
-#[cfg(target_os = "wasi")]
-mod start {
-    use proxy_wasm::traits::RootContext;
-
-    use super::root::Root;
-
-    proxy_wasm::main! {{
-        proxy_wasm::set_root_context(|_| -> Box<dyn RootContext> { Box::<Root>::default() });
-    }}
-}
 
 #[cfg(test)]
 mod tests;

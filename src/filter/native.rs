@@ -2,24 +2,11 @@
 //! proxy can is probed once, with signatures known to be good and bad; where it cannot, and for all else, the Rust crates answer: but for
 //! P-384, which the module has no crate for.
 
-use prost::Message;
+use prost::encoding::encode_varint;
 
 use super::host;
 use crate::crypto::{Crypto, RustCrypto, Unverified, ecdsa_to_der};
 use crate::key::{Algorithm, PublicKey};
-
-/// What Envoy's foreign function `verify_signature` takes (`envoy/source/extensions/common/wasm/ext/verify_signature.proto`).
-#[derive(Clone, PartialEq, Message)]
-struct Arguments {
-    #[prost(string, tag = "1")]
-    hash_function: String,
-    #[prost(bytes = "vec", tag = "2")]
-    public_key: Vec<u8>,
-    #[prost(bytes = "vec", tag = "3")]
-    signature: Vec<u8>,
-    #[prost(bytes = "vec", tag = "4")]
-    text: Vec<u8>,
-}
 
 /// `result: true` and no error: what the function returns of a good signature, and of nothing else.
 const VERIFIED: [u8; 2] = [0x08, 0x01];
@@ -58,13 +45,13 @@ impl Crypto for HostCrypto {
         if !self.available || !key.makes(algorithm) {
             return RustCrypto.verify(key, algorithm, message, signature);
         }
-        let key_der = || key.spki_der().to_vec();
+        let key_der = key.spki_der();
         match algorithm {
-            Algorithm::Rs256 => ask("sha256", key_der(), signature.to_vec(), message),
-            Algorithm::Rs384 => ask("sha384", key_der(), signature.to_vec(), message),
-            Algorithm::Rs512 => ask("sha512", key_der(), signature.to_vec(), message),
-            Algorithm::Es256 => ask("sha256", key_der(), ecdsa_to_der(signature, 32).ok_or(Unverified)?, message),
-            Algorithm::Es384 => ask("sha384", key_der(), ecdsa_to_der(signature, 48).ok_or(Unverified)?, message),
+            Algorithm::Rs256 => ask("sha256", key_der, signature, message),
+            Algorithm::Rs384 => ask("sha384", key_der, signature, message),
+            Algorithm::Rs512 => ask("sha512", key_der, signature, message),
+            Algorithm::Es256 => ask("sha256", key_der, &ecdsa_to_der(signature, 32).ok_or(Unverified::Wrong)?, message),
+            Algorithm::Es384 => ask("sha384", key_der, &ecdsa_to_der(signature, 48).ok_or(Unverified::Wrong)?, message),
             Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 | Algorithm::EdDsa => {
                 RustCrypto.verify(key, algorithm, message, signature)
             }
@@ -74,14 +61,21 @@ impl Crypto for HostCrypto {
 
 /// Whether the proxy tells a good signature from a bad one.
 fn is_verified(hash: &str, key: &[u8], signature: &[u8]) -> bool {
-    let verify = |text: &[u8]| ask(hash, key.to_vec(), signature.to_vec(), text);
+    let verify = |text: &[u8]| ask(hash, key, signature, text);
     verify(b"eventguard probe").is_ok() && verify(b"eventguard probf").is_err()
 }
 
-fn ask(hash: &str, public_key: Vec<u8>, signature: Vec<u8>, text: &[u8]) -> Result<(), Unverified> {
-    let arguments = Arguments { hash_function: hash.to_owned(), public_key, signature, text: text.to_vec() };
-    match host::foreign_function("verify_signature", &arguments.encode_to_vec()) {
+/// Envoy's foreign function takes a message of Protocol Buffers (`envoy/source/extensions/common/wasm/ext/verify_signature.proto`),
+/// whose fields 1 to 4 are the hash, the key, the signature and what is signed.
+fn ask(hash: &str, public_key: &[u8], signature: &[u8], text: &[u8]) -> Result<(), Unverified> {
+    let mut arguments = Vec::with_capacity(hash.len() + public_key.len() + signature.len() + text.len() + 24);
+    for (tag, bytes) in [(0x0a, hash.as_bytes()), (0x12, public_key), (0x1a, signature), (0x22, text)] {
+        arguments.push(tag);
+        encode_varint(u64::try_from(bytes.len()).unwrap_or(u64::MAX), &mut arguments);
+        arguments.extend_from_slice(bytes);
+    }
+    match host::foreign_function("verify_signature", &arguments) {
         Ok(Some(answer)) if answer == VERIFIED => Ok(()),
-        Ok(_) | Err(_) => Err(Unverified),
+        Ok(_) | Err(_) => Err(Unverified::Wrong),
     }
 }

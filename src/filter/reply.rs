@@ -8,10 +8,12 @@ use prost::Message as _;
 use serde::Serialize;
 
 use crate::call::{Head, cut};
+use crate::crypto::Unchecked;
 use crate::decision::{Code, JudgedEvent, Outcome, Refusal, Verdict};
-use crate::identity::TokenSettings;
+use crate::identity::{TokenError, TokenSettings};
 use crate::ledger::Wait;
 use crate::policy::Policy;
+use crate::signature::SignatureError;
 use crate::signature::http_message::accept_signature;
 
 /// Who says it, in a gRPC refusal's `ErrorInfo`.
@@ -206,8 +208,14 @@ fn trailers(code: Code, message: &str) -> Vec<u8> {
 
 /// Whole seconds until there is room again (RFC 9110 section 10.2.3), rounded up.
 fn retry_after(refusal: Option<&Refusal>) -> Option<u64> {
-    let Wait::For(time) = refusal?.limited()?.wait else { return None };
-    u64::try_from(time.as_millis().div_ceil(1000)).ok()
+    let refusal = refusal?;
+    let after = match (refusal, refusal.limited().map(|limited| limited.wait)) {
+        (Refusal::Token(TokenError::Unchecked(Unchecked::Limited { retry_after })), _)
+        | (Refusal::Signature(SignatureError::Unchecked(Unchecked::Limited { retry_after })), _) => *retry_after,
+        (_, Some(Wait::For(time))) => time,
+        _ => return None,
+    };
+    Some(after.as_secs() + u64::from(after.subsec_nanos() > 0))
 }
 
 /// The refused events without which a call went on, as a dictionary of structured fields (RFC 9651): each code with the places of its

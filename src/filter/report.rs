@@ -64,9 +64,9 @@ impl Reported {
         let cluster = shared.policy.audit.cluster.as_deref().unwrap_or_default();
         if open > self.open {
             let what = "takes no records: one batch after another tries, until one is taken";
-            host::log(Level::Warn, &format!("eventguard: the log cluster `{cluster}` {what}"));
+            host::log(Level::Warn, &["eventguard: the log cluster `", cluster, "` ", what].concat());
         } else if open < self.open && !draining {
-            host::log(Level::Info, &format!("eventguard: the log cluster `{cluster}` takes records again"));
+            host::log(Level::Info, &["eventguard: the log cluster `", cluster, "` takes records again"].concat());
         }
         open
     }

@@ -4,9 +4,6 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
-
 use super::announce;
 use super::carry::carry_out_later;
 use super::delivery;
@@ -45,8 +42,9 @@ pub struct Root {
     ticks: bool,
 }
 
-impl RootContext for Root {
-    fn on_configure(&mut self, _size: usize) -> bool {
+impl Root {
+    /// Reads the policy. A plugin that says no is not put into use.
+    pub fn on_configure(&mut self) -> bool {
         match configured() {
             Ok(shared) => {
                 describe(&shared);
@@ -65,7 +63,8 @@ impl RootContext for Root {
         }
     }
 
-    fn on_tick(&mut self) {
+    /// A quarter of a second has passed.
+    pub fn on_tick(&mut self) {
         if let Some(shared) = self.shared.clone() {
             let now = host::now();
             if !std::mem::replace(&mut self.ticks, true) {
@@ -91,18 +90,13 @@ impl RootContext for Root {
         }
     }
 
-    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        let shared = self.shared.clone()?;
-        Some(Box::new(Call::new(context_id, shared)))
+    /// A call that the proxy has begun; `None` without a policy.
+    pub fn call(&self, id: u32) -> Option<Call> {
+        Some(Call::new(id, self.shared.clone()?))
     }
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-}
-
-impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, size: usize, _trailers: usize) {
+    /// Somebody has answered; without headers nobody has.
+    pub fn on_http_call_response(&mut self, token: u32, headers: usize, size: usize) {
         let Some(shared) = self.shared.clone() else { return };
         let now = host::now();
         if let Some(ended) = shared.fetching.answered(token, headers, size, now) {
@@ -123,7 +117,7 @@ impl Context for Root {
     }
 
     /// The answer to a question that was asked from here for a call that had waited for keys.
-    fn on_grpc_call_response(&mut self, token: u32, status: u32, _size: usize) {
+    pub fn on_grpc_call_response(&mut self, token: u32, status: u32) {
         let Some(shared) = self.shared.clone() else { return };
         let asking = shared.asking.borrow_mut().remove(&token);
         if let Some(call) = asking
@@ -134,7 +128,7 @@ impl Context for Root {
     }
 
     /// Asks for time while records wait: the proxy grants it where only the configuration changes.
-    fn on_done(&mut self) -> bool {
+    pub fn on_done(&mut self) -> bool {
         let Some(shared) = self.shared.clone() else { return true };
         self.draining = true;
         self.send(&shared, host::now());

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::exchange::{Exchange, Surroundings};
+use super::governor::Governor;
 use super::host::{self, Level, MetricKind};
+use super::http::source;
 use super::keys::Fetching;
 use super::metrics::{Defined, EventCount, Stage, names};
 use super::native::HostCrypto;
@@ -14,6 +16,7 @@ use super::step::Step;
 use super::table::SharedTable;
 use super::traces::Traces;
 use crate::audit::{Awaited, Queue};
+use crate::budget::Sources;
 use crate::decision::Outcome;
 use crate::identity::{CacheUse, TokenCache};
 use crate::inspect::Means;
@@ -26,6 +29,7 @@ pub struct Shared {
     pub policy: Rc<Policy>,
     pub fetching: Fetching,
     pub crypto: HostCrypto,
+    governor: Governor,
     pub table: SharedTable,
     pub tokens: RefCell<TokenCache>,
     pub waiting: RefCell<HashMap<u32, Waiting>>,
@@ -77,6 +81,7 @@ impl Shared {
         Self {
             fetching: Fetching::new(&policy),
             crypto: HostCrypto::probe(),
+            governor: Governor::new(policy.budget.failed_checks.map(|limit| Sources::new(limit, host::seed()))),
             table: SharedTable::new(policy.memory.slots),
             tokens: RefCell::new(TokenCache::new(TokenCache::DEFAULT_CAPACITY, host::seed())),
             waiting: RefCell::default(),
@@ -105,15 +110,17 @@ impl Shared {
         let mut exchange = exchange.borrow_mut();
         exchange.judged_by(&self.fetching.policy());
         let waiting = self.fetching.waiting.borrow().len();
-        let mut with = Surroundings {
-            now,
-            keys: &mut self.fetching.store.borrow_mut(),
-            waiting,
-            tokens: &mut self.tokens.borrow_mut(),
-            crypto: &self.crypto,
-            store: &self.table,
-        };
-        let step = act(&mut exchange, &mut with);
+        let step = self.governor.govern(&self.crypto, &source, now, |crypto| {
+            let mut with = Surroundings {
+                now,
+                keys: &mut self.fetching.store.borrow_mut(),
+                waiting,
+                tokens: &mut self.tokens.borrow_mut(),
+                crypto,
+                store: &self.table,
+            };
+            act(&mut exchange, &mut with)
+        });
         self.time(stage, now, host::now());
         step
     }

@@ -1,6 +1,7 @@
 //! The exchange with plain values: what the proxy tells, and what it is told to do.
 
 mod batches;
+mod governor;
 mod limiter;
 mod recording;
 mod signed;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::aftermath::circumstances;
 use super::delivery::with_answer;
+use super::dispatch::{Protocol, asked};
 use super::exchange::Exchange;
 use super::host;
 use super::shared::Shared;
@@ -66,7 +67,7 @@ impl Traces {
             ("content-type", Form::Otlp.content_type()),
         ];
         match host::http_call(&self.settings.cluster, &headers, batch, TIMEOUT) {
-            Ok(token) => self.in_flight.set(Some(token)),
+            Ok(number) => self.in_flight.set(Some(asked(Protocol::Http, number))),
             Err(_) => self.spans.borrow_mut().delivered(Answer::Failed),
         }
     }

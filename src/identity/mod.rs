@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use crate::call::Peer;
 use crate::call::{Head, HeaderError};
-use crate::crypto::Crypto;
+use crate::crypto::{Crypto, Unchecked, Unverified};
 use crate::key::Algorithm;
 use crate::keyset::{Keys, Revocations, SetId};
 use crate::time::Timestamp;
@@ -107,9 +107,7 @@ fn verify_token(token: &str, issuers: &[Issuer], now: Timestamp, crypto: &dyn Cr
     let issuer = claims.issuer(issuers)?;
     token.header.check_type(issuer)?;
     let key = token.header.key(issuer)?;
-    crypto
-        .verify(key, token.header.algorithm(issuer, key)?, token.signed, &token.signature)
-        .map_err(|_| TokenError::Signature)?;
+    crypto.verify(key, token.header.algorithm(issuer, key)?, token.signed, &token.signature)?;
     let verified = claims.for_us(issuer, key)?;
     verified.check_times(issuer, now)?;
     Ok(verified)
@@ -282,6 +280,9 @@ pub enum TokenError {
     /// `token.signature`.
     #[error("the token's signature does not verify")]
     Signature,
+    /// `source.limited`: nobody has looked whether it does.
+    #[error(transparent)]
+    Unchecked(Unchecked),
     /// `token.issuer`.
     #[error("the issuer `{found}` is not one of the policy's")]
     Issuer {
@@ -316,4 +317,13 @@ pub enum TokenError {
         /// The issuer's `maxAge`.
         limit: Duration,
     },
+}
+
+impl From<Unverified> for TokenError {
+    fn from(error: Unverified) -> Self {
+        match error {
+            Unverified::Wrong => Self::Signature,
+            Unverified::Unchecked(why) => Self::Unchecked(why),
+        }
+    }
 }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub use pointer::{NotAPointer, Pointer};
-pub(crate) use read::repeated;
+pub(crate) use read::{distinct, repeated, sort};
 
 /// A JSON text (RFC 8259) that was read whole. Values are looked at through [`Value`].
 #[derive(Debug)]

@@ -339,6 +339,21 @@ pub(crate) fn repeated<'t>(all: &mut dyn Iterator<Item = &'t str>) -> Option<&'t
     texts.get(second_of_two(&mut keys)?).copied()
 }
 
+/// Names in their order, each with its number. Every list of texts is sorted here: a sort takes 5 KB of the module for each type
+/// that it is used with, and this one is that of the reader.
+pub(crate) fn sort<'a>(names: impl Iterator<Item = (Cow<'a, str>, usize)>) -> Vec<(Cow<'a, str>, usize)> {
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names
+}
+
+/// Texts in their order, each once.
+pub(crate) fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut texts = sort(texts.map(|text| (Cow::Owned(text), 0)));
+    texts.dedup();
+    texts.into_iter().map(|(text, _)| text.into_owned()).collect()
+}
+
 /// The number that comes with the second one of two equal keys. Sorting keeps thousands of keys from costing their square.
 fn second_of_two(keys: &mut [(Cow<'_, str>, usize)]) -> Option<usize> {
     if keys.len() > COMPARED_PAIRWISE {

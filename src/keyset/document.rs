@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Content, Discovery, Failure, Kind, ListedKey, Location, Revoked};
-use crate::json::{Document, Kind as JsonKind, Value};
+use crate::json::{Document, Kind as JsonKind, Value, distinct};
 use crate::key::{Jwk, PublicKey};
 use crate::time::Timestamp;
 
@@ -68,9 +68,7 @@ fn keys(root: Value<'_, '_>, with_owners: bool) -> Result<Content, Failure> {
 /// Two different keys of one id leave open which one it names: neither is used. One key that is there twice is one.
 fn leave_out_ambiguous(keys: &mut Vec<ListedKey>, unfit: &mut Vec<String>) {
     let id = |key: &ListedKey| key.key.id().map(str::to_owned);
-    let mut ids: Vec<String> = keys.iter().filter_map(id).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let ids = distinct(keys.iter().filter_map(id));
     for id in ids {
         let is_it = |key: &ListedKey| key.key.id() == Some(id.as_str());
         let mut same = keys.iter().filter(|key| is_it(key));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Content, SetId};
+use crate::json::distinct;
 
 /// Names of tokens, keys and subjects, each list in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,10 +17,7 @@ impl Revoked {
     /// From lists in any order.
     #[must_use]
     pub fn new(tokens: Vec<String>, keys: Vec<String>, subjects: Vec<String>) -> Self {
-        let [tokens, keys, subjects] = [tokens, keys, subjects].map(|mut names| {
-            names.sort_unstable();
-            names.into_boxed_slice()
-        });
+        let [tokens, keys, subjects] = [tokens, keys, subjects].map(|names| distinct(names.into_iter()).into_boxed_slice());
         Self { tokens, keys, subjects }
     }
 

@@ -42,6 +42,20 @@ pub struct Header {
 pub struct HeaderValue(String);
 
 impl Sink {
+    /// The sink that a policy calls so.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "otlp" => Self::Otlp,
+            "otlp-grpc" => Self::OtlpGrpc,
+            "loki" => Self::Loki,
+            "elasticsearch" => Self::Elasticsearch,
+            "ndjson" => Self::Ndjson,
+            "cloudevents" => Self::CloudEvents,
+            _ => return None,
+        })
+    }
+
     /// The path that batches are posted to, where the policy does not say it.
     #[must_use]
     pub const fn path(self) -> &'static str {

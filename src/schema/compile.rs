@@ -10,7 +10,7 @@ use super::pattern::Pattern;
 use super::place;
 use super::scan::{Found, Scan};
 use super::{Draft, Limits, Problem, SchemaError};
-use crate::json::{Kind, Value};
+use crate::json::{Kind, Value, sort};
 
 /// The keywords in the order in which they are checked: the cheap ones first, those that ask what others evaluated last.
 const ORDER: &[&str] = &[
@@ -179,7 +179,7 @@ impl<'s> Compiler<'s> {
     /// The schemas of an object by name, sorted.
     fn named(&self, value: Value<'_, '_>) -> Vec<(Box<str>, Id)> {
         let members = value.members().into_iter().flatten();
-        boxed(place::sort(members.filter_map(|(name, member)| Some((name, self.id(member)?)))))
+        boxed(sort(members.filter_map(|(name, member)| Some((name, self.id(member)?)))))
     }
 
     fn members(&mut self, found: &Found<'s>) -> Read<Members> {
@@ -278,7 +278,7 @@ fn required(value: Value<'_, '_>) -> Read<Vec<(Box<str>, usize)>> {
     for (index, name) in value.items().ok_or(NAMES)?.enumerate() {
         names.push((name.as_str().ok_or(NAMES)?, index));
     }
-    let names = place::sort(names.into_iter());
+    let names = sort(names.into_iter());
     let twice = names.windows(2).any(|pair| matches!(pair, [(one, _), (other, _)] if one == other));
     if twice { Err(NAMES) } else { Ok(boxed(names)) }
 }

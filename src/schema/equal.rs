@@ -4,8 +4,7 @@
 use std::borrow::Cow;
 
 use super::decimal::Decimal;
-use super::place;
-use crate::json::{Kind, Value};
+use crate::json::{Kind, Value, sort};
 
 /// A value that a schema names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +66,7 @@ fn write(value: Value<'_, '_>, depth: usize, form: &mut String) -> Option<()> {
             let members: Vec<(Cow<'_, str>, Value<'_, '_>)> = value.members().into_iter().flatten().collect();
             let names = members.iter().enumerate().map(|(index, (name, _))| (Cow::Borrowed(&**name), index));
             form.push('{');
-            for (name, index) in place::sort(names) {
+            for (name, index) in sort(names) {
                 write_text(&name, form);
                 write(members.get(index)?.1, inside, form)?;
                 form.push(',');

@@ -1,7 +1,5 @@
 //! JSON Pointers (RFC 6901) that grow while a document is gone through, and names in order.
 
-use std::borrow::Cow;
-
 /// A way down from the root of a value, kept on the stack of whoever goes down.
 #[derive(Clone, Copy)]
 pub(super) enum Path<'p> {
@@ -59,14 +57,6 @@ pub(super) fn below(pointer: &str, token: &str) -> String {
     let mut below = pointer.to_owned();
     push(&mut below, token);
     below
-}
-
-/// Names in their order, each with its number. Every list of texts is sorted here: a sort takes 5 KB of the module for each type
-/// that it is used with, and this one is that of the reader.
-pub(super) fn sort<'a>(names: impl Iterator<Item = (Cow<'a, str>, usize)>) -> Vec<(Cow<'a, str>, usize)> {
-    let mut names: Vec<_> = names.collect();
-    names.sort_unstable();
-    names
 }
 
 /// At most so many bytes of a text, and whole characters.

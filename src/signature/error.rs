@@ -1,5 +1,6 @@
 //! Why a signature is no evidence: one error for all schemes.
 
+use crate::crypto::{Unchecked, Unverified};
 use crate::keyset::SetId;
 
 /// Why a signature is no evidence.
@@ -43,6 +44,9 @@ pub enum SignatureError {
     /// `signature.invalid`.
     #[error("the signature does not verify")]
     Invalid,
+    /// `signature.too-many`, `source.limited`: nobody has looked whether it does.
+    #[error(transparent)]
+    Unchecked(Unchecked),
     /// `signature.invalid`: a covered component is not in the call.
     #[error("the covered component `{0}` is not in the call")]
     AbsentComponent(String),
@@ -60,5 +64,14 @@ pub enum SignatureError {
 impl SignatureError {
     pub(super) fn malformed(what: impl Into<String>) -> Self {
         Self::Malformed(what.into())
+    }
+}
+
+impl From<Unverified> for SignatureError {
+    fn from(error: Unverified) -> Self {
+        match error {
+            Unverified::Wrong => Self::Invalid,
+            Unverified::Unchecked(why) => Self::Unchecked(why),
+        }
     }
 }

@@ -14,8 +14,6 @@ use crate::time::Timestamp;
 
 /// Entries of one header.
 const MAX_ENTRIES: usize = 16;
-/// Signatures times keys that are tried for one call.
-const MAX_TRIES: usize = 16;
 
 /// One producer's form.
 #[derive(Debug, Clone)]
@@ -84,12 +82,8 @@ pub(super) fn verify(
         None => None,
     };
     let message = profile.message(timestamp.map(|(text, _)| text).unwrap_or_default(), content);
-    let mut tries = candidates.iter().flat_map(|signer| signatures.iter().map(move |signature| (*signer, signature)));
-    let (signer, _) = tries
-        .by_ref()
-        .take(MAX_TRIES)
-        .find(|(signer, signature)| verifier.verify(signer, MessageAlgorithm::HmacSha256, &message, &signature[..]).is_ok())
-        .ok_or(SignatureError::Invalid)?;
+    let signed_by = |signer| signatures.iter().map(move |signature| (signer, MessageAlgorithm::HmacSha256, &signature[..]));
+    let signer = verifier.first(candidates.into_iter().flat_map(signed_by), &message)?;
     let verified = verifier.evidence(Scheme::Hmac, signer, Vec::new())?;
     Ok(Some(match timestamp {
         Some((_, sent)) => verified.made(sent, None),

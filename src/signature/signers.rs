@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use super::{Made, Scheme, SignatureError, Signer, SignerKey, VerifiedSignature};
 use crate::call::cut;
-use crate::crypto::{Crypto, verify_hmac_sha256};
+use crate::crypto::Crypto;
 use crate::key::Algorithm;
 use crate::keyset::{Content, ListedKey, SetId};
 use crate::time::Timestamp;
+
+/// Signatures times keys that are tried for one call, where the scheme names no key.
+const MAX_TRIES: usize = 16;
 
 /// The signers of a policy, by key id.
 #[derive(Debug, Clone, Default)]
@@ -247,15 +250,32 @@ impl<'a> Verifier<'a> {
         signature: &[u8],
     ) -> Result<(), SignatureError> {
         match (&signer.key, algorithm) {
-            (SignerKey::Secret(secret), MessageAlgorithm::HmacSha256) => verify_hmac_sha256(secret, message, signature),
+            (SignerKey::Secret(secret), MessageAlgorithm::HmacSha256) => {
+                Ok(self.crypto.verify_hmac(secret, message, signature)?)
+            }
             (SignerKey::Public(key), MessageAlgorithm::Public(algorithm)) => {
-                self.crypto.verify(key, algorithm, message, signature)
+                Ok(self.crypto.verify(key, algorithm, message, signature)?)
             }
             (SignerKey::Secret(_), MessageAlgorithm::Public(_)) | (SignerKey::Public(_), MessageAlgorithm::HmacSha256) => {
-                return Err(SignatureError::Invalid);
+                Err(SignatureError::Invalid)
             }
         }
-        .map_err(|_| SignatureError::Invalid)
+    }
+
+    /// The signer of the first of these signatures that verifies, where a scheme names no key: so many are tried, and no more.
+    pub fn first<'s>(
+        &self,
+        tries: impl Iterator<Item = (&'s Signer, MessageAlgorithm, &'s [u8])>,
+        message: &[u8],
+    ) -> Result<&'s Signer, SignatureError> {
+        for (signer, algorithm, signature) in tries.take(MAX_TRIES) {
+            match self.verify(signer, algorithm, message, signature) {
+                Ok(()) => return Ok(signer),
+                Err(SignatureError::Invalid) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(SignatureError::Invalid)
     }
 
     /// Evidence of a signature that was verified, if the key is the publisher's.

@@ -13,8 +13,6 @@ use crate::time::Timestamp;
 
 /// Signatures in one header: a rotation needs two or three.
 const MAX_SIGNATURES: usize = 8;
-/// Signatures times keys that are tried for one call.
-const MAX_TRIES: usize = 16;
 
 /// A way of signing within the scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,16 +61,13 @@ pub(super) fn verify(
     let sent = headers.timestamp;
     verifier.check_near(sent, settings.tolerance)?;
     let message = message(headers.id, headers.timestamp_text, content);
-    let mut tries = candidates
-        .iter()
-        .flat_map(|signer| headers.signatures.iter().map(move |signature| (*signer, signature)))
-        .filter(|(signer, (version, _))| signer.key.makes(version.algorithm()))
-        .take(MAX_TRIES);
-    tries
-        .find(|(signer, (version, signature))| verifier.verify(signer, version.algorithm(), &message, signature).is_ok())
-        .map(|(signer, _)| verifier.evidence(Scheme::StandardWebhooks, signer, Vec::new()))
-        .ok_or_else(|| headers.no_key(verifier, SignatureError::Invalid))?
-        .map(|verified| Some(verified.made(sent, Some(headers.id))))
+    let signed_by =
+        |signer| headers.signatures.iter().map(move |(version, signed)| (signer, version.algorithm(), signed.as_slice()));
+    let tries = candidates.into_iter().flat_map(signed_by).filter(|(signer, algorithm, _)| signer.key.makes(*algorithm));
+    let why = |error| if error == SignatureError::Invalid { headers.no_key(verifier, error) } else { error };
+    let signer = verifier.first(tries, &message).map_err(why)?;
+    let verified = verifier.evidence(Scheme::StandardWebhooks, signer, Vec::new())?;
+    Ok(Some(verified.made(sent, Some(headers.id))))
 }
 
 /// The keys that could have made one of the signatures, the expected publisher's first.

@@ -14,7 +14,8 @@ from local import flatten, free_port, wait_until
 
 class Sink:
     """Starts with `mode` "ok". Others: a status such as 429 or 500 (nothing accepted), "slow" (accepts after `delay` seconds), "partly"
-    (accepts all but one record of an event, which it does not name), "cut" (the connection ends without an answer). `away()` and `back()` take the listener itself down and up, on the same port."""
+    (accepts all but one record of an event, which it does not name), "cut" (the connection ends without an answer). `away()` and `back()`
+    take the listener itself down and up, on the same port."""
 
     def __init__(self):
         self.port = free_port()

@@ -6,9 +6,7 @@ use std::time::Duration;
 use super::{Environment, Place, Problem, Problems, count, optional, raw, required_text, size, span, text};
 use crate::budget::Budget;
 use crate::key::SigningKey;
-use crate::policy::{
-    AuditSettings, Batch, Checkpoint, Compression, Delivery, Integrity, Messages, Outcomes, Queue, Route, WhenFull,
-};
+use crate::policy::{AuditSettings, Batch, Checkpoint, Delivery, Integrity, Messages, Outcomes, Queue, Route, WhenFull};
 use crate::rules::{Level, Recording};
 
 const DROPS: &str = "no record is dropped for which a call waits: with `delivery: before-forward` it can only be `refuse`";
@@ -55,9 +53,10 @@ pub(super) fn settings(
     let checkpoint = checkpoint.map(|raw| self::checkpoint(raw, env, &place.key("checkpoint"), problems));
     let delivery = self::delivery(delivery, batch.as_ref(), when_full, place, problems);
     let defaults = AuditSettings::default_for(Some(required_text(cluster, place, "cluster", problems)?), delivery);
-    let sink = super::sink::sink(sink);
+    let sink = super::sink::sink(sink, &place.key("sink"), problems);
     let path = super::sink::path(sink, path, index, place, problems);
     let headers = super::sink::headers(headers, env, &place.key("headers"), problems);
+    let compression = super::sink::compression(compression, &place.key("compression"), problems);
     let authority =
         authority.map_or(Some(defaults.authority), |authority| text(Some(authority), &place.key("authority"), problems));
     let timeout = span(timeout, defaults.timeout, &place.key("timeout"), problems);
@@ -75,13 +74,10 @@ pub(super) fn settings(
     Some(AuditSettings {
         cluster: defaults.cluster,
         sink,
-        path: path?,
+        path,
         authority: authority?,
-        headers: headers?,
-        compression: match compression {
-            None | Some(raw::Compression::None) => Compression::None,
-            Some(raw::Compression::Gzip) => Compression::Gzip,
-        },
+        headers,
+        compression,
         timeout: timeout?,
         delivery,
         batch,

@@ -19,6 +19,7 @@ mod traces;
 mod trust;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use super::read::{Part, UnknownKeys, describe, has_null, note_nulls, read};
 use super::{digest, raw, units};
 use crate::budget::Budget;
 use crate::call::cut;
+use crate::json::distinct;
 use crate::policy::{Hold, Policy, Routes, Unmatched};
 use crate::rules::{Mode, Rules};
 use trust::Trust;
@@ -167,11 +169,8 @@ fn hold(raw: Option<raw::Hold>) -> Hold {
 
 /// Everybody who may sign beside a publisher.
 fn cosigners(rules: &Rules) -> Vec<String> {
-    let mut cosigners: Vec<String> =
-        rules.iter().filter_map(|rule| rule.quorum.as_ref()).flat_map(|quorum| quorum.signers.iter().cloned()).collect();
-    cosigners.sort_unstable();
-    cosigners.dedup();
-    cosigners
+    let quorums = rules.iter().filter_map(|rule| rule.quorum.as_ref());
+    distinct(quorums.flat_map(|quorum| quorum.signers.iter().cloned()))
 }
 
 fn check_version(version: Option<u64>, root: &Place, problems: &mut Problems) {
@@ -187,13 +186,17 @@ fn mode(raw: raw::Mode) -> Mode {
     }
 }
 
+/// What one call may cost, and how many checks of one source may fail in a second.
 fn budget(raw: raw::Limits, place: &Place, problems: &mut Problems) -> Option<Budget> {
-    let raw::Limits { body, events, depth, attributes } = raw;
+    let raw::Limits { body, events, depth, attributes, checks, failed_checks } = raw;
     let body = size(body, Budget::DEFAULT.body, &place.key("body"), problems);
     let events = count(events, Budget::DEFAULT.events, &place.key("events"), problems);
     let depth = count(depth, Budget::DEFAULT.depth, &place.key("depth"), problems);
     let attributes = count(attributes, Budget::DEFAULT.attributes, &place.key("attributes"), problems);
-    Some(Budget { body: body?, events: events?, depth: depth?, attributes: attributes? })
+    let checks = count(checks, Budget::checks_for(events.unwrap_or_default()), &place.key("checks"), problems);
+    let failed = count(failed_checks, 1, &place.key("failedChecks"), problems);
+    let failed_checks = failed.map(|_| failed_checks.and_then(NonZeroU32::new))?;
+    Some(Budget { body: body?, events: events?, depth: depth?, attributes: attributes?, checks: checks?, failed_checks })
 }
 
 /// Reads and compiles the maps of a list. What comes out keeps its place in the list.

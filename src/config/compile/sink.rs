@@ -1,11 +1,12 @@
-//! What the log cluster speaks, and where batches are posted to.
+//! What the log cluster speaks, and where batches are posted to. What is wrong is noted, and no policy comes out then.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Environment, Place, Problem, Problems, describe, header_name, raw, variable};
-use crate::policy::{Header, HeaderValue, Sink};
+use super::{Environment, Place, Problem, Problems, describe, header_name, variable};
+use crate::call::cut;
+use crate::policy::{Compression, Header, HeaderValue, Sink};
 
 /// What eventguard says of every batch itself, or what is of a connection and not of a message (RFC 9110 section 7.6.1).
 const OWN: [&str; 10] = [
@@ -24,63 +25,60 @@ const OWN: [&str; 10] = [
 /// What is to be in an answer of Elasticsearch: without it each record would take some hundred bytes there.
 const SHORT_ANSWER: &str = "filter_path=errors,items.*.status";
 
-pub(super) const fn sink(raw: Option<raw::Sink>) -> Sink {
-    match raw {
-        None | Some(raw::Sink::Otlp) => Sink::Otlp,
-        Some(raw::Sink::OtlpGrpc) => Sink::OtlpGrpc,
-        Some(raw::Sink::Loki) => Sink::Loki,
-        Some(raw::Sink::Elasticsearch) => Sink::Elasticsearch,
-        Some(raw::Sink::Ndjson) => Sink::Ndjson,
-        Some(raw::Sink::CloudEvents) => Sink::CloudEvents,
+pub(super) fn sink(name: Option<String>, place: &Place, problems: &mut Problems) -> Sink {
+    let Some(name) = name else { return Sink::Otlp };
+    Sink::parse(&name).unwrap_or_else(|| {
+        unknown(&name, "`otlp`, `otlp-grpc`, `loki`, `elasticsearch`, `ndjson`, `cloudevents`", place, problems);
+        Sink::Otlp
+    })
+}
+
+pub(super) fn compression(name: Option<String>, place: &Place, problems: &mut Problems) -> Compression {
+    match name.as_deref() {
+        None | Some("none") => Compression::None,
+        Some("gzip") => Compression::Gzip,
+        Some(name) => {
+            unknown(name, "`none` or `gzip`", place, problems);
+            Compression::None
+        }
     }
+}
+
+fn unknown(name: &str, expected: &str, place: &Place, problems: &mut Problems) {
+    problems.add(place, Problem::Unknown { found: cut(name, 64).to_owned(), expected: expected.to_owned() });
 }
 
 /// The path that batches are posted to.
-pub(super) fn path(
-    sink: Sink,
-    path: Option<String>,
-    index: Option<String>,
-    place: &Place,
-    problems: &mut Problems,
-) -> Option<String> {
-    let path = path.map(|path| checked_path(path, &place.key("path"), problems));
-    let place_of_index = place.key("index");
-    match (sink, index, path) {
-        (Sink::Elasticsearch, Some(index), None) => {
-            checked_index(&index, &place_of_index, problems)?;
-            Some(with_short_answer(format!("/{index}{}", sink.path())))
-        }
-        (Sink::Elasticsearch, None, Some(path)) => path.map(with_short_answer),
-        (Sink::Elasticsearch, _, _) => problems.wrong(place, Problem::ExactlyOne("`index` and `path`")),
-        (_, Some(_), _) => {
-            problems.wrong(&place_of_index, Problem::Contradiction("it means something only with `sink: elasticsearch`"))
-        }
-        (_, None, path) => path.unwrap_or_else(|| Some(sink.path().to_owned())),
+pub(super) fn path(sink: Sink, path: Option<String>, index: Option<String>, place: &Place, problems: &mut Problems) -> String {
+    let is_bulk = sink == Sink::Elasticsearch;
+    if index.is_some() != (is_bulk && path.is_none()) {
+        let problem = "`sink: elasticsearch` has it, or else a `path`, and no other sink does";
+        problems.add(&place.key("index"), Problem::Contradiction(problem));
     }
+    let mut path = match (path, index) {
+        (Some(path), _) => path,
+        (None, Some(index)) => {
+            check_index(&index, &place.key("index"), problems);
+            format!("/{index}/_bulk")
+        }
+        (None, None) => sink.path().to_owned(),
+    };
+    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        problems.add(&place.key("path"), Problem::Contradiction("a path starts with `/` and has no white space"));
+    }
+    if is_bulk {
+        path.push(if path.contains('?') { '&' } else { '?' });
+        path.push_str(SHORT_ANSWER);
+    }
+    path
 }
 
-fn checked_path(path: String, place: &Place, problems: &mut Problems) -> Option<String> {
-    if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Some(path);
-    }
-    problems.wrong(place, Problem::Value("a path starts with `/` and has no white space".to_owned()))
-}
-
-fn checked_index(index: &str, place: &Place, problems: &mut Problems) -> Option<()> {
+fn check_index(index: &str, place: &Place, problems: &mut Problems) {
     let is_fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-    if index.bytes().all(is_fit)
-        && index.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '.')
-        && index.len() <= 255
-    {
-        return Some(());
+    if index.is_empty() || index.starts_with(['-', '_']) || !index.bytes().all(is_fit) {
+        let problem = "an index has lower-case letters, digits, `-`, `_` and `.`, and does not start with `-` or `_`";
+        problems.add(place, Problem::Contradiction(problem));
     }
-    let problem = "the name of an index has lower-case letters, digits, `-`, `_` and `.`, and does not start with `-` or `_`";
-    problems.wrong(place, Problem::Value(problem.to_owned()))
-}
-
-fn with_short_answer(path: String) -> String {
-    let joint = if path.contains('?') { '&' } else { '?' };
-    format!("{path}{joint}{SHORT_ANSWER}")
 }
 
 /// What goes with every batch.
@@ -89,45 +87,38 @@ pub(super) fn headers(
     env: Environment<'_>,
     place: &Place,
     problems: &mut Problems,
-) -> Option<Vec<Header>> {
-    let Some(raw) = raw else { return Some(Vec::new()) };
-    if raw.is_empty() {
+) -> Vec<Header> {
+    if raw.as_ref().is_some_and(BTreeMap::is_empty) {
         problems.add(place, Problem::Empty);
     }
-    let mut headers: Vec<Option<Header>> = Vec::new();
-    for (name, value) in &raw {
-        let here = place.key(name);
-        let header = header(name, value, env, &here, problems);
-        if headers.iter().flatten().any(|other| header.as_ref().is_some_and(|header| header.name == other.name)) {
-            problems.add(&here, Problem::Contradiction("another key names the same header"));
+    let mut headers: Vec<Header> = Vec::new();
+    for (name, value) in raw.unwrap_or_default() {
+        let place = place.key(&name);
+        let Some(text) = text(&value, env, &place, problems) else { continue };
+        let Some(name) = header_name(Some(name), "", &place, problems) else { continue };
+        // Which text it is may be a secret.
+        match HeaderValue::new(text) {
+            None => problems.add(&place, Problem::Contradiction("the value is not visible ASCII with blanks between it")),
+            Some(_) if OWN.contains(&name.as_str()) || headers.iter().any(|other| other.name == name) => {
+                problems.add(&place, Problem::Contradiction("this header is there already, or is not to be chosen"));
+            }
+            Some(value) => headers.push(Header { name, value }),
         }
-        headers.push(header);
     }
-    headers.into_iter().collect()
+    headers
 }
 
-fn header(name: &str, value: &Value, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<Header> {
-    let value = header_value(value, env, place, problems);
-    let name = header_name(Some(name.to_owned()), "", place, problems)?;
-    if OWN.contains(&name.as_str()) {
-        return problems.wrong(place, Problem::Contradiction("this header is not to be chosen"));
-    }
-    Some(Header { name, value: value? })
-}
-
-fn header_value(value: &Value, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<HeaderValue> {
-    let expected = || "a text, or a map with `env` alone".to_owned();
+/// A text as it is, or the one that a variable of the environment holds.
+fn text(value: &Value, env: Environment<'_>, place: &Place, problems: &mut Problems) -> Option<String> {
     let from_environment =
         value.as_object().filter(|members| members.len() == 1).and_then(|members| members.get("env")?.as_str());
-    let (text, place) = match (value.as_str(), from_environment) {
-        (Some(text), _) => (text.to_owned(), place.clone()),
-        (None, Some(name)) => {
-            let place = place.key("env");
-            (variable(name, env, &place, problems)?, place)
+    match (value.as_str(), from_environment) {
+        (Some(text), _) => Some(text.to_owned()),
+        (None, Some(name)) => variable(name, env, &place.key("env"), problems),
+        (None, None) => {
+            let expected = "a text, or a map with `env` alone".to_owned();
+            problems.add(place, Problem::Type { found: describe(value), expected });
+            None
         }
-        (None, None) => return problems.wrong(place, Problem::Type { found: describe(value), expected: expected() }),
-    };
-    // Which text it is may be a secret.
-    let unfit = || Problem::Value("not the value of a header: visible characters of ASCII, and blanks between them".to_owned());
-    HeaderValue::new(text).or_else(|| problems.wrong(&place, unfit()))
+    }
 }

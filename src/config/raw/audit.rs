@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::sink::{Compression, Sink};
-
 #[cfg(feature = "cli")]
 use crate::config::schema;
 
@@ -19,7 +17,8 @@ pub struct Audit {
     #[cfg_attr(feature = "cli", schemars(required, length(min = 1)))]
     pub cluster: Option<String>,
     /// What it speaks: `otlp` (default, over HTTP), `otlp-grpc`, `loki`, `elasticsearch` (OpenSearch too), `ndjson` or `cloudevents`.
-    pub sink: Option<Sink>,
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Sink>"))]
+    pub sink: Option<String>,
     /// The index or data stream of Elasticsearch that records are created in.
     #[cfg_attr(feature = "cli", schemars(length(min = 1)))]
     pub index: Option<String>,
@@ -32,7 +31,8 @@ pub struct Audit {
     )]
     pub headers: Option<BTreeMap<String, Value>>,
     /// How batches are compressed: `none` (default) or `gzip`, by the proxy.
-    pub compression: Option<Compression>,
+    #[cfg_attr(feature = "cli", schemars(with = "Option<schema::Compression>"))]
+    pub compression: Option<String>,
     /// The authority that batches are posted to: the cluster's name.
     pub authority: Option<String>,
     /// How long a batch may be under way: 5s.

@@ -9,7 +9,6 @@ mod protocol;
 mod route;
 mod rule;
 mod signature;
-mod sink;
 mod traces;
 
 use serde::Deserialize;
@@ -28,7 +27,6 @@ pub use rule::{
 pub use signature::{
     Dsse, DsseMode, Encoding, EventJws, FieldType, HmacProfile, HttpMessage, Jws, Secret, Signatures, Signer, StandardWebhooks,
 };
-pub use sink::{Compression, Sink};
 pub use traces::Traces;
 
 #[cfg(feature = "cli")]
@@ -131,7 +129,7 @@ pub enum Unmatched {
 
 /// What one call may cost.
 #[derive(Debug, Default, Deserialize)]
-#[serde(expecting = "a map")]
+#[serde(rename_all = "camelCase", expecting = "a map")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Limits {
     /// The body, as sent and again after decompression: 1MiB.
@@ -146,6 +144,13 @@ pub struct Limits {
     /// Attributes and extensions of one event: 64.
     #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
     pub attributes: Option<u32>,
+    /// Signature checks of one call, the token's among them, or of one message of a stream: twice `events`, and 32.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub checks: Option<u32>,
+    /// Signature checks of one source that may fail in a second, in each worker; any number without this key. Of a `shadow` it means
+    /// nothing.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
+    pub failed_checks: Option<u32>,
 }
 
 /// How a call is kept from the upstream until the verdict has fallen.

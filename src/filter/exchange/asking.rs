@@ -60,7 +60,9 @@ impl Exchange {
 
     /// The limiter's answer; `None` where there is none. It decides of a call that waits for it, and of no other.
     pub fn answered_by_limiter(&mut self, answer: Option<&[u8]>, means: Means<'_>) -> Step {
-        let Some(asking) = self.state.end_pause(Pause::limiter) else { return Step::quiet(Flow::Pause) };
+        let Some(Pause::Limiter(asking)) = self.state.end_pause(|pause| matches!(pause, Pause::Limiter(_))) else {
+            return Step::quiet(Flow::Pause);
+        };
         let Asking { opened, outcome, question, body, at } = *asking;
         let answer = question.read(answer);
         let outcome = inspect::limit(&self.policy, &opened, outcome, &answer, &body, means);

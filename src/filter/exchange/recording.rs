@@ -65,18 +65,23 @@ impl Exchange {
 
     /// The records are where they must be, or will not be. It decides of a call that waits for that, and of no other.
     pub fn recorded(&mut self, result: Result<(), Unrecorded>, means: Means<'_>) -> Step {
-        let Some(outcome) = self.state.end_pause(Pause::record) else { return Step::quiet(Flow::Pause) };
-        match (result, outcome.mode) {
-            (Ok(()), _) => Step { is_recorded: true, ..self.finish(*outcome, Vec::new()) },
-            (Err(reason), Mode::Enforce) => {
-                let outcome = self.refuse_recorded(*outcome, Refusal::Unrecorded(reason), means);
-                self.finish(outcome, Vec::new())
-            }
-            (Err(reason), Mode::Observe) => {
+        let Some(Pause::Record(outcome)) = self.state.end_pause(|pause| matches!(pause, Pause::Record(_))) else {
+            return Step::quiet(Flow::Pause);
+        };
+        let outcome = match result {
+            Ok(()) => *outcome,
+            Err(reason) => self.without_records(*outcome, reason, means),
+        };
+        Step { is_recorded: result.is_ok(), ..self.finish(outcome, Vec::new()) }
+    }
+
+    fn without_records(&mut self, outcome: Outcome, reason: Unrecorded, means: Means<'_>) -> Outcome {
+        match outcome.mode {
+            Mode::Enforce => self.refuse_recorded(outcome, Refusal::Unrecorded(reason), means),
+            Mode::Observe => {
                 self.forget_records();
-                let mut outcome = *outcome;
-                outcome.refusal.get_or_insert(Refusal::Unrecorded(reason));
-                self.finish(Outcome { verdict: Verdict::Observe, ..outcome }, Vec::new())
+                let refusal = outcome.refusal.or(Some(Refusal::Unrecorded(reason)));
+                Outcome { verdict: Verdict::Observe, refusal, ..outcome }
             }
         }
     }

@@ -37,44 +37,14 @@ pub(super) enum Pause {
     Record(Box<Outcome>),
 }
 
-impl Pause {
-    pub fn keys(self) -> Result<Box<Waits>, Self> {
-        match self {
-            Self::Keys(waits) => Ok(waits),
-            other @ (Self::Signed(_) | Self::Limiter(_) | Self::Record(_)) => Err(other),
-        }
-    }
-
-    pub fn limiter(self) -> Result<Box<Asking>, Self> {
-        match self {
-            Self::Limiter(asking) => Ok(asking),
-            other @ (Self::Keys(_) | Self::Signed(_) | Self::Record(_)) => Err(other),
-        }
-    }
-
-    pub fn signed(self) -> Result<Box<Signed>, Self> {
-        match self {
-            Self::Signed(signed) => Ok(signed),
-            other @ (Self::Keys(_) | Self::Limiter(_) | Self::Record(_)) => Err(other),
-        }
-    }
-
-    pub fn record(self) -> Result<Box<Outcome>, Self> {
-        match self {
-            Self::Record(outcome) => Ok(outcome),
-            other @ (Self::Keys(_) | Self::Signed(_) | Self::Limiter(_)) => Err(other),
-        }
-    }
-}
-
 impl State {
-    /// Ends a pause, where it is the one that is `wanted`.
-    pub fn end_pause<T>(&mut self, wanted: impl FnOnce(Pause) -> Result<T, Pause>) -> Option<T> {
-        if !matches!(self, Self::Paused(_)) {
+    /// Ends a pause, where it is the one that is asked for.
+    pub fn end_pause(&mut self, is_it: fn(&Pause) -> bool) -> Option<Pause> {
+        if !matches!(self, Self::Paused(pause) if is_it(pause)) {
             return None;
         }
         let Self::Paused(pause) = std::mem::replace(self, Self::Refused) else { return None };
-        wanted(pause).map_err(|other| *self = Self::Paused(other)).ok()
+        Some(pause)
     }
 
     /// The call whose body is whole now.

@@ -67,11 +67,11 @@ impl Exchange {
 
     /// The outcome of a call that would have gone on, and was waiting for somebody else to say something.
     fn give_up(&mut self, refusal: Refusal, means: Means<'_>) -> Option<Outcome> {
-        if let Some(asking) = self.state.end_pause(Pause::limiter) {
-            return Some(inspect::unfinished(asking.outcome, refusal, means));
+        match self.state.end_pause(|pause| matches!(pause, Pause::Limiter(_) | Pause::Record(_)))? {
+            Pause::Limiter(asking) => Some(inspect::unfinished(asking.outcome, refusal, means)),
+            Pause::Record(outcome) => Some(self.refuse_recorded(*outcome, refusal, means)),
+            Pause::Keys(_) | Pause::Signed(_) => None,
         }
-        let outcome = self.state.end_pause(Pause::record)?;
-        Some(self.refuse_recorded(*outcome, refusal, means))
     }
 
     /// Ends the call with its last outcome, a refusal; the others are of messages that came with it.

@@ -87,10 +87,12 @@ impl Exchange {
 
     /// Something was fetched, or the time is over: a call that waits is judged again, and with its head what has come since.
     pub fn judge_again(&mut self, buffered: impl FnOnce() -> Buffered, with: &mut Surroundings<'_>) -> Step {
-        if let Some(signed) = self.state.end_pause(Pause::signed) {
+        if let Some(Pause::Signed(signed)) = self.state.end_pause(|pause| matches!(pause, Pause::Signed(_))) {
             return self.judge_whole_again(signed.whole, buffered, with);
         }
-        let Some(waits) = self.state.end_pause(Pause::keys) else { return Step::quiet(Flow::Pause) };
+        let Some(Pause::Keys(waits)) = self.state.end_pause(|pause| matches!(pause, Pause::Keys(_))) else {
+            return Step::quiet(Flow::Pause);
+        };
         let Waits { pending, came, .. } = *waits;
         let shown = came.body;
         let head = match pending.judge(&self.policy, with.head_means()) {

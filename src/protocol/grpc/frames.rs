@@ -113,7 +113,7 @@ impl Frames {
 
 /// How compressed messages of a call are encoded, `None` where they may not be. Unlike a content coding the name is compared as it
 /// is.
-pub(in crate::protocol) fn encoding(head: &Head) -> Result<Option<Encoding>, ProtocolError> {
+pub(in super::super) fn encoding(head: &Head) -> Result<Option<Encoding>, ProtocolError> {
     match head.text("grpc-encoding")? {
         None | Some("identity") => Ok(None),
         Some("gzip") => Ok(Some(Encoding::Gzip)),

@@ -14,7 +14,7 @@ mod service;
 use super::*;
 use crate::json::Pointer;
 
-const BUDGET: Budget = Budget { body: 1 << 16, events: 4, depth: 8, attributes: 12 };
+const BUDGET: Budget = Budget { body: 1 << 16, events: 4, depth: 8, attributes: 12, checks: 8, failed_checks: None };
 
 const PUBSUB: Protocol = Protocol::PubSub(crate::protocol::pubsub::Attributes::CloudEvents);
 

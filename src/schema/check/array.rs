@@ -2,10 +2,10 @@
 
 use super::closed::is_among;
 use super::{Applied, Checked, Checker};
-use crate::json::Value;
+use crate::json::{Value, sort};
 use crate::schema::equal;
 use crate::schema::model::{Contains, Id};
-use crate::schema::place::{self, Path};
+use crate::schema::place::Path;
 use crate::schema::scan::address;
 
 impl<'c> Checker<'c> {
@@ -14,7 +14,7 @@ impl<'c> Checker<'c> {
         let Some(items) = value.items() else { return Ok(()) };
         self.spend(value.raw().len())?;
         let forms = items.map(|item| equal::form(item, self.limits.depth)).collect::<Option<Vec<_>>>();
-        let forms = place::sort(forms.ok_or(self.too_deep())?.into_iter().map(|form| (form.into(), 0)));
+        let forms = sort(forms.ok_or(self.too_deep())?.into_iter().map(|form| (form.into(), 0)));
         let twice = forms.windows(2).any(|pair| matches!(pair, [one, other] if one == other));
         self.demand(!twice, applied)
     }

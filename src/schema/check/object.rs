@@ -3,9 +3,9 @@
 
 use super::closed::is_among;
 use super::{Applied, Checked, Checker, Mark};
-use crate::json::Value;
+use crate::json::{Value, sort};
 use crate::schema::model::{Dependent, Id, Members};
-use crate::schema::place::{self, Path};
+use crate::schema::place::Path;
 use crate::schema::scan::address;
 
 impl<'c> Checker<'c> {
@@ -47,7 +47,7 @@ impl<'c> Checker<'c> {
             return Ok(());
         }
         self.spend(value.raw().len() / 8)?;
-        let sorted = place::sort(value.members().into_iter().flatten().map(|(name, _)| (name, 0)));
+        let sorted = sort(value.members().into_iter().flatten().map(|(name, _)| (name, 0)));
         let absent = names.iter().filter(|(name, _)| sorted.binary_search_by(|(there, _)| (**there).cmp(name)).is_err());
         self.broken_at(applied, applied.path, absent.map(|(_, index)| *index).min())
     }

@@ -6,6 +6,7 @@ mod fields;
 mod hmac;
 mod http_message;
 mod jws;
+mod published;
 mod standard_webhooks;
 
 use std::borrow::Cow;

@@ -28,7 +28,9 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     assert_eq!(refused.verdict, Verdict::Refuse, "nobody signed this call's token");
     assert_is_whole(&call, &refused);
 
-    let outcome = judge(&call, &Credulous::default());
+    let crypto = Credulous::default();
+    let outcome = judge(&call, &crypto);
+    assert!(crypto.into_questions().len() <= POLICY.budget.checks, "a call costs more than it may");
     let again = judge(&call, &Credulous::default());
     assert_eq!((outcome.verdict, &outcome.refusal), (again.verdict, &again.refusal));
     assert_is_whole(&call, &outcome);
