@@ -57,27 +57,25 @@ pub(super) fn verify(
     verifier: &Verifier<'_>,
 ) -> Result<Option<VerifiedSignature>, SignatureError> {
     let Some(headers) = Headers::read(head)? else { return Ok(None) };
-    let candidates = candidates(&headers.signatures, verifier)?;
+    let candidates = candidates(&headers, verifier)?;
     let sent = headers.timestamp;
     verifier.check_near(sent, settings.tolerance)?;
     let message = message(headers.id, headers.timestamp_text, content);
-    // Those that are fetched are: they name no key, so that one of a set that is not held may have made them.
-    let is_public = headers.signatures.iter().any(|(version, _)| matches!(version, Version::V1a));
     let signed_by =
         |signer| headers.signatures.iter().map(move |(version, signed)| (signer, version.algorithm(), signed.as_slice()));
     let tries = candidates.into_iter().flat_map(signed_by).filter(|(signer, algorithm, _)| signer.key.makes(*algorithm));
-    let no_key = |error| if is_public && error == SignatureError::Invalid { verifier.no_key(error) } else { error };
-    let signer = verifier.first(tries, &message).map_err(no_key)?;
+    let why = |error| if error == SignatureError::Invalid { headers.no_key(verifier, error) } else { error };
+    let signer = verifier.first(tries, &message).map_err(why)?;
     let verified = verifier.evidence(Scheme::StandardWebhooks, signer, Vec::new())?;
     Ok(Some(verified.made(sent, Some(headers.id))))
 }
 
 /// The keys that could have made one of the signatures, the expected publisher's first.
-fn candidates<'a>(signatures: &[(Version, Vec<u8>)], verifier: &Verifier<'a>) -> Result<Vec<&'a Signer>, SignatureError> {
-    let fits = |signer: &&Signer| signatures.iter().any(|(version, _)| signer.key.makes(version.algorithm()));
+fn candidates<'a>(headers: &Headers<'_>, verifier: &Verifier<'a>) -> Result<Vec<&'a Signer>, SignatureError> {
+    let fits = |signer: &&Signer| headers.signatures.iter().any(|(version, _)| signer.key.makes(version.algorithm()));
     let candidates: Vec<&Signer> = verifier.signers.iter().filter(fits).collect();
     if candidates.is_empty() {
-        return Err(verifier.no_key(SignatureError::UnknownKey("any".to_owned())));
+        return Err(headers.no_key(verifier, SignatureError::UnknownKey("any".to_owned())));
     }
     let candidates = verifier.in_time(candidates)?;
     let is_expected = |signer: &&Signer| verifier.expected.is_none_or(|expected| expected == signer.publisher);
@@ -87,6 +85,12 @@ fn candidates<'a>(signatures: &[(Version, Vec<u8>)], verifier: &Verifier<'a>) ->
 }
 
 impl<'h> Headers<'h> {
+    /// Why no key has made the signatures. They name none: one of a set that is not held may have, but for secrets, which no set has.
+    fn no_key(&self, verifier: &Verifier<'_>, error: SignatureError) -> SignatureError {
+        let is_public = self.signatures.iter().any(|(version, _)| matches!(version, Version::V1a));
+        if is_public { verifier.no_key(error) } else { error }
+    }
+
     fn read(head: &'h Head) -> Result<Option<Self>, SignatureError> {
         let (id, timestamp_text, signatures) =
             match (head.text("webhook-id")?, head.text("webhook-timestamp")?, head.text("webhook-signature")?) {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::call::HeaderError;
+use crate::keyset::SetId;
 use crate::signature::standard_webhooks::{Version, sign};
 
 /// The body of reference case 23.
@@ -170,4 +171,20 @@ fn any_change_breaks_the_signature() {
     }
     assert_eq!(verify(&call("msg_2", "1795420795", CASE_23), ENVELOPE), Err(SignatureError::Invalid));
     assert_eq!(verify(&call("msg_1", "1795420796", CASE_23), ENVELOPE), Err(SignatureError::Invalid));
+}
+
+#[test]
+fn while_a_set_is_not_held_it_may_have_the_key_of_a_signature_but_no_secret() {
+    let set = SetId(3);
+    let signers = signers().with_sets(vec![SignerSet { set, publisher: None }]);
+    let judge = |signers: &Signers, version| {
+        let nobody = |_: &[u8]| vec![7; if version == Version::V1 { 32 } else { 64 }];
+        let head = call("msg_1", "1795420795", &sign(version, "msg_1", seconds(NOW - 5), ENVELOPE.as_bytes(), &nobody));
+        verify_call(&settings(), signers, &head, ENVELOPE.as_bytes(), None, seconds(NOW), &RustCrypto)
+    };
+    assert_eq!(judge(&signers, Version::V1a), Err(SignatureError::KeysUnavailable { set }));
+    assert_eq!(judge(&signers, Version::V1), Err(SignatureError::Invalid));
+    let none = Signers::default().with_sets(vec![SignerSet { set, publisher: None }]);
+    assert_eq!(judge(&none, Version::V1a), Err(SignatureError::KeysUnavailable { set }));
+    assert_eq!(judge(&none, Version::V1), Err(SignatureError::UnknownKey("any".to_owned())));
 }
