@@ -146,9 +146,10 @@ impl Schema<'_> {
                 .filter(|number| matches!(number, Value::Signed(number) if self.has_number(of, *number))),
             (Kind::Bytes, json::Kind::String(text)) => base64_bytes(&text).map(|bytes| Value::Bytes(Cow::Owned(bytes))),
             (Kind::Bool, json::Kind::Bool(value)) => Some(Value::Bool(value)),
-            (Kind::Float | Kind::Double, json::Kind::Number(_)) => Some(Value::Fraction),
+            (Kind::Float | Kind::Double, json::Kind::Number(text)) => fits(field.kind, text).then_some(Value::Fraction),
             (Kind::Float | Kind::Double, json::Kind::String(text)) => {
-                (matches!(text.as_ref(), "NaN" | "Infinity" | "-Infinity") || is_decimal(&text)).then_some(Value::Fraction)
+                let is_named = matches!(text.as_ref(), "NaN" | "Infinity" | "-Infinity");
+                (is_named || is_decimal(&text) && fits(field.kind, &text)).then_some(Value::Fraction)
             }
             (kind, json::Kind::Number(text)) => integer(kind, text),
             (kind, json::Kind::String(text)) => integer(kind, &text),
@@ -174,6 +175,12 @@ fn integer(kind: Kind, text: &str) -> Option<Value<'static>> {
         Kind::Uint64 | Kind::Fixed64 => text.parse().ok().map(Value::Unsigned),
         Kind::Bool | Kind::Float | Kind::Double | Kind::Enum(_) | Kind::String | Kind::Bytes | Kind::Message(_) => None,
     }
+}
+
+/// Whether a `float` or `double` can hold the number: of what is too large some readers make infinity.
+fn fits(kind: Kind, text: &str) -> bool {
+    let most = if kind == Kind::Float { f64::from(f32::MAX) } else { f64::MAX };
+    text.parse().is_ok_and(|number: f64| number.abs() <= most)
 }
 
 /// The key of a map, in the form that it has as a string.

@@ -42,6 +42,7 @@ fn message(name: &str, field: Vec<FieldDescriptorProto>) -> DescriptorProto {
 ///   Meta meta = 1; string kind = 2; bytes body = 3; repeated int32 sizes = 4; map<string, int64> counts = 5;
 ///   oneof who { string user = 6; string robot = 7; } Order parent = 8; fixed64 stamp = 9; double price = 10;
 ///   google.protobuf.Timestamp at = 11; google.protobuf.Any extra = 12; google.protobuf.StringValue note = 13; sint32 rank = 14;
+///   float weight = 16;
 ///   message Inner {}
 /// }
 /// message Meta { int64 event_id = 1; string from_where = 2; }
@@ -73,6 +74,7 @@ fn set() -> FileDescriptorSet {
                 inner(12, "extra", ".google.protobuf.Any"),
                 inner(13, "note", ".google.protobuf.StringValue"),
                 described(14, "rank", Type::Sint32),
+                described(16, "weight", Type::Float),
             ],
         )
     };
@@ -285,6 +287,9 @@ fn the_json_mapping_has_one_reading() {
         r#""meta":{"eventId":"-7"}"#,
         r#""price":"NaN""#,
         r#""price":1e3"#,
+        r#""price":-1e300"#,
+        r#""weight":3.4028234e38"#,
+        r#""weight":"-Infinity""#,
         r#""counts":{}"#,
         r#""sizes":["1",2]"#,
     ] {
@@ -301,6 +306,9 @@ fn the_json_mapping_has_one_reading() {
         r#""meta":[]"#,
         r#""user":"u","robot":"r""#,
         r#""price":"fast""#,
+        &format!(r#""price":"{}""#, "9".repeat(400)),
+        r#""weight":-3.4028236e38"#,
+        &format!(r#""weight":"{}""#, "9".repeat(40)),
         r#""counts":{"a":"x"}"#,
         r#""counts":{"a":null}"#,
         r#""sizes":[null]"#,
