@@ -6,6 +6,7 @@ use crate::time::Timestamp;
 
 /// The longest time that may pass between two looks at the clock, which are four a second: what is longer is a clock that was set.
 const LONGEST_STEP: Duration = Duration::from_secs(60);
+
 /// Time that only goes on. A wall clock that is set back stands still here for a moment, so that no batch waits for the lost hour;
 /// one that is set forward goes on by little, so that no batch under way counts as lost and is sent twice.
 #[derive(Debug, Default)]

@@ -21,12 +21,8 @@ pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, timing: Timing) ->
         if outcome.refusal == Some(Refusal::HoldMissing) {
             host::log(Level::Error, missing_hold(shared.policy.hold));
         }
-        if !step.is_recorded {
-            shared.record(outcome, &call.exchange.borrow(), timing.began);
-        }
-        shared.count_outcome(outcome, timing);
-        shared.trace(outcome, &call.exchange.borrow(), timing.began);
     }
+    shared.tell(&step, &call.exchange.borrow(), timing);
     if step.limiter_failed {
         shared.count(names::LIMITER_FAILED, 1);
     }

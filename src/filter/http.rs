@@ -156,12 +156,7 @@ impl Context for Call {
         let is_decided = self.own.exchange.borrow().is_decided();
         if !is_decided {
             let step = self.own.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
-            for outcome in &step.outcomes {
-                let timing = self.begin();
-                self.shared.record(outcome, &self.own.exchange.borrow(), timing.began);
-                self.shared.count_outcome(outcome, timing);
-                self.shared.trace(outcome, &self.own.exchange.borrow(), timing.began);
-            }
+            self.shared.tell(&step, &self.own.exchange.borrow(), self.begin());
         }
         // Nobody knows what the upstream did with a call that has no answer. It counts as published: a caller who hangs up could replay
         // it otherwise.

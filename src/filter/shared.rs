@@ -131,8 +131,19 @@ impl Shared {
         told(names::STAGES, id.map(|id| host::record_metric(id, micros(ended.since(began)))));
     }
 
+    /// Tells what was decided in a step: in records, unless they were written before, in the statistics and in spans.
+    pub fn tell(&self, step: &Step, exchange: &Exchange, timing: Timing) {
+        for outcome in &step.outcomes {
+            if !step.is_recorded {
+                self.record(outcome, exchange, timing.began);
+            }
+            self.count_outcome(outcome, timing);
+            self.trace(outcome, exchange, timing.began);
+        }
+    }
+
     /// Counts what was decided of a call.
-    pub fn count_outcome(&self, outcome: &Outcome, Timing { began, spent }: Timing) {
+    fn count_outcome(&self, outcome: &Outcome, Timing { began, spent }: Timing) {
         EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));

@@ -254,13 +254,11 @@ fn text(text: Option<String>, place: &Place, problems: &mut Problems) -> Option<
     }
 }
 
-/// The path of a request, or the one that holds where nothing is said.
-fn request_path(path: Option<String>, default: &str, place: &Place, problems: &mut Problems) -> String {
-    let path = path.unwrap_or_else(|| default.to_owned());
+/// The path of a request.
+fn check_path(path: &str, place: &Place, problems: &mut Problems) {
     if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
         problems.add(place, Problem::Value("a path starts with `/` and has no white space".to_owned()));
     }
-    path
 }
 
 /// A text that must be there and says something.

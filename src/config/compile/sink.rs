@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Environment, Place, Problem, Problems, describe, header_name, variable};
+use super::{Environment, Place, Problem, Problems, check_path, describe, header_name, variable};
 use crate::call::cut;
 use crate::policy::{Compression, Header, HeaderValue, Sink};
 
@@ -63,9 +63,7 @@ pub(super) fn path(sink: Sink, path: Option<String>, index: Option<String>, plac
         }
         (None, None) => sink.path().to_owned(),
     };
-    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        problems.add(&place.key("path"), Problem::Contradiction("a path starts with `/` and has no white space"));
-    }
+    check_path(&path, &place.key("path"), problems);
     if is_bulk {
         path.push(if path.contains('?') { '&' } else { '?' });
         path.push_str(SHORT_ANSWER);

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{Place, Problem, Problems, raw, request_path, text};
+use super::{Place, Problem, Problems, check_path, raw, text};
 use crate::policy::{EventTraces, SpanSettings, TraceSettings};
 
 const NO_SPANS: &str = "without `cluster` there are no spans: nothing but `addToEvents: true` means something";
@@ -24,7 +24,8 @@ pub(super) fn settings(raw: Option<raw::Traces>, place: &Place, problems: &mut P
         problems.add(&place.key("sample"), Problem::Value("at least 1: one of how many becomes a span".to_owned()));
     }
     let unsampled = one_in.flatten();
-    let path = request_path(path, "/v1/traces", &place.key("path"), problems);
+    let path = path.unwrap_or_else(|| "/v1/traces".to_owned());
+    check_path(&path, &place.key("path"), problems);
     let authority = text(authority.or_else(|| Some(cluster.clone())), &place.key("authority"), problems)?;
     let roots = (roots == Some(true)).then(|| unsampled.unwrap_or(NonZeroU32::MIN));
     Some(TraceSettings { spans: Some(SpanSettings { cluster, path, authority, unsampled, roots }), events })
