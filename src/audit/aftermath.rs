@@ -22,10 +22,10 @@ pub struct Aftermath<'a> {
 }
 
 impl Aftermath<'_> {
-    /// Whether the caller was told that the call was done.
+    /// Whether an answer with these statuses tells the caller that the call was done: then there is nothing to record.
     #[must_use]
-    pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status) && self.grpc_status.unwrap_or(0) == 0
+    pub fn is_success(status: u16, grpc_status: Option<u64>) -> bool {
+        (200..300).contains(&status) && grpc_status.unwrap_or(0) == 0
     }
 
     /// What tells it from others: `metadata.event_code`.

@@ -135,14 +135,14 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether it is kept: what was refused, or a shadow judges otherwise, always is, of what was admitted as much as its rule says. The random number is not one that a
-    /// caller could guess, who else would choose what is not recorded.
+    /// Whether it is kept: what was refused, or a shadow judges otherwise, always is, of what was admitted as much as its rule says. Only a
+    /// sample asks for a random number; a caller who could guess it would choose what is not recorded.
     #[must_use]
-    pub fn is_kept(&self, random: u64) -> bool {
+    pub fn is_kept(&self, random: impl FnOnce() -> u64) -> bool {
         match (self.kind(), self.judged().map(|event| event.recording)) {
             _ if self.difference().is_some() => true,
             (Kind::Admitted, Some(Recording { level, one_in })) => {
-                level != Level::None && random.is_multiple_of(one_in.max(1).into())
+                level != Level::None && (one_in <= 1 || random().is_multiple_of(one_in.into()))
             }
             (Kind::Admitted, None) | (Kind::Refused, _) => true,
         }

@@ -272,7 +272,7 @@ fn a_publisher_or_a_place_that_nobody_knows_is_said_to_be_unknown() {
 #[test]
 fn what_is_refused_is_kept_and_of_what_is_admitted_as_much_as_the_rule_says() {
     let recorded = |level, one_in| JudgedEvent { recording: Recording { level, one_in }, ..event("c-1") };
-    let kept = |event: JudgedEvent, random| Record::of_call(&outcome(vec![event]), &circumstances())[0].is_kept(random);
+    let kept = |event: JudgedEvent, random| Record::of_call(&outcome(vec![event]), &circumstances())[0].is_kept(|| random);
     assert!(kept(recorded(Level::Metadata, 1), 7) && kept(recorded(Level::Digest, 7), 14));
     assert!(!kept(recorded(Level::None, 1), 0) && !kept(recorded(Level::Digest, 7), 15));
     for one_in in [0, 1, 7] {

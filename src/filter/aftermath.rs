@@ -28,19 +28,13 @@ impl Shared {
         let number = |path| host::property(path).ok().flatten().and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
         let status = number("response\0code").and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
         let grpc_status = if caller.is_grpc() { number("response\0grpc_status") } else { None };
-        let now = host::now();
-        let mut aftermath = Aftermath {
-            circumstances: of_caller(caller, &self.policy.digest, now),
-            admitted,
-            status,
-            grpc_status,
-            details: None,
-        };
-        if aftermath.is_success() {
+        if Aftermath::is_success(status, grpc_status) {
             return;
         }
+        let now = host::now();
         let details = host::property("response\0code_details").ok().flatten().and_then(|details| String::from_utf8(details).ok());
-        aftermath.details = details.as_deref();
+        let circumstances = of_caller(caller, &self.policy.digest, now);
+        let aftermath = Aftermath { circumstances, admitted, status, grpc_status, details: details.as_deref() };
         self.queue.borrow_mut().push_aftermath(&aftermath, now);
     }
 }

@@ -2,32 +2,33 @@
 
 use super::exchange::Exchange;
 use super::host::{self, Level};
-use super::metrics::names;
+use super::metrics::{Stage, names};
 use super::reply::Reply;
-use super::shared::{Ongoing, Shared, Timing};
+use super::shared::{Ongoing, Shared};
 use super::step::{Command, Flow, Step};
+use super::watch::Watch;
 use crate::decision::Refusal;
 use crate::policy::Hold;
 use proxy_wasm::types::Action;
 
 /// Does what a step commands. A call that cannot be changed does not go on.
-pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, timing: Timing) -> Action {
+pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, watch: &Watch) -> Action {
     if let Some(error) = step.commands.iter().find_map(|command| change(command).err()) {
         host::log(Level::Error, &format!("eventguard: {error} to a change of the call; it is refused"));
-        let refusal = call.exchange.borrow_mut().head_is_gone(step.outcomes, shared.means(timing.began));
-        return carry_out(shared, call, refusal, timing);
+        let refusal = call.exchange.borrow_mut().head_is_gone(step.outcomes, shared.means(watch.began()));
+        return carry_out(shared, call, refusal, watch);
     }
     for outcome in &step.outcomes {
         if outcome.refusal == Some(Refusal::HoldMissing) {
             host::log(Level::Error, missing_hold(shared.policy.hold));
         }
     }
-    shared.tell(&step, &call.exchange.borrow(), timing);
+    shared.tell(&step, &call.exchange.borrow(), watch);
     if step.limiter_failed {
         shared.count(names::LIMITER_FAILED, 1);
     }
-    if let Some(next) = step.commands.iter().find_map(|command| ask(shared, call, command, timing)) {
-        return carry_out(shared, call, next, timing);
+    if let Some(next) = step.commands.iter().find_map(|command| ask(shared, call, command, watch)) {
+        return carry_out(shared, call, next, watch);
     }
     let told = |reply| (reply, rates_told(shared, &call.exchange.borrow()));
     if let Some(Err(error)) = step.commands.iter().find_map(Command::reply).map(told).map(send) {
@@ -45,8 +46,8 @@ pub const fn action(flow: Flow) -> Action {
 }
 
 /// The same for a call that was paused: outside of its own callbacks the proxy has to be told that it goes on.
-pub fn carry_out_later(shared: &Shared, call: &Ongoing, step: Step, timing: Timing) {
-    if carry_out(shared, call, step, timing) == Action::Continue
+pub fn carry_out_later(shared: &Shared, call: &Ongoing, step: Step, watch: &Watch) {
+    if carry_out(shared, call, step, watch) == Action::Continue
         && let Err(error) = host::resume_request()
     {
         host::log(Level::Error, &format!("eventguard: {error} to a paused call that goes on"));
@@ -63,7 +64,7 @@ fn change(command: &Command) -> Result<(), host::HostError> {
 }
 
 /// Asks somebody else, where the command is to do so: the next step, where that is known at once.
-fn ask(shared: &Shared, call: &Ongoing, command: &Command, timing: Timing) -> Option<Step> {
+fn ask(shared: &Shared, call: &Ongoing, command: &Command, watch: &Watch) -> Option<Step> {
     match command {
         Command::Ask(question) => match ask_limiter(shared, question) {
             Ok(token) => {
@@ -72,12 +73,15 @@ fn ask(shared: &Shared, call: &Ongoing, command: &Command, timing: Timing) -> Op
             }
             Err(error) => {
                 host::log(Level::Error, &format!("eventguard: {error} to a question to the limiter"));
-                Some(call.exchange.borrow_mut().answered_by_limiter(None, shared.means(timing.began)))
+                Some(call.exchange.borrow_mut().answered_by_limiter(None, shared.means(watch.began())))
             }
         },
         Command::Record => {
-            let result = shared.secure(call, timing.began)?;
-            Some(call.exchange.borrow_mut().recorded(result, shared.means(timing.began)))
+            watch.enter(Stage::Record);
+            let result = shared.secure(call, watch.began());
+            watch.lap(shared);
+            let result = result?;
+            Some(call.exchange.borrow_mut().recorded(result, shared.means(watch.began())))
         }
         Command::Remove(_) | Command::Set(..) | Command::Body(_) | Command::Reply(_) => None,
     }

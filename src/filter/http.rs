@@ -15,8 +15,9 @@ use super::grpc_web::WebAnswer;
 use super::host::{self, Level};
 use super::metadata::{MetadataError, RouteSettings};
 use super::metrics::Stage;
-use super::shared::{Ongoing, Shared, Timing, Waiting};
+use super::shared::{Ongoing, Shared, Waiting};
 use super::stream::{Part, START, Stream};
+use super::watch::Watch;
 use crate::call::{Certificate, Peer, read_sha256};
 use crate::ledger::{self, Ending};
 use crate::policy::{Hints, Hold};
@@ -40,17 +41,17 @@ impl Call {
         Self { own: Ongoing { id, exchange }, shared, web_answer: None, spent: Duration::ZERO }
     }
 
-    /// A callback that begins.
-    fn begin(&self) -> Timing {
-        Timing { began: host::now(), spent: self.spent }
+    /// A callback that begins, with that part of judging.
+    fn begin(&self, stage: Option<Stage>) -> Watch {
+        Watch::start(host::now(), stage, self.spent)
     }
 
     fn end_of_body(&self) -> Action {
-        let timing = self.begin();
+        let watch = self.begin(Some(Stage::Body));
         let end = |call: &mut Exchange, with: &mut Surroundings<'_>| call.body_end(|| buffered(&self.shared), with);
-        let step = self.shared.judge(Stage::Body, &self.own.exchange, timing.began, end);
+        let step = self.shared.judge(&self.own.exchange, watch.began(), end);
         self.stop_waiting();
-        let action = carry_out(&self.shared, &self.own, step, timing);
+        let action = carry_out(&self.shared, &self.own, step, &watch);
         self.await_keys();
         action
     }
@@ -70,7 +71,7 @@ impl Call {
     /// A part of a stream, or its end. `size` is what the proxy says that it holds, which it does not say with trailers. What is not
     /// yet a whole message is not read again and again.
     fn stream_part(&self, size: Option<usize>, part: Part) -> Action {
-        let timing = self.begin();
+        let watch = self.begin(Some(Stage::Body));
         let start = || host::request_body_start(START).ok().flatten().unwrap_or_default();
         let enough = |stream: &Stream| part == Part::Last || size.is_none_or(|size| stream.is_enough(size, &start()));
         if !self.own.exchange.borrow().stream().is_some_and(enough) {
@@ -80,8 +81,8 @@ impl Call {
         let is_all = |held: &Vec<u8>| size.is_none_or(|size| held.len() == size);
         let held = host::request_body().ok().map(Option::unwrap_or_default).filter(is_all);
         let judge = |call: &mut Exchange, with: &mut Surroundings<'_>| call.stream_part(held.as_deref(), part, with);
-        let step = self.shared.judge(Stage::Body, &self.own.exchange, timing.began, judge);
-        carry_out(&self.shared, &self.own, step, timing)
+        let step = self.shared.judge(&self.own.exchange, watch.began(), judge);
+        carry_out(&self.shared, &self.own, step, &watch)
     }
 
     /// Tells the caller of the rates, beside what the upstream tells of its own.
@@ -134,11 +135,11 @@ fn wait(shared: &Shared, call: &Ongoing, since: Timestamp) {
 pub fn judge_again(shared: &Rc<Shared>, call: &Ongoing) {
     // Others were judged since the callback began: their time is not this call's.
     let began = host::now();
-    let step = shared.judge(Stage::Head, &call.exchange, began, |exchange, with| exchange.judge_again(|| buffered(shared), with));
+    let step = shared.judge(&call.exchange, began, |exchange, with| exchange.judge_again(|| buffered(shared), with));
     if let Some(cache) = step.cache {
         shared.count_token(cache);
     }
-    carry_out_later(shared, call, step, Timing { began, spent: Duration::ZERO });
+    carry_out_later(shared, call, step, &Watch::start(began, Some(Stage::Head), Duration::ZERO));
     if call.exchange.borrow().is_waiting() {
         wait(shared, call, began);
     }
@@ -156,7 +157,7 @@ impl Context for Call {
         let is_decided = self.own.exchange.borrow().is_decided();
         if !is_decided {
             let step = self.own.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
-            self.shared.tell(&step, &self.own.exchange.borrow(), self.begin());
+            self.shared.tell(&step, &self.own.exchange.borrow(), &self.begin(None));
         }
         // Nobody knows what the upstream did with a call that has no answer. It counts as published: a caller who hangs up could replay
         // it otherwise.
@@ -166,20 +167,20 @@ impl Context for Call {
 
     /// The limiter has answered, or will not: `status` is gRPC's.
     fn on_grpc_call_response(&mut self, _token: u32, status: u32, _size: usize) {
-        answered_by_limiter(&self.shared, &self.own, status, self.begin());
+        answered_by_limiter(&self.shared, &self.own, status, &self.begin(None));
     }
 }
 
 /// What the limiter has answered to a question of this call, whose context is the effective one.
-pub fn answered_by_limiter(shared: &Shared, call: &Ongoing, status: u32, timing: Timing) {
+pub fn answered_by_limiter(shared: &Shared, call: &Ongoing, status: u32, watch: &Watch) {
     let answer = if status == 0 { host::grpc_call_response().ok().map(Option::unwrap_or_default) } else { None };
-    let step = call.exchange.borrow_mut().answered_by_limiter(answer.as_deref(), shared.means(timing.began));
-    carry_out_later(shared, call, step, timing);
+    let step = call.exchange.borrow_mut().answered_by_limiter(answer.as_deref(), shared.means(watch.began()));
+    carry_out_later(shared, call, step, watch);
 }
 
 impl HttpContext for Call {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let timing = self.begin();
+        let watch = self.begin(Some(Stage::Head));
         let route_name = if self.shared.ask_for_route_name { text_property("xds\0route_name") } else { None };
         let settings = route_settings();
         let map = match &settings {
@@ -192,15 +193,15 @@ impl HttpContext for Call {
         let settings = settings.unwrap_or_default();
         let hints = Hints { route_name: route_name.as_deref(), route: settings.route.as_deref(), mode: settings.mode };
         let arrival = Arrival { map, hints, peer: Some(peer()), end_of_stream };
-        let step = self.shared.judge(Stage::Head, &self.own.exchange, timing.began, |call, with| call.head(arrival, with));
+        let step = self.shared.judge(&self.own.exchange, watch.began(), |call, with| call.head(arrival, with));
         if let Some(cache) = step.cache {
             self.shared.count_token(cache);
         }
-        let action = carry_out(&self.shared, &self.own, step, timing);
+        let action = carry_out(&self.shared, &self.own, step, &watch);
         self.await_keys();
         if self.own.exchange.borrow().is_waiting() {
-            wait(&self.shared, &self.own, timing.began);
-            self.spent = host::now().since(timing.began);
+            wait(&self.shared, &self.own, watch.began());
+            self.spent = watch.spent();
         }
         action
     }
@@ -218,7 +219,7 @@ impl HttpContext for Call {
         if step.outcomes.is_empty() {
             return action(step.flow);
         }
-        carry_out(&self.shared, &self.own, step, self.begin())
+        carry_out(&self.shared, &self.own, step, &self.begin(None))
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
@@ -228,7 +229,7 @@ impl HttpContext for Call {
         if goes_on && let Err(error) = host::remove_request_trailers(is_ours) {
             host::log(Level::Error, &format!("eventguard: {error} to a change of the trailers; the call is refused"));
             let refusal = self.own.exchange.borrow_mut().head_is_gone(Vec::new(), self.shared.means(host::now()));
-            return carry_out(&self.shared, &self.own, refusal, self.begin());
+            return carry_out(&self.shared, &self.own, refusal, &self.begin(None));
         }
         action
     }

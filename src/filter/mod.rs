@@ -44,6 +44,8 @@ mod shared;
 mod table;
 #[cfg(target_os = "wasi")]
 mod traces;
+#[cfg(target_os = "wasi")]
+mod watch;
 
 #[cfg(target_os = "wasi")]
 mod start {

@@ -6,8 +6,8 @@ use super::aftermath::circumstances;
 use super::carry::carry_out_later;
 use super::exchange::Exchange;
 use super::host::{self, Level};
-use super::metrics::Stage;
-use super::shared::{Ongoing, Shared, Timing};
+use super::shared::{Ongoing, Shared};
+use super::watch::Watch;
 use crate::audit::{Queue, Record, Settled, Written};
 use crate::decision::{Outcome, Unrecorded, Verdict};
 use crate::policy::Delivery;
@@ -22,7 +22,6 @@ type Kept<'r, 'o> = Vec<(&'r Record<'o>, (u64, Written))>;
 impl Shared {
     /// Sets the records of what was decided as filter state, and has them sent.
     pub fn record(&self, outcome: &Outcome, exchange: &Exchange, now: Timestamp) {
-        let began = host::now();
         let records = Record::of_call(outcome, &circumstances(exchange, &self.policy.digest, now));
         let mut queue = self.queue.borrow_mut();
         for (record, written) in self.written(&records, &mut queue) {
@@ -31,7 +30,6 @@ impl Shared {
             }
             queue.push(record, written, now);
         }
-        self.time(Stage::Record, began, host::now());
     }
 
     /// The same for a call that goes on only with them; `None` where it has to wait until they are delivered.
@@ -69,7 +67,7 @@ impl Shared {
 
     /// Writes the records that are kept, and sets them as filter state. Those that nobody is to be sent are none.
     fn written<'r, 'o>(&self, records: &'r [Record<'o>], queue: &mut Queue) -> Kept<'r, 'o> {
-        let kept = records.iter().filter(|record| record.is_kept(host::random()));
+        let kept = records.iter().filter(|record| record.is_kept(host::random));
         let written: Kept<'r, 'o> = kept.map(|record| (record, queue.write(record))).collect();
         if written.is_empty() {
             return written;
@@ -87,7 +85,7 @@ impl Shared {
         for (call, result) in due {
             if host::set_effective_context(call.id).is_ok() {
                 let step = call.exchange.borrow_mut().recorded(result, self.means(now));
-                carry_out_later(self, &call, step, Timing { began: now, spent: Duration::ZERO });
+                carry_out_later(self, &call, step, &Watch::at(now));
             }
         }
     }

@@ -14,8 +14,9 @@ use super::host::{self, Level};
 use super::http::{Call, answered_by_limiter, received};
 use super::keys::judge_waiting;
 use super::report::Reported;
-use super::shared::{Shared, Timing, Waiting};
+use super::shared::{Shared, Waiting};
 use super::traces::Traces;
+use super::watch::Watch;
 use crate::audit::{Answer, Queue, Settled};
 use crate::config;
 use crate::key::Algorithm;
@@ -129,7 +130,7 @@ impl Context for Root {
         if let Some(call) = asking
             && host::set_effective_context(call.id).is_ok()
         {
-            answered_by_limiter(&shared, &call, status, Timing { began: host::now(), spent: Duration::ZERO });
+            answered_by_limiter(&shared, &call, status, &Watch::at(host::now()));
         }
     }
 
@@ -211,8 +212,7 @@ fn refuse_unheld(shared: &Shared, now: Timestamp) {
         let removed = shared.waiting.borrow_mut().remove(&id);
         if let Some(Waiting { call, .. }) = removed {
             let step = call.exchange.borrow_mut().hold_failed();
-            let timing = Timing { began: now, spent: Duration::ZERO };
-            carry_out_later(shared, &call, step, timing);
+            carry_out_later(shared, &call, step, &Watch::at(now));
         }
     }
 }

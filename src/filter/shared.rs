@@ -15,6 +15,7 @@ use super::native::HostCrypto;
 use super::step::Step;
 use super::table::SharedTable;
 use super::traces::Traces;
+use super::watch::Watch;
 use crate::audit::{Awaited, Queue};
 use crate::budget::Sources;
 use crate::decision::Outcome;
@@ -67,15 +68,6 @@ pub struct Waiting {
     pub received: Option<u64>,
 }
 
-/// Where a callback stands in time.
-#[derive(Debug, Clone, Copy)]
-pub struct Timing {
-    /// When it began.
-    pub began: Timestamp,
-    /// How long the call's callbacks before it took.
-    pub spent: Duration,
-}
-
 impl Shared {
     pub fn new(policy: Rc<Policy>, queue: Queue) -> Self {
         Self {
@@ -99,10 +91,9 @@ impl Shared {
         }
     }
 
-    /// Has a part of a call judged, by what was fetched until now, and tells how long that took.
+    /// Has a part of a call judged, by what was fetched until now.
     pub fn judge(
         &self,
-        stage: Stage,
         exchange: &RefCell<Exchange>,
         now: Timestamp,
         act: impl FnOnce(&mut Exchange, &mut Surroundings<'_>) -> Step,
@@ -110,7 +101,7 @@ impl Shared {
         let mut exchange = exchange.borrow_mut();
         exchange.judged_by(&self.fetching.policy());
         let waiting = self.fetching.waiting.borrow().len();
-        let step = self.governor.govern(&self.crypto, &source, now, |crypto| {
+        self.governor.govern(&self.crypto, &source, now, |crypto| {
             let mut with = Surroundings {
                 now,
                 keys: &mut self.fetching.store.borrow_mut(),
@@ -120,36 +111,36 @@ impl Shared {
                 store: &self.table,
             };
             act(&mut exchange, &mut with)
-        });
-        self.time(stage, now, host::now());
-        step
+        })
     }
 
     /// Tells how long a part of judging took.
-    pub fn time(&self, stage: Stage, began: Timestamp, ended: Timestamp) {
+    pub fn time(&self, stage: Stage, took: Duration) {
         let id = self.metrics.borrow_mut().stage_id(stage, |name| host::define_metric(MetricKind::Histogram, name).ok());
-        told(names::STAGES, id.map(|id| host::record_metric(id, micros(ended.since(began)))));
+        told(names::STAGES, id.map(|id| host::record_metric(id, micros(took))));
     }
 
     /// Tells what was decided in a step: in records, unless they were written before, in the statistics and in spans.
-    pub fn tell(&self, step: &Step, exchange: &Exchange, timing: Timing) {
+    pub fn tell(&self, step: &Step, exchange: &Exchange, watch: &Watch) {
+        watch.lap(self);
         for outcome in &step.outcomes {
             if !step.is_recorded {
-                self.record(outcome, exchange, timing.began);
+                watch.enter(Stage::Record);
+                self.record(outcome, exchange, watch.began());
+                watch.lap(self);
             }
-            self.count_outcome(outcome, timing);
-            self.trace(outcome, exchange, timing.began);
+            self.count_outcome(outcome, watch.spent());
+            self.trace(outcome, exchange, watch);
         }
     }
 
-    /// Counts what was decided of a call.
-    fn count_outcome(&self, outcome: &Outcome, Timing { began, spent }: Timing) {
+    /// Counts what was decided of a call, which took so long.
+    fn count_outcome(&self, outcome: &Outcome, spent: Duration) {
         EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
         });
-        let whole = micros(spent + host::now().since(began));
-        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, whole));
+        self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros(spent)));
     }
 
     /// What judging needs besides the call and the policy.

@@ -8,6 +8,7 @@ use super::delivery::with_answer;
 use super::exchange::Exchange;
 use super::host;
 use super::shared::Shared;
+use super::watch::Watch;
 use crate::audit::form::Form;
 use crate::audit::{Answer, Sampling, Span, SpanCounters, Spans};
 use crate::decision::Outcome;
@@ -96,12 +97,12 @@ impl Traces {
 }
 
 impl Shared {
-    /// What became of a call, or of one message of it, was decided in a callback that began then. What is decided first began with the head.
-    pub fn trace(&self, outcome: &Outcome, exchange: &Exchange, began: Timestamp) {
+    /// What became of a call, or of one message of it, was decided in that callback. What is decided first began with the head.
+    pub fn trace(&self, outcome: &Outcome, exchange: &Exchange, watch: &Watch) {
         let Some(traces) = &self.traces else { return };
-        let ended = host::now();
+        let ended = watch.read();
         let circumstances = circumstances(exchange, &self.policy.digest, ended);
-        let began = exchange.take_arrival().unwrap_or(began);
+        let began = exchange.take_arrival().unwrap_or(watch.began());
         traces.spans.borrow_mut().push(&Span { outcome, circumstances: &circumstances, began, ended });
     }
 }
