@@ -68,7 +68,7 @@ fn explain(outcome: &Outcome) {
     }
     explain_shadow("shadow    ", outcome.shadow.as_deref());
     println!("route      {}", outcome.route.as_deref().unwrap_or("-"));
-    let publisher = outcome.publisher.as_ref().map_or_else(|| "-".to_owned(), eventguard::identity::Publisher::label);
+    let publisher = outcome.publisher.as_ref().map_or("-", eventguard::identity::Publisher::label);
     println!("publisher  {publisher}");
     println!("peer       {}", outcome.peer.as_deref().unwrap_or("-").escape_debug());
     for (index, event) in outcome.events.iter().enumerate() {

@@ -1,20 +1,29 @@
 //! `google.protobuf.Struct`: how Envoy hands on a plugin configuration that its own configuration writes as a map, and the metadata
 //! of routes. Field numbers: protobuf, `google/protobuf/struct.proto`.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Number};
 
 /// The tag before the value of a map's entry: what tells a message from JSON, which never has this control character. How it starts
 /// does not: a line feed is the tag of an entry, and `{` may be that entry's length.
 pub(super) const VALUE_TAG: u8 = 0x12;
 
-/// A map.
+/// A map, as its entries (protobuf, "Maps", backwards compatibility): of two of one name the last one counts.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Struct {
-    /// By name.
-    #[prost(map = "string, message", tag = "1")]
-    pub fields: HashMap<String, Value>,
+    /// In their order.
+    #[prost(message, repeated, tag = "1")]
+    pub fields: Vec<Field>,
+}
+
+/// An entry of a map.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Field {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// What it is; absent is null.
+    #[prost(message, optional, tag = "2")]
+    pub value: Option<Value>,
 }
 
 /// A value.
@@ -63,8 +72,8 @@ impl Struct {
     /// As JSON. Nesting is bounded: protobuf messages are read to a depth of 100 only.
     pub(super) fn into_json(self) -> serde_json::Value {
         let mut members = Map::new();
-        for (key, value) in self.fields {
-            members.insert(key, value.into_json());
+        for Field { name, value } in self.fields {
+            members.insert(name, value.unwrap_or_default().into_json());
         }
         serde_json::Value::Object(members)
     }

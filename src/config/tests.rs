@@ -124,8 +124,8 @@ fn what_a_document_says_is_what_the_policy_holds() {
     assert_eq!((policy.token.header.as_str(), policy.token.scheme.as_deref()), ("x-token", None));
     assert_eq!(policy.token.forward, crate::identity::Forward::Keep);
     assert!(policy.signatures.http_message.is_none() && policy.signatures.standard_webhooks.is_none());
-    assert_eq!(policy.signatures.jws.unwrap().header, "x-sig");
-    assert_eq!(policy.signatures.dsse.unwrap().mode, DsseMode::Passthrough);
+    assert_eq!(policy.signatures.jws.as_ref().unwrap().header, "x-sig");
+    assert_eq!(policy.signatures.dsse.as_ref().unwrap().mode, DsseMode::Passthrough);
     let budget = crate::budget::Budget {
         body: 65_536,
         events: 20,
@@ -139,7 +139,7 @@ fn what_a_document_says_is_what_the_policy_holds() {
     assert_eq!((audit.cluster.as_deref(), audit.authority.as_str(), audit.path.as_str()), (Some("logs"), "logs", "/v2"));
     assert_eq!((audit.timeout.as_millis(), audit.batch.records, audit.batch.interval.as_millis()), (1000, 5, 250));
     assert_eq!((audit.queue.records, audit.queue.bytes, audit.queue.when_full), (50, 4096, WhenFull::DropNewest));
-    let checkpoint = audit.checkpoint.unwrap();
+    let checkpoint = audit.checkpoint.as_ref().unwrap();
     assert_eq!(audit.outcomes, Outcomes::None);
     assert_eq!((audit.integrity, checkpoint.records, checkpoint.interval.as_secs()), (Integrity::Chain, 1000, 5));
     assert_eq!(checkpoint.key.id(), "audit-1");
@@ -541,7 +541,8 @@ fn to_struct(value: &Value) -> protostruct::Value {
         Value::String(text) => Kind::StringValue(text.clone()),
         Value::Array(items) => Kind::ListValue(protostruct::ListValue { values: items.iter().map(to_struct).collect() }),
         Value::Object(members) => {
-            let fields = members.iter().map(|(key, value)| (key.clone(), to_struct(value))).collect();
+            let field = |(name, value): (&String, _)| protostruct::Field { name: name.clone(), value: Some(to_struct(value)) };
+            let fields = members.iter().map(field).collect();
             Kind::StructValue(protostruct::Struct { fields })
         }
     };

@@ -19,7 +19,7 @@ pub fn carry_out(shared: &Shared, call: &Ongoing, step: Step, watch: &Watch) -> 
         return carry_out(shared, call, refusal, watch);
     }
     for outcome in &step.outcomes {
-        if outcome.refusal == Some(Refusal::HoldMissing) {
+        if let Some(Refusal::HoldMissing) = outcome.refusal {
             host::log(Level::Error, missing_hold(shared.policy.hold));
         }
     }

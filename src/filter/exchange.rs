@@ -249,7 +249,7 @@ impl Exchange {
     fn hold(&mut self, opened: Box<Opened>, came: Came, with: &mut Surroundings<'_>) -> Step {
         let Came { mut commands, end_of_stream, .. } = came;
         self.remove_token(&mut commands);
-        commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
+        commands.extend(opened.publisher().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label().to_owned())));
         commands.extend(self.add_trace(&opened));
         let cache = opened.cache_use();
         if end_of_stream {

@@ -50,7 +50,7 @@ fn failed(governed: &Governed<'_>, outcomes: &[Outcome]) -> u32 {
         if let Refusal::Token(_) = refusal {
             Some(governed.made())
         } else {
-            (*refusal == Refusal::Signature(SignatureError::Invalid)).then(|| governed.wrong())
+            matches!(refusal, Refusal::Signature(SignatureError::Invalid)).then(|| governed.wrong())
         }
     };
     refusals.find_map(spent).unwrap_or_default()

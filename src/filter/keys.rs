@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::host::{self, Level, MetricKind};
-use super::metrics::key_set_name;
+use super::metrics::{Defined, key_set_name};
 use super::shared::{Ongoing, Shared};
 use super::table::change_value;
 use crate::keyset::{self, Answer, Board, Circumstances, Command, Event, Failure, Fetch, MAX_BYTES, NoBoard, SetId, Store};
@@ -19,8 +19,9 @@ pub struct Fetching {
     /// What calls are judged by: the policy with what was fetched.
     policy: RefCell<Rc<Policy>>,
     pub waiting: RefCell<HashMap<u32, Ongoing>>,
-    in_flight: RefCell<HashMap<u32, SetId>>,
-    metrics: RefCell<HashMap<String, Option<u32>>>,
+    /// Fetches under way, by the proxy's numbers of the calls. There are few.
+    in_flight: RefCell<Vec<(u32, SetId)>>,
+    metrics: RefCell<Defined>,
 }
 
 /// The proxy's shared data.
@@ -62,7 +63,7 @@ impl Fetching {
 
     /// The answer to a call of this token, where it was one for a set: those sets whose fetch has ended.
     pub fn answered(&self, token: u32, headers: usize, size: usize, now: Timestamp) -> Option<Vec<SetId>> {
-        let set = self.in_flight.borrow_mut().remove(&token)?;
+        let (_, set) = self.in_flight.borrow_mut().extract_if(.., |(call, _)| *call == token).next()?;
         let body = host::call_response_body(MAX_BYTES).ok().flatten().unwrap_or_default();
         let cache_control = host::call_response_header("cache-control").ok().flatten();
         let answer = match host::call_response_header(":status") {
@@ -105,7 +106,7 @@ impl Fetching {
             [(":method", "GET"), (":path", path.as_str()), (":authority", authority.as_str()), ("accept", "application/json")];
         match host::http_call(&fetch.cluster, &headers, &[], fetch.timeout) {
             Ok(token) => {
-                self.in_flight.borrow_mut().insert(token, fetch.set);
+                self.in_flight.borrow_mut().push((token, fetch.set));
                 Vec::new()
             }
             Err(_) => self.update(&Event::Answer(fetch.set, Err(Failure::NoAnswer)), now),
@@ -135,8 +136,7 @@ impl Fetching {
         act: impl FnOnce(u32) -> Result<(), host::HostError>,
     ) {
         let name = key_set_name(what, set, result);
-        let mut metrics = self.metrics.borrow_mut();
-        let id = *metrics.entry(name).or_insert_with_key(|name| host::define_metric(kind, name).ok());
+        let id = self.metrics.borrow_mut().id(&name, |name| host::define_metric(kind, name).ok());
         // A proxy that does not count must not keep keys from being fetched.
         let _ = id.map(act);
     }

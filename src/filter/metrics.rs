@@ -2,11 +2,12 @@
 //! (HTTP filter statistics of Istio, `extraStatTags`). The number of names is bounded by the policy, never by callers.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use crate::decision::{Difference, Outcome, Refusal, Verdict};
 
 /// What is counted of one event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventCount<'o> {
     /// What became of it.
     pub counted: Counted,
@@ -278,22 +279,21 @@ pub fn key_set_name(what: &str, set: &str, result: Option<&str>) -> String {
 /// The id of a metric; `None` where the proxy did not define it.
 type Id = Option<u32>;
 
-type Names<T> = HashMap<Box<str>, T>;
-
 /// Keeps the ids of metrics that were defined, since every definition makes a new one.
 #[derive(Debug, Default)]
 pub struct Defined {
-    plain: HashMap<&'static str, Id>,
+    /// By the hash of what makes the name: found without putting a name together for each event. The hash is keyed and has 64 bits, so
+    /// that two names would have to be among billions to meet.
+    ids: HashMap<u64, Id>,
     /// Those of the head, of the body and of the record: `None` while they are not defined.
     stages: [Option<Id>; 3],
-    /// By what became of it and code, then route, then event type: found without putting a name together for each event.
-    events: HashMap<(Counted, &'static str), Names<Names<Id>>>,
 }
 
 impl Defined {
-    /// The id of a metric without tags; `define` is asked once for each name.
-    pub fn id(&mut self, name: &'static str, define: impl FnOnce(&str) -> Id) -> Id {
-        *self.plain.entry(name).or_insert_with(|| define(name))
+    /// The id of a metric by its name; `define` is asked once for each.
+    pub fn id(&mut self, name: &str, define: impl FnOnce(&str) -> Id) -> Id {
+        let hash = self.ids.hasher().hash_one(name);
+        *self.ids.entry(hash).or_insert_with(|| define(name))
     }
 
     /// The id of a stage's histogram; `define` is asked once for each. Every call asks three times.
@@ -309,14 +309,8 @@ impl Defined {
 
     /// The id of an event's counter; `define` is asked once for each.
     pub fn event_id(&mut self, count: &EventCount<'_>, define: impl FnOnce(&str) -> Id) -> Id {
-        let EventCount { counted, code, route, event_type } = *count;
-        let routes = self.events.entry((counted, code)).or_default();
-        if let Some(id) = routes.get(route).and_then(|types| types.get(event_type)) {
-            return *id;
-        }
-        let id = define(&count.name());
-        routes.entry(route.into()).or_default().insert(event_type.into(), id);
-        id
+        let hash = self.ids.hasher().hash_one(count);
+        *self.ids.entry(hash).or_insert_with(|| define(&count.name()))
     }
 }
 

@@ -1,6 +1,5 @@
 //! The plugin in one thread of the proxy: its configuration, what its calls share, and the tick on which records leave.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,7 +38,8 @@ const LONG_HOLD_PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub struct Root {
     shared: Option<Rc<Shared>>,
-    in_flight: HashMap<u32, u64>,
+    /// Batches under way, by the proxy's numbers of the calls. There are few.
+    in_flight: Vec<(u32, u64)>,
     reported: Reported,
     draining: bool,
     /// Whether the first tick has come.
@@ -114,7 +114,7 @@ impl Context for Root {
             self.end_drain(&shared);
             return;
         }
-        let Some(batch) = self.in_flight.remove(&token) else { return };
+        let Some((_, batch)) = self.in_flight.extract_if(.., |(call, _)| *call == token).next() else { return };
         let settled = delivery::answered(&mut shared.queue.borrow_mut(), &shared.policy.audit, batch, headers, now);
         self.send(&shared, now);
         self.reported.tell(&shared, self.draining);
@@ -153,9 +153,7 @@ impl Root {
         let batch = if self.draining { shared.queue.borrow_mut().drain(now) } else { shared.queue.borrow_mut().poll(now) };
         let (Some(batch), Some(cluster)) = (batch, shared.policy.audit.cluster.as_deref()) else { return };
         match delivery::send(cluster, &shared.policy.audit, &batch) {
-            Ok(token) => {
-                self.in_flight.insert(token, batch.id);
-            }
+            Ok(token) => self.in_flight.push((token, batch.id)),
             Err(_) => {
                 shared.queue.borrow_mut().delivered(batch.id, Answer::Failed, now, host::random());
             }

@@ -41,7 +41,7 @@ impl SharedTable {
 
 impl Store for SharedTable {
     fn change(&self, slot: u32, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<(), Unavailable> {
-        change_value(&format!("{}{slot}", self.prefix), change).ok_or(Unavailable)
+        change_value(&[self.prefix.as_str(), &slot.to_string()].concat(), change).ok_or(Unavailable)
     }
 
     fn seed(&self) -> Result<[u8; 16], Unavailable> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::parties::{Confirmation, check_actors};
 use super::token::{malformed, text};
-use super::{Issuer, TokenError};
+use super::{Issuer, Names, TokenError};
 use crate::call::cut;
 use crate::json::{Kind, Owned, Value};
 use crate::key::PublicKey;
@@ -60,12 +60,13 @@ impl Claims {
         if !audience.iter().any(|named| issuer.audiences.contains(named)) {
             return Err(TokenError::Audience);
         }
+        // Nobody is no publisher.
+        let subject = subject.filter(|subject| !subject.is_empty()).ok_or(TokenError::ClaimMissing("sub"))?;
         Ok(VerifiedToken(Arc::new(Verified {
             issuer_name: issuer.name.clone(),
             issuer: issuer.issuer.clone(),
             key: Arc::clone(key),
-            // Nobody is no publisher.
-            subject: subject.filter(|subject| !subject.is_empty()).ok_or(TokenError::ClaimMissing("sub"))?.into(),
+            names: Arc::new(Names::new(&issuer.name, subject)),
             id,
             expires: expires.ok_or(TokenError::ClaimMissing("exp"))?,
             not_before,
@@ -130,7 +131,7 @@ struct Verified {
     issuer_name: String,
     issuer: String,
     key: Arc<PublicKey>,
-    subject: Arc<str>,
+    names: Arc<Names>,
     id: Option<String>,
     expires: Timestamp,
     not_before: Option<Timestamp>,
@@ -161,11 +162,11 @@ impl VerifiedToken {
     /// The claim `sub`; never empty.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.0.subject
+        &self.0.names.subject
     }
 
-    pub(super) fn shared_subject(&self) -> Arc<str> {
-        Arc::clone(&self.0.subject)
+    pub(super) fn names(&self) -> Arc<Names> {
+        Arc::clone(&self.0.names)
     }
 
     /// The claim `jti`.

@@ -149,7 +149,14 @@ pub fn check_revoked(publisher: &Publisher, revoked: &Revocations) -> Result<(),
 #[derive(Debug, Clone)]
 pub struct Publisher {
     source: PublisherSource,
-    subject: Arc<str>,
+    names: Arc<Names>,
+}
+
+/// What a publisher is called: put together once for a token, however many calls it comes with.
+#[derive(Debug)]
+struct Names {
+    subject: String,
+    label: String,
 }
 
 /// What a publisher is known from.
@@ -165,17 +172,17 @@ impl Publisher {
     /// The owner of a verified signature, on an anonymous route.
     #[must_use]
     pub fn from_signature(owner: String) -> Self {
-        Self { source: PublisherSource::Signature, subject: Arc::from(owner) }
+        Self { source: PublisherSource::Signature, names: Arc::new(Names::new("signer", owner)) }
     }
 
     fn from_token(token: VerifiedToken) -> Self {
-        Self { subject: token.shared_subject(), source: PublisherSource::Token(token) }
+        Self { names: token.names(), source: PublisherSource::Token(token) }
     }
 
     /// The token's subject, or the owner of the key; never empty.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.names.subject
     }
 
     /// What the publisher is known from.
@@ -203,13 +210,18 @@ impl Publisher {
     /// visible ASCII, and `%`, are percent-encoded (RFC 3986 section 2.1); so is a `/` in the issuer's name: the first one parts
     /// the two.
     #[must_use]
-    pub fn label(&self) -> String {
-        let issuer = self.issuer().unwrap_or("signer");
-        let mut label = String::with_capacity(issuer.len() + 1 + self.subject.len());
+    pub fn label(&self) -> &str {
+        &self.names.label
+    }
+}
+
+impl Names {
+    fn new(issuer: &str, subject: String) -> Self {
+        let mut label = String::with_capacity(issuer.len() + 1 + subject.len());
         percent_encode(&mut label, issuer, b"%/");
         label.push('/');
-        percent_encode(&mut label, &self.subject, b"%");
-        label
+        percent_encode(&mut label, &subject, b"%");
+        Self { subject, label }
     }
 }
 

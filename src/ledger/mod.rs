@@ -230,7 +230,7 @@ pub fn grant(store: &dyn Store, settings: &Settings, now: Timestamp, demand: &De
         answer = demand.what.ask(tag, &mut slot, now);
         answer.is_ok().then(|| slot.to_bytes())
     })?;
-    if answer == Err(Breach::Full) {
+    if let Err(Breach::Full) = answer {
         store.was_full();
     }
     let (undo, missing) = match answer {

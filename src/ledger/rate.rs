@@ -21,7 +21,7 @@ pub enum NotARate {
     #[error("nothing could keep it: it must be 1 or more")]
     Nothing,
     /// Time is counted in nanoseconds here, and for 100 years.
-    #[error("one of them every {0:?} on average, with the whole burst at once: this is not counted here")]
+    #[error("one of them every {} ms on average, with the whole burst at once: this is not counted here", .0.as_millis())]
     Range(Duration),
 }
 

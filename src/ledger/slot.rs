@@ -42,7 +42,10 @@ impl Slot {
 
     pub(super) fn parse(bytes: &[u8], now: Timestamp) -> Self {
         let (entries, _) = bytes.as_chunks::<{ Entry::BYTES }>();
-        Self(entries.iter().filter_map(Entry::read).filter(|entry| entry.ends > now).collect())
+        // One more is added, as a rule.
+        let mut slot = Self(Vec::with_capacity(entries.len() + 1));
+        slot.0.extend(entries.iter().filter_map(Entry::read).filter(|entry| entry.ends > now));
+        slot
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {

@@ -43,7 +43,7 @@ pub struct Policy {
     /// What is fetched, and how.
     pub fetched: Vec<keyset::Settings>,
     /// What is read of each scheme of signatures.
-    pub signatures: Settings,
+    pub signatures: Arc<Settings>,
     /// The calls that carry events, and how.
     pub routes: Arc<Routes>,
     /// What becomes of the other calls.
@@ -61,9 +61,9 @@ pub struct Policy {
     /// How a call is kept from the upstream until the verdict has fallen.
     pub hold: Hold,
     /// Where records go.
-    pub audit: AuditSettings,
+    pub audit: Arc<AuditSettings>,
     /// What becomes of traces.
-    pub traces: TraceSettings,
+    pub traces: Arc<TraceSettings>,
     /// SHA-256 of the policy document, as 64 hexadecimal digits in lower case: the same for YAML, JSON and a
     /// `google.protobuf.Struct` that say the same. It names the policy in records.
     pub digest: String,
@@ -77,9 +77,7 @@ impl Policy {
     pub fn ask_for_route_name(&self) -> bool {
         self.routes.ask_for_route_name() || self.shadow.as_ref().is_some_and(|shadow| shadow.routes.ask_for_route_name())
     }
-}
 
-impl Policy {
     /// Whether somebody may sign with that algorithm.
     #[must_use]
     pub fn uses(&self, algorithm: Algorithm) -> bool {
@@ -87,9 +85,7 @@ impl Policy {
         let here = self.issuers.iter().any(|issuer| issuer.algorithms.contains(&algorithm)) || self.signers.iter().any(makes);
         here || self.shadow.as_ref().is_some_and(|shadow| shadow.uses(algorithm))
     }
-}
 
-impl Policy {
     /// The policy with what is held of what it fetches.
     #[must_use]
     pub fn with_fetched<'c>(&self, content: &dyn Fn(SetId) -> Option<&'c Content>) -> Self {

@@ -166,7 +166,7 @@ impl Facts<'_> {
     }
 
     /// Whose events these are: the same subject of another issuer is somebody else.
-    fn publisher(&self) -> String {
+    fn publisher(&self) -> &str {
         self.publisher.map(Publisher::label).unwrap_or_default()
     }
 
@@ -175,8 +175,7 @@ impl Facts<'_> {
     }
 
     fn replay(&self, replay: &Replay) -> Result<Vec<Asked>, Violation> {
-        let publisher = self.publisher();
-        let publisher = publisher.as_bytes();
+        let publisher = self.publisher().as_bytes();
         let at = || self.time().or_else(|| self.signatures.iter().find_map(VerifiedSignature::created));
         Ok(match replay.key {
             ReplayKey::Event => {
@@ -255,13 +254,12 @@ impl Facts<'_> {
     fn rate(&self, rule: &RateRule, scope: &str, index: usize) -> Asked {
         let event = self.event;
         let key = |key: &RateKey| match key {
-            RateKey::Publisher => self.publisher(),
-            RateKey::Type => event.event_type.clone().into_owned(),
-            RateKey::Topic => event.topic.as_deref().unwrap_or_default().to_owned(),
-            RateKey::Source => event.source.as_deref().unwrap_or_default().to_owned(),
+            RateKey::Publisher => self.publisher().as_bytes(),
+            RateKey::Type => event.event_type.as_bytes(),
+            RateKey::Topic => event.topic.as_deref().unwrap_or_default().as_bytes(),
+            RateKey::Source => self.source(),
         };
-        let keys: Vec<String> = rule.by.iter().map(key).collect();
-        let keys: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
+        let keys: Vec<&[u8]> = rule.by.iter().map(key).collect();
         let index = index.to_le_bytes();
         let parts = [&[scope.as_bytes(), &index], keys.as_slice()].concat();
         let cost = match rule.counted {

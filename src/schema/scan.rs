@@ -2,6 +2,7 @@
 //! Goes only where the draft has schemas, so that an `$id` in an `enum` is data.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use super::{Draft, Limits, Problem, SchemaError, place, uri};
 use crate::json::{Pointer, Value};
@@ -29,10 +30,27 @@ pub(super) struct Scan<'s> {
     pub(super) found: Vec<Found<'s>>,
     pub(super) resources: Vec<Resource>,
     pub(super) errors: Vec<SchemaError>,
-    uris: HashMap<String, usize>,
-    by_address: HashMap<usize, usize>,
-    /// By resource and name: the schema, and whether the anchor is a dynamic one.
-    anchors: HashMap<(usize, String), (usize, bool)>,
+    uris: Index,
+    /// Schemas by the [`address`] of their values.
+    by_address: Index,
+    anchors: Vec<Anchor>,
+    /// The places of anchors, by [`anchor_key`].
+    by_anchor: Index,
+}
+
+/// Schemas are the policy's, so nobody can choose colliding names: the fixed hasher needs no randomness from the host.
+type Index = HashMap<String, usize, BuildHasherDefault<DefaultHasher>>;
+
+struct Anchor {
+    resource: usize,
+    name: String,
+    schema: usize,
+    dynamic: bool,
+}
+
+/// A name is one within its resource.
+fn anchor_key(resource: usize, name: &str) -> String {
+    [&resource.to_string(), "#", name].concat()
 }
 
 /// How the schemas of a keyword stand in it.
@@ -85,7 +103,7 @@ impl<'s> Scan<'s> {
             return self.error(&found, "", Problem::Type("a schema (an object or a boolean)"));
         }
         let id = self.found.len();
-        self.by_address.insert(address(found.value), id);
+        self.by_address.insert(address(found.value).to_string(), id);
         self.found.push(found.clone());
         if is_object {
             self.identify(&mut found, id, is_root);
@@ -163,10 +181,12 @@ impl<'s> Scan<'s> {
         if !starts_well || !name.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.' | ':')) {
             return self.error(found, keyword, Problem::Type("a name (letters, digits, `-`, `_`, `.`)"));
         }
-        let twice = self.anchors.insert((found.resource, name.to_owned()), (id, dynamic));
-        if twice.is_some_and(|(other, _)| other != id) {
+        let anchor = Anchor { resource: found.resource, name: name.to_owned(), schema: id, dynamic };
+        let before = self.by_anchor.insert(anchor_key(found.resource, name), self.anchors.len());
+        if before.and_then(|before| self.anchors.get(before)).is_some_and(|other| other.schema != id) {
             self.error(found, keyword, Problem::Twice);
         }
+        self.anchors.push(anchor);
     }
 
     /// The schemas inside of a schema.
@@ -204,7 +224,7 @@ impl<'s> Scan<'s> {
 
     /// The schema that a value is.
     pub(super) fn id_of(&self, value: Value<'_, '_>) -> Option<usize> {
-        self.by_address.get(&address(value)).copied()
+        self.by_address.get(&address(value).to_string()).copied()
     }
 
     /// What a reference leads to, and the name of the dynamic anchor where it is by one.
@@ -218,8 +238,8 @@ impl<'s> Scan<'s> {
             return Some((resource.root, None));
         }
         if !fragment.starts_with('/') {
-            let (id, dynamic) = *self.anchors.get(&(index, fragment.clone()))?;
-            return Some((id, dynamic.then_some(fragment)));
+            let anchor = self.anchors.get(*self.by_anchor.get(&anchor_key(index, &fragment))?)?;
+            return Some((anchor.schema, anchor.dynamic.then_some(fragment)));
         }
         let root = self.found.get(resource.root)?.clone();
         let value = root.value.at(&Pointer::parse(&fragment).ok()?)?;
@@ -232,8 +252,8 @@ impl<'s> Scan<'s> {
 
     /// The resources that have a dynamic anchor of this name, with its schema.
     pub(super) fn dynamic(&self, name: &str) -> Vec<(usize, usize)> {
-        let named = self.anchors.iter().filter(|((_, anchor), (_, dynamic))| anchor == name && *dynamic);
-        named.map(|((resource, _), (id, _))| (*resource, *id)).collect()
+        let named = self.anchors.iter().filter(|anchor| anchor.name == name && anchor.dynamic);
+        named.map(|anchor| (anchor.resource, anchor.schema)).collect()
     }
 }
 

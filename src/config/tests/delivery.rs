@@ -1,11 +1,12 @@
 //! What a call waits for that goes on, as a policy writes it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
 use crate::policy::{AuditSettings, Delivery};
 
-fn audit(value: Value) -> AuditSettings {
+fn audit(value: Value) -> Arc<AuditSettings> {
     compiled(with("/audit", value)).audit
 }
 

@@ -26,7 +26,7 @@ fn every_sink_has_its_path() {
 
 #[test]
 fn elasticsearch_has_an_index_or_a_path_and_answers_shortly() {
-    let path = |more| compiled(audit(more)).audit.path;
+    let path = |more| compiled(audit(more)).audit.path.clone();
     let short = "filter_path=errors,items.*.status";
     assert_eq!(path(json!({"sink": "elasticsearch", "index": "audit-events"})), format!("/audit-events/_bulk?{short}"));
     assert_eq!(path(json!({"sink": "elasticsearch", "path": "/es/x/_bulk"})), format!("/es/x/_bulk?{short}"));

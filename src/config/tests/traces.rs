@@ -1,11 +1,12 @@
 //! What a policy says of traces.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use super::*;
 use crate::policy::{EventTraces, SpanSettings, TraceSettings};
 
-fn traces(says: Value) -> TraceSettings {
+fn traces(says: Value) -> Arc<TraceSettings> {
     compiled(put(good(), "/traces", says)).traces
 }
 
@@ -16,7 +17,7 @@ fn spans(unsampled: Option<u32>, roots: Option<u32>) -> Option<SpanSettings> {
 
 #[test]
 fn nothing_is_traced_where_nothing_is_said() {
-    assert_eq!(compiled(good()).traces, TraceSettings::default());
+    assert_eq!(*compiled(good()).traces, TraceSettings::default());
     assert_eq!(traces(json!({"cluster": "c"})).spans, spans(None, None));
 }
 
@@ -31,9 +32,9 @@ fn a_share_is_that_of_calls_whose_caller_has_not_sampled_and_of_roots() {
 #[test]
 fn where_spans_go_and_whether_events_are_told_is_what_the_document_says() {
     let said = traces(json!({"cluster": "c", "path": "/otlp", "authority": "collector", "addToEvents": true}));
-    let spans = said.spans.unwrap();
+    let spans = said.spans.as_ref().unwrap();
     assert_eq!((spans.path.as_str(), spans.authority.as_str(), said.events), ("/otlp", "collector", EventTraces::Add));
-    assert_eq!(traces(json!({"addToEvents": true})), TraceSettings { spans: None, events: EventTraces::Add });
+    assert_eq!(*traces(json!({"addToEvents": true})), TraceSettings { spans: None, events: EventTraces::Add });
 }
 
 #[test]

@@ -50,7 +50,8 @@ impl Exchange {
 
     pub(super) fn decide_with_headers(&mut self, outcome: Outcome, mut commands: Vec<Command>) -> Step {
         if outcome.verdict != Verdict::Refuse {
-            commands.extend(outcome.publisher.as_ref().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label())));
+            commands
+                .extend(outcome.publisher.as_ref().map(|publisher| Command::Set(PUBLISHER_HEADER, publisher.label().to_owned())));
             if outcome.mode == Mode::Observe || outcome.verdict == Verdict::Observe {
                 commands.push(Command::Set(VERDICT_HEADER, outcome.verdict.as_str().to_owned()));
             }

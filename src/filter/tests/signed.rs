@@ -115,7 +115,7 @@ fn a_call_that_comes_before_the_signers_waits_for_each_set() {
     trial.fetch(1, &["a"]);
     let step = trial.again();
     assert_eq!((step.flow, code(&step), trial.awaits()), (Flow::Continue, None, None));
-    assert_eq!(step.outcomes[0].publisher.as_ref().map(|publisher| publisher.label()), Some("signer/cart-service".to_owned()));
+    assert_eq!(step.outcomes[0].publisher.as_ref().map(|publisher| publisher.label()), Some("signer/cart-service"));
 }
 
 #[test]
