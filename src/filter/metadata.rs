@@ -86,12 +86,15 @@ fn text(value: Option<&Value>) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn says(entries: &[(&str, &[(&str, Option<Kind>)])]) -> Result<RouteSettings, MetadataError> {
+    /// The fields of one entry, each with its value.
+    type Fields<'f> = &'f [(&'f str, Option<Kind>)];
+
+    fn says(entries: &[(&str, Fields<'_>)]) -> Result<RouteSettings, MetadataError> {
         let field = |(name, kind): &(&str, Option<Kind>)| Field {
             name: (*name).to_owned(),
             value: kind.clone().map(|kind| Value { kind: Some(kind) }),
         };
-        let entry = |(filter, fields): &(&str, &[(&str, Option<Kind>)])| FilterMetadata {
+        let entry = |(filter, fields): &(&str, Fields<'_>)| FilterMetadata {
             filter: (*filter).to_owned(),
             says: Some(Struct { fields: fields.iter().map(field).collect() }),
         };
