@@ -76,7 +76,7 @@ impl Queue {
 
     /// Says which proxy the records come from (`service.instance.id`).
     #[must_use]
-    pub fn with_instance(self, instance: &str) -> Self {
+    pub fn with_instance(self, instance: Option<&str>) -> Self {
         Self { sender: Sender::new(instance), ..self }
     }
 

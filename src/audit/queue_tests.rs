@@ -458,7 +458,7 @@ fn draining_sends_what_waits_at_once_but_does_not_ask_a_failing_log_cluster_with
 fn a_record_is_sent_as_it_is_written_with_its_place_in_the_chain() {
     let outcome = outcome(vec![event("c-1")]);
     let record = Record::new(&outcome, Some((0, &outcome.events[0])), &circumstances());
-    let mut queue = Queue::new(SETTINGS, "ab12", [7; 16]).with_instance("worker-1");
+    let mut queue = Queue::new(SETTINGS, "ab12", [7; 16]).with_instance(Some("worker-1"));
     let written = queue.write(&record);
     queue.push(&record, written.clone(), record.time());
     let batch = queue.drain(record.time()).unwrap();

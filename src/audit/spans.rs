@@ -86,6 +86,12 @@ impl Spans {
         }
     }
 
+    /// Says which proxy the spans come from (`service.instance.id`).
+    #[must_use]
+    pub fn with_instance(self, instance: Option<&str>) -> Self {
+        Self { sender: Sender::new(instance), ..self }
+    }
+
     /// Adds the span of a call, where it becomes one, or counts it as lost where there is no room.
     pub fn push(&mut self, span: &Span<'_>) {
         let Some(place) = self.sampling.place(span.circumstances.traceparent, &mut self.ids) else { return };

@@ -10,13 +10,13 @@ use super::announce;
 use super::carry::carry_out_later;
 use super::delivery;
 use super::host::{self, Level};
-use super::http::{Call, answered_by_limiter, received};
+use super::http::{Call, answered_by_limiter, received, text_property};
 use super::keys::judge_waiting;
 use super::report::Reported;
 use super::shared::{Shared, Waiting};
 use super::traces::Traces;
 use super::watch::Watch;
-use crate::audit::{Answer, Queue, Settled};
+use crate::audit::{Answer, Settled};
 use crate::config;
 use crate::key::Algorithm;
 use crate::policy::{Hold, Policy};
@@ -174,8 +174,9 @@ fn configured() -> Result<Shared, Vec<String>> {
     let configuration = host::plugin_configuration().ok().flatten().unwrap_or_default();
     let policy = config::from_plugin_configuration(&configuration, &|name| std::env::var(name).ok())
         .map_err(|errors| errors.into_iter().map(|error| error.to_string()).collect::<Vec<_>>())?;
-    let queue = Queue::new(delivery::settings(&policy.audit), &policy.digest, host::seed());
-    let shared = Shared::new(Rc::new(policy), queue);
+    // What the proxy is called in its mesh (`--service-node`; in Istio its pod). Records and spans say which one they come from.
+    let instance = text_property("xds\0node\0id");
+    let shared = Shared::new(Rc::new(policy), instance.as_deref());
     if shared.policy.uses(Algorithm::Es384) && !shared.crypto.verifies_p384() {
         let reason = "it uses ES384, which this proxy does not verify: take other keys, or Envoy 1.30 or later";
         return Err(vec![reason.to_owned()]);

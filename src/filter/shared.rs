@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::delivery;
 use super::exchange::{Exchange, Surroundings};
 use super::governor::Governor;
 use super::host::{self, Level, MetricKind};
@@ -69,7 +70,9 @@ pub struct Waiting {
 }
 
 impl Shared {
-    pub fn new(policy: Rc<Policy>, queue: Queue) -> Self {
+    /// What a policy begins with, on the proxy of that name.
+    pub fn new(policy: Rc<Policy>, instance: Option<&str>) -> Self {
+        let queue = Queue::new(delivery::settings(&policy.audit), &policy.digest, host::seed()).with_instance(instance);
         Self {
             fetching: Fetching::new(&policy),
             crypto: HostCrypto::probe(),
@@ -83,7 +86,7 @@ impl Shared {
             queue: RefCell::new(queue),
             unrecorded: RefCell::new(Awaited::new(policy.audit.timeout)),
             hurried: Cell::new(false),
-            traces: Traces::new(&policy),
+            traces: Traces::new(&policy, instance),
             metrics: RefCell::default(),
             cache_hits: Cell::default(),
             cache_misses: Cell::default(),

@@ -30,12 +30,12 @@ pub struct Traces {
 
 impl Traces {
     /// `None` where no call becomes a span.
-    pub fn new(policy: &Policy) -> Option<Self> {
+    pub fn new(policy: &Policy, instance: Option<&str>) -> Option<Self> {
         let settings = policy.traces.spans.clone()?;
         let sampling = Sampling { unsampled: settings.unsampled, roots: settings.roots };
         Some(Self {
             settings,
-            spans: RefCell::new(Spans::new(sampling, host::seed())),
+            spans: RefCell::new(Spans::new(sampling, host::seed()).with_instance(instance)),
             in_flight: Cell::new(None),
             ticked: Cell::new(Timestamp::from_unix_nanos(0)),
         })

@@ -46,6 +46,9 @@ def test_a_record_says_who_what_where_and_why(proxy, sink):
     path, headers, export = sink.exports[-1]
     assert path == "/v1/logs"
     assert {name.lower(): value for name, value in headers.items()}["content-type"] == "application/x-protobuf"
+    said = {attribute.key: attribute.value.string_value for attribute in export.resource_logs[0].resource.attributes}
+    # The name of the node in Envoy's configuration.
+    assert (said["service.name"], said["service.instance.id"]) == ("eventguard", "test")
     log = [entry for resource in export.resource_logs for scope in resource.scope_logs for entry in scope.log_records][-1]
     assert abs(log.time_unix_nano - time.time_ns()) < 60e9
     assert log.trace_id.hex() == "0af7651916cd43dd8448eb211c80319c" and log.span_id.hex() == "b7ad6b7169203331"

@@ -31,8 +31,8 @@ pub struct Sender {
 impl Sender {
     /// `instance` tells proxies apart (`service.instance.id`).
     #[must_use]
-    pub fn new(instance: &str) -> Self {
-        Self { instance: Some(Text::clean(instance, TEXT).as_str().to_owned()) }
+    pub fn new(instance: Option<&str>) -> Self {
+        Self { instance: instance.map(|instance| Text::clean(instance, TEXT).as_str().to_owned()) }
     }
 
     /// A request (`ExportLogsServiceRequest`) with these records.

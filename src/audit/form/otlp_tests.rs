@@ -63,7 +63,7 @@ mod with_the_published_messages {
 
     /// The log records of a request with these, and who sends.
     fn sent(records: &[Linked]) -> (Vec<LogRecord>, BTreeMap<String, String>) {
-        let request = Sender::new("worker-1").request(records);
+        let request = Sender::new(Some("worker-1")).request(records);
         let request = ExportLogsServiceRequest::decode(request.as_slice()).unwrap();
         let [logs] = request.resource_logs.as_slice() else { panic!("one resource") };
         let [scope] = logs.scope_logs.as_slice() else { panic!("one scope") };

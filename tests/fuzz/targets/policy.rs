@@ -66,10 +66,14 @@ fn message(bytes: &[u8]) -> Option<Vec<u8>> {
     let members = document.as_object().filter(|_| tree.is_unambiguous() && tree.depth() <= DEPTH)?;
     let mut message = Vec::new();
     for (key, value) in members.iter().cycle().skip(bytes.len() % members.len().max(1)).take(members.len()) {
-        let entry = protostruct::Struct { fields: [(key.clone(), value_of(value)?)].into() };
+        let entry = protostruct::Struct { fields: vec![field(key, value)?] };
         entry.encode(&mut message).expect("a vector has room");
     }
     (!message.is_empty()).then_some(message)
+}
+
+fn field(name: &str, value: &Value) -> Option<protostruct::Field> {
+    Some(protostruct::Field { name: name.to_owned(), value: Some(value_of(value)?) })
 }
 
 fn value_of(value: &Value) -> Option<protostruct::Value> {
@@ -85,7 +89,7 @@ fn value_of(value: &Value) -> Option<protostruct::Value> {
             Kind::ListValue(protostruct::ListValue { values: items.iter().map(value_of).collect::<Option<_>>()? })
         }
         Value::Object(members) => {
-            let fields = members.iter().map(|(key, value)| Some((key.clone(), value_of(value)?))).collect::<Option<_>>()?;
+            let fields = members.iter().map(|(key, value)| field(key, value)).collect::<Option<_>>()?;
             Kind::StructValue(protostruct::Struct { fields })
         }
     };
