@@ -1,7 +1,7 @@
 # What can be done here. `make help` lists it; CI calls the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm run test lint fuzz bench bench-crypto bench-memory bench-cluster bench-audit clean cli test-rust test-node test-alerts test-envoy
+.PHONY: help wasm run test lint fuzz bench bench-crypto bench-module bench-memory bench-cluster bench-audit clean cli test-rust test-node test-alerts test-envoy
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -88,6 +88,10 @@ bench-crypto: $(VENV)/ready ## what a signature of each scheme costs, natively, 
 	$(CARGO) rustc --release --example crypto_proxy --target $(WASI) --no-default-features -- $(SMALL)
 	$(CARGO) build --release --example crypto_native
 	@$(VENV)/bin/python tests/bench/crypto.py $(ARGS)
+
+bench-module: $(VENV)/ready .envoy/$(WASI) ## what a call costs in the module's own code, by function (ARGS="--functions 40"), under Node.js
+	CARGO_PROFILE_RELEASE_STRIP=debuginfo $(CARGO) rustc --release --lib --crate-type cdylib --target $(WASI) --no-default-features --target-dir target/named -- $(SMALL)
+	@$(VENV)/bin/python tests/bench/module.py $(ARGS)
 
 bench-memory: wasm cli $(VENV)/ready ## a million events and their replays over two workers, and a rate held for ten seconds
 	@$(VENV)/bin/python tests/bench/memory.py $(ARGS)

@@ -43,13 +43,7 @@ pub(super) fn settings(
         level: _,
         sample: _,
     } = raw;
-    let integrity = match integrity {
-        None | Some(raw::Integrity::Chain) => Integrity::Chain,
-        Some(raw::Integrity::None) => Integrity::None,
-    };
-    if checkpoint.is_some() && integrity == Integrity::None {
-        problems.add(&place.key("checkpoint"), Problem::Contradiction("only a chain can be signed: `integrity` is `none`"));
-    }
+    let integrity = self::integrity(integrity, checkpoint.is_some(), place, problems);
     let checkpoint = checkpoint.map(|raw| self::checkpoint(raw, env, &place.key("checkpoint"), problems));
     let delivery = self::delivery(delivery, batch.as_ref(), when_full, place, problems);
     let defaults = AuditSettings::default_for(Some(required_text(cluster, place, "cluster", problems)?), delivery);
@@ -62,15 +56,7 @@ pub(super) fn settings(
     let timeout = span(timeout, defaults.timeout, &place.key("timeout"), problems);
     let batch = self::batch(batch.unwrap_or_default(), defaults.batch, &place.key("batch"), problems);
     let queue = self::queue(queue.unwrap_or_default(), when_full, defaults.queue, &place.key("queue"), problems);
-    let (mut batch, queue) = (batch?, queue?);
-    if delivery == Delivery::BeforeForward {
-        // What waits goes at once: a batch need not be full.
-        batch.records = batch.records.min(queue.records);
-    }
-    if batch.records > queue.records {
-        let problem = "no batch could be full: `batch.records` is more than `queue.records`";
-        problems.add(place, Problem::Contradiction(problem));
-    }
+    let (batch, queue) = (fitting(batch?, queue.as_ref()?, delivery, place, problems), queue?);
     Some(AuditSettings {
         cluster: defaults.cluster,
         sink,
@@ -83,12 +69,43 @@ pub(super) fn settings(
         batch,
         queue,
         integrity,
-        outcomes: match outcomes {
-            None | Some(raw::Outcomes::Failed) => Outcomes::Failed,
-            Some(raw::Outcomes::None) => Outcomes::None,
-        },
+        outcomes: self::outcomes(outcomes),
         checkpoint: optional(checkpoint)?,
     })
+}
+
+fn integrity(raw: Option<raw::Integrity>, is_signed: bool, place: &Place, problems: &mut Problems) -> Integrity {
+    match raw {
+        None | Some(raw::Integrity::Chain) => Integrity::Chain,
+        Some(raw::Integrity::None) => {
+            if is_signed {
+                let problem = "only a chain can be signed: `integrity` is `none`";
+                problems.add(&place.key("checkpoint"), Problem::Contradiction(problem));
+            }
+            Integrity::None
+        }
+    }
+}
+
+fn outcomes(raw: Option<raw::Outcomes>) -> Outcomes {
+    match raw {
+        None | Some(raw::Outcomes::Failed) => Outcomes::Failed,
+        Some(raw::Outcomes::None) => Outcomes::None,
+    }
+}
+
+/// A batch that the queue has room for.
+fn fitting(batch: Batch, queue: &Queue, delivery: Delivery, place: &Place, problems: &mut Problems) -> Batch {
+    let records = match delivery {
+        // What waits goes at once: a batch need not be full.
+        Delivery::BeforeForward => batch.records.min(queue.records),
+        Delivery::Async => batch.records,
+    };
+    if records > queue.records {
+        let problem = "no batch could be full: `batch.records` is more than `queue.records`";
+        problems.add(place, Problem::Contradiction(problem));
+    }
+    Batch { records, ..batch }
 }
 
 /// What a call waits for, and what cannot stand beside it.
