@@ -76,11 +76,6 @@ fn branch<'d, 'a>(value: Value<'d, 'a>) -> Option<(std::borrow::Cow<'a, str>, Va
     members.next().is_none().then_some(only)
 }
 
-/// Whether a `float` can hold the number: of what is too large some readers make infinity.
-fn is_float(number: f64) -> bool {
-    number.abs() <= f64::from(f32::MAX)
-}
-
 fn scalar_fits(kind: &Scalar, value: Value<'_, '_>) -> Result<(), &'static str> {
     let found = value.kind();
     let number = if let json::Kind::Number(text) = found { Some(text) } else { None };
@@ -91,7 +86,7 @@ fn scalar_fits(kind: &Scalar, value: Value<'_, '_>) -> Result<(), &'static str> 
         Scalar::Boolean => (matches!(found, json::Kind::Bool(_)), "boolean"),
         Scalar::Int => (number.is_some_and(|text| text.parse::<i32>().is_ok()), "int"),
         Scalar::Long => (number.is_some_and(|text| text.parse::<i64>().is_ok()), "long"),
-        Scalar::Float => (number.and_then(|text| text.parse().ok()).is_some_and(is_float), "float"),
+        Scalar::Float => (number.and_then(|text| text.parse().ok()).is_some_and(json::fits_float), "float"),
         Scalar::Double => (number.is_some(), "double"),
         Scalar::Bytes => (bytes.is_some(), "bytes"),
         Scalar::Fixed(size) => (bytes.is_some_and(|text| text.chars().count() == *size), "fixed"),

@@ -72,17 +72,34 @@ pub(super) fn to_string<'a>(value: Value<'a>) -> Converted<'a> {
     }))
 }
 
-/// The shortest text that reads as the same number, without a fraction of zero. By the writer of `serde_json`, which the module has
-/// anyway: that of the standard library, which also knows how to round, is 14 KB more.
+/// The shortest text that reads as the same number, without an exponent, and without a fraction of zero. The digits are those of
+/// `serde_json`, which the module has anyway: the writer of the standard library, which also knows how to round, is 14 KB more.
 fn text_of_double(double: f64) -> String {
     match serde_json::Number::from_f64(double) {
-        Some(number) => {
-            let text = number.to_string();
-            text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
-        }
+        Some(number) => without_exponent(&number.to_string()),
         None if double.is_nan() => "NaN".to_owned(),
         None => if double > 0.0 { "inf" } else { "-inf" }.to_owned(),
     }
+}
+
+/// `-1.5e-7` as `-0.00000015`, `1e+16` as 1 with sixteen zeros.
+fn without_exponent(text: &str) -> String {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole, if fraction == "0" { "" } else { fraction }].concat();
+    // How many of the digits stand before the point; fewer than none where zeros stand behind it.
+    let before = isize::try_from(whole.len()).unwrap_or(0) + exponent.parse::<isize>().unwrap_or(0);
+    let zeros = |count: isize| "0".repeat(usize::try_from(count).unwrap_or(0));
+    let (before, behind) = match usize::try_from(before) {
+        Ok(0) | Err(_) => ("0".to_owned(), [zeros(-before).as_str(), &digits].concat()),
+        Ok(count) => match digits.split_at_checked(count) {
+            Some((before, behind)) => (before.to_owned(), behind.to_owned()),
+            None => ([digits.as_str(), &"0".repeat(count - digits.len())].concat(), String::new()),
+        },
+    };
+    let point = if behind.is_empty() { "" } else { "." };
+    [sign, &before, point, &behind].concat()
 }
 
 fn text_of<'a>(bytes: &Bytes<'a>) -> Converted<'a> {
@@ -150,5 +167,51 @@ pub(super) fn to_index(value: &Value<'_>) -> Option<usize> {
         Value::Uint(uint) => usize::try_from(*uint).ok(),
         Value::Double(double) if double.fract() == 0.0 => usize::try_from(int_of(*double)?).ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_double_is_written_as_the_standard_library_writes_it() {
+        for double in [
+            0.0,
+            -0.0,
+            1.0,
+            -1.5,
+            123.456,
+            -0.0045,
+            1e-5,
+            9.999e-6,
+            1e-6,
+            -1.5e-7,
+            5e-324,
+            1e15,
+            1e16,
+            9_999_999_999_999_998.0,
+            12_345_678_901_234_567.0,
+            18_446_744_073_709_551_616.0,
+            1e21,
+            6.02214e23,
+            1e300,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ] {
+            assert_eq!(text_of_double(double), double.to_string());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whichever_double_it_is(bits: u64, small in -1.0e6_f64..1.0e6) {
+            let double = f64::from_bits(bits);
+            proptest::prop_assert_eq!(text_of_double(double), double.to_string());
+            proptest::prop_assert_eq!(text_of_double(small), small.to_string());
+        }
     }
 }

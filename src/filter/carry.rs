@@ -77,8 +77,11 @@ fn ask(shared: &Shared, call: &Ongoing, command: &Command, watch: &Watch) -> Opt
             }
         },
         Command::Record => {
-            watch.enter(Stage::Record);
             let result = shared.secure(call, watch.began());
+            // Where there is no room for it, the record of the refusal that follows is the call's.
+            if !matches!(result, Some(Err(_))) {
+                watch.enter(Stage::Record);
+            }
             watch.lap(shared);
             let result = result?;
             Some(call.exchange.borrow_mut().recorded(result, shared.means(watch.began())))

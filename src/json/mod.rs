@@ -181,6 +181,12 @@ impl<'a> Iterator for Sequence<'a> {
     }
 }
 
+/// Whether a number is one that 32 bits hold: the largest that still rounds to one of them is below 2^128 - 2^103. Of what is larger some
+/// readers make infinity.
+pub(crate) fn fits_float(number: f64) -> bool {
+    number.abs() < 3.402_823_567_797_336_6e38
+}
+
 fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
     std::str::from_utf8(bytes).map_err(|error| JsonError::Syntax { at: error.valid_up_to() })
 }

@@ -20,9 +20,9 @@ pub enum NotARate {
     /// Nothing could keep it.
     #[error("nothing could keep it: it must be 1 or more")]
     Nothing,
-    /// Time is counted in nanoseconds here, and for 100 years.
-    #[error("one of them every {} ms on average, with the whole burst at once: this is not counted here", .0.as_millis())]
-    Range(Duration),
+    /// Time is counted in nanoseconds here, and for so long.
+    #[error("a burst that takes more than ten years to come back is not counted here")]
+    Range,
 }
 
 /// What is left of a rate.
@@ -114,7 +114,7 @@ impl Rate {
             return Err(NotARate::Nothing);
         }
         let rate = Self { limit, per, burst };
-        if rate.nanos(burst) > LONGEST { Err(NotARate::Range(per)) } else { Ok(rate) }
+        if rate.nanos(burst) > LONGEST { Err(NotARate::Range) } else { Ok(rate) }
     }
 
     /// How much in each [`Rate::per`].

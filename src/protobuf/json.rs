@@ -179,8 +179,7 @@ fn integer(kind: Kind, text: &str) -> Option<Value<'static>> {
 
 /// Whether a `float` or `double` can hold the number: of what is too large some readers make infinity.
 fn fits(kind: Kind, text: &str) -> bool {
-    let most = if kind == Kind::Float { f64::from(f32::MAX) } else { f64::MAX };
-    text.parse().is_ok_and(|number: f64| number.abs() <= most)
+    text.parse().is_ok_and(|number| if kind == Kind::Float { json::fits_float(number) } else { f64::is_finite(number) })
 }
 
 /// The key of a map, in the form that it has as a string.

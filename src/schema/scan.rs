@@ -38,7 +38,8 @@ pub(super) struct Scan<'s> {
     by_anchor: Index,
 }
 
-/// Schemas are the policy's, so nobody can choose colliding names: the fixed hasher needs no randomness from the host.
+/// One type of map for whatever is looked up, also by a number: the code of a map is there once for each type, and all of this happens when
+/// a policy is compiled. Schemas are the policy's, so nobody can choose colliding names: the fixed hasher needs no randomness.
 type Index = HashMap<String, usize, BuildHasherDefault<DefaultHasher>>;
 
 struct Anchor {

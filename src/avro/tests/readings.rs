@@ -190,6 +190,10 @@ fn the_json_encoding_names_what_a_union_holds() {
         (r#"{"type": "fixed", "name": "f", "size": 2}"#, r#""\u00ffa""#, true),
         (r#"{"type": "fixed", "name": "f", "size": 2}"#, r#""a""#, false),
         (r#""float""#, "1e38", true),
+        // The largest one, as it is written as a rule: a little more than it is, and nothing else is nearer.
+        (r#""float""#, "3.4028235e38", true),
+        (r#""float""#, "-3.4028235e38", true),
+        (r#""float""#, "3.4028236e38", false),
         (r#""float""#, "1e39", false),
         (r#""double""#, "1e39", true),
         (r#""long""#, "-9223372036854775808", true),

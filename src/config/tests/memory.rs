@@ -102,7 +102,7 @@ fn what_could_not_be_kept_is_an_error_with_its_place() {
         ("/events/0/rate", json!(7), "events[0].rate: "),
         ("/rate", json!([{"limit": 1, "per": "1s", "by": []}]), "rate[0].by: is empty"),
         ("/rate", json!({"limit": 1, "per": "1s", "by": ["type", "type"]}), "rate.by[1]: this is there already"),
-        ("/rate", json!({"limit": 1, "per": "3650d", "burst": 2}), "rate: one of them every"),
+        ("/rate", json!({"limit": 1, "per": "3650d", "burst": 2}), "rate: a burst that takes more than ten years"),
         ("/memory", json!({"entries": 0}), "memory.entries: nothing could keep it: it must be 1 or more"),
     ] {
         let found = errors(with(pointer, value.clone()));

@@ -289,6 +289,7 @@ fn the_json_mapping_has_one_reading() {
         r#""price":1e3"#,
         r#""price":-1e300"#,
         r#""weight":3.4028234e38"#,
+        r#""weight":3.4028235e38"#,
         r#""weight":"-Infinity""#,
         r#""counts":{}"#,
         r#""sizes":["1",2]"#,
