@@ -61,6 +61,16 @@ SCHEMA = {"type": "object", "required": ["orderId"], "properties": {
 CONDITION = 'event.data.orderId.startsWith("order-") && claims.realm_access.roles.exists(role, role == "publisher")'
 
 
+# What a rule may demand of an event beside who publishes it, and where.
+CHECKS = {
+    "schema": {"schema": {"json": SCHEMA, "unknownFields": "refuse"}},
+    "condition": {"conditions": [CONDITION]},
+    "rate": {"rate": {"limit": 1_000_000, "per": "1s", "by": ["publisher"]}},
+    "replay": {"replay": {"window": "3650d"}},
+}
+ALL_CHECKS = {key: value for check in CHECKS.values() for key, value in check.items()}
+
+
 def with_rules(**more):
     """The policy with more in its one rule, and room for what it has to remember."""
     ours = policy(None)
@@ -227,14 +237,11 @@ def stages(start, logs):
     yield start("no route matches", "plain", given={**policy(None), "unmatched": "pass"}, path="/elsewhere")
     yield start("token not cached", "plain", tokens=["Bearer " + token(str(number)) for number in range(6000)])
     yield start("records to a log cluster", "plain", logs=logs)
-    yield start("schema", "plain", given=with_rules(schema={"json": SCHEMA, "unknownFields": "refuse"}))
-    yield start("condition", "plain", given=with_rules(conditions=[CONDITION]))
-    yield start("rate", "plain", given=with_rules(rate={"limit": 1_000_000, "per": "1s", "by": ["publisher"]}))
+    for check in ("schema", "condition", "rate"):
+        yield start(check, "plain", given=with_rules(**CHECKS[check]))
     yield start("another id each", "plain", unique=True)
-    replay = {"window": "3650d"}
-    yield start("another id each and replay", "plain", given=with_rules(replay=replay), unique=True)
-    yield start("another id each and all of these", "plain", unique=True, given=with_rules(
-        schema={"json": SCHEMA, "unknownFields": "refuse"}, conditions=[CONDITION], rate={"limit": 1_000_000, "per": "1s", "by": ["publisher"]}, replay=replay))
+    yield start("another id each and replay", "plain", given=with_rules(**CHECKS["replay"]), unique=True)
+    yield start("another id each and all of these", "plain", given=with_rules(**ALL_CHECKS), unique=True)
 
 
 class LogCluster(local.Process):

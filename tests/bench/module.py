@@ -3,8 +3,8 @@
 `make bench`. Tells where to look before a change, and whether it helped, in seconds and without a proxy; `make bench` has the last word,
 since in a proxy caches are cold and the host's functions are not free (a call of the host takes 0.1 us, 1 us where it returns bytes).
 
-Prints the microseconds of a call of each kind and how often it asks the host; with `--functions N` the N functions that take longest, with
-all that they call and by themselves."""
+Prints the microseconds of a call of each kind, how much more that is than of the first, and how often it asks the host; with `--functions N`
+also for what, and the N functions that take longest, with all that they call and by themselves."""
 
 import argparse
 import collections
@@ -23,10 +23,10 @@ NODE = ["node", "--no-liftoff"]
 
 
 def kinds():
-    """The policies of `make bench`, by name."""
-    all_checks = bench.with_rules(schema={"json": bench.SCHEMA, "unknownFields": "refuse"}, conditions=[bench.CONDITION],
-                                  rate={"limit": 1_000_000, "per": "1s", "by": ["publisher"]}, replay={"window": "3650d"})
-    return {"eventguard": bench.policy(None), "logs": {**bench.policy(None), "audit": {"cluster": "logs"}}, "all": all_checks}
+    """The policies of `make bench`, by name: the first one, and those that demand more."""
+    checks = {name: bench.with_rules(**check) for name, check in bench.CHECKS.items()}
+    return {"eventguard": bench.policy(None), "logs": {**bench.policy(None), "audit": {"cluster": "logs"}}, **checks,
+            "all": bench.with_rules(**bench.ALL_CHECKS)}
 
 
 def given(policy):
@@ -87,18 +87,21 @@ def main():
     parser.add_argument("--kinds", nargs="*", choices=list(kinds()), default=list(kinds()))
     parser.add_argument("--functions", type=int, default=0, metavar="N")
     arguments = parser.parse_args()
+    print(f"{'1 KB CloudEvent':<16}{'us/call':>9}{'more':>8}{'calls of the host':>20}")
+    first = None
     with tempfile.TemporaryDirectory() as directory:
         for kind in arguments.kinds:
             path = pathlib.Path(directory) / f"{kind}.json"
             path.write_text(given(kinds()[kind]))
             whole, asked = run(arguments.module, path, arguments.calls), run(arguments.module, path, 0)
-            print(f"{kind}: {whole:.2f} us per call; it asks the host {sum(asked.values()):.2f} times: "
-                  + ", ".join(f"{name.removeprefix('proxy_')} {times:g}" for name, times in sorted(asked.items(), key=lambda each: -each[1])))
+            first = whole if first is None else first
+            print(f"{kind:<16}{whole:>9.2f}{whole - first:>+8.2f}{sum(asked.values()):>20.2f}", flush=True)
             if arguments.functions:
+                print("  " + ", ".join(f"{name.removeprefix('proxy_')} {times:g}" for name, times in sorted(asked.items(), key=lambda each: -each[1])))
                 run(arguments.module, path, arguments.calls, "--cpu-prof", "--cpu-prof-interval", "100", f"--cpu-prof-dir={directory}/{kind}")
                 profile = json.loads(next(pathlib.Path(directory, kind).glob("*.cpuprofile")).read_text())
                 for inside, alone, name in functions(profile, whole)[:arguments.functions]:
-                    print(f"{inside:8.2f} {alone:6.2f}  {readable(name)}")
+                    print(f"{inside:10.2f} {alone:6.2f}  {readable(name)}")
 
 
 if __name__ == "__main__":
