@@ -20,8 +20,7 @@ MODULE := target/$(WASI)/release/eventguard.wasm
 # small (the configuration's code is large, and runs once), and the linker does not leave five bytes for every index.
 SMALL := -C llvm-args=-inline-threshold=40 -C link-arg=--compress-relocations
 # The command line is not worth the half minute that the profile's whole-program optimization takes on a fresh machine.
-QUICK := --config profile.release.lto=\"off\" --config profile.release.codegen-units=16 --config profile.release.opt-level=1 \
-    --config 'profile.release.package."*".opt-level=1'
+QUICK := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1
 VENV := .envoy/venv
 FUZZ_DIR := tests/fuzz
 # Only a nightly toolchain has sanitizers.
@@ -38,7 +37,7 @@ wasm: .envoy/$(WASI) ## build the filter: target/wasm32-wasip1/release/eventguar
 	$(CARGO) rustc --release --lib --crate-type cdylib --target $(WASI) --no-default-features -- $(SMALL)
 
 cli: ## build the command line: target/release/eventguard
-	$(CARGO) build --release --bin eventguard $(QUICK)
+	$(QUICK) $(CARGO) build --release --bin eventguard
 
 run: wasm cli ## start Envoy with the filter, an upstream and a log cluster; send the calls of examples/; stay up until Ctrl-C
 	@$(PYTHON) envoy/run.py $(ARGS)
