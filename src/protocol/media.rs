@@ -55,7 +55,8 @@ impl<'a> MediaType<'a> {
 
     /// Whether this is `application/` that subtype, in lower case.
     pub(super) fn is_application(self, subtype: &str) -> bool {
-        self.kind.eq_ignore_ascii_case("application") && self.subtype.eq_ignore_ascii_case(subtype)
+        // The subtype first: one of another length is told apart at once.
+        self.subtype.eq_ignore_ascii_case(subtype) && self.kind.eq_ignore_ascii_case("application")
     }
 
     /// Whether this is `text/` and whatever.
