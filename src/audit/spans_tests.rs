@@ -169,12 +169,14 @@ mod with_the_published_messages {
     }
 
     fn sent(sampling: Sampling, outcome: &Outcome, circumstances: &Circumstances<'_>) -> Published {
-        let mut spans = Spans::new(sampling, [7; 16]);
+        let mut spans = Spans::new(sampling, [7; 16]).with_instance(Some("proxy-1"));
         push_into(&mut spans, outcome, circumstances);
         let request = ExportTraceServiceRequest::decode(spans.drain().unwrap().as_slice()).unwrap();
         let [resource] = request.resource_spans.as_slice() else { panic!("{request:?}") };
-        let service = &resource.resource.as_ref().unwrap().attributes[0];
-        assert_eq!((service.key.as_str(), read(service).as_str()), ("service.name", "eventguard"));
+        let said = &resource.resource.as_ref().unwrap().attributes;
+        assert_eq!((said[0].key.as_str(), read(&said[0]).as_str()), ("service.name", "eventguard"));
+        let instance = said.iter().find(|attribute| attribute.key == "service.instance.id").map(read);
+        assert_eq!(instance.as_deref(), Some("proxy-1"));
         let [scope] = resource.scope_spans.as_slice() else { panic!("{request:?}") };
         let [span] = scope.spans.as_slice() else { panic!("{request:?}") };
         span.clone()

@@ -88,18 +88,13 @@ fn without_exponent(text: &str) -> String {
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = [whole, if fraction == "0" { "" } else { fraction }].concat();
-    // How many of the digits stand before the point; fewer than none where zeros stand behind it.
-    let before = isize::try_from(whole.len()).unwrap_or(0) + exponent.parse::<isize>().unwrap_or(0);
+    // Where the point stands; zeros fill up to it, and at least one digit is before it.
+    let length = |text: &str| isize::try_from(text.len()).unwrap_or(0);
     let zeros = |count: isize| "0".repeat(usize::try_from(count).unwrap_or(0));
-    let (before, behind) = match usize::try_from(before) {
-        Ok(0) | Err(_) => ("0".to_owned(), [zeros(-before).as_str(), &digits].concat()),
-        Ok(count) => match digits.split_at_checked(count) {
-            Some((before, behind)) => (before.to_owned(), behind.to_owned()),
-            None => ([digits.as_str(), &"0".repeat(count - digits.len())].concat(), String::new()),
-        },
-    };
-    let point = if behind.is_empty() { "" } else { "." };
-    [sign, &before, point, &behind].concat()
+    let point = length(whole) + exponent.parse::<isize>().unwrap_or(0);
+    let all = [zeros(1 - point).as_str(), &digits, &zeros(point - length(&digits))].concat();
+    let (before, behind) = all.split_at_checked(usize::try_from(point.max(1)).unwrap_or(1)).unwrap_or((&all, ""));
+    [sign, before, if behind.is_empty() { "" } else { "." }, behind].concat()
 }
 
 fn text_of<'a>(bytes: &Bytes<'a>) -> Converted<'a> {

@@ -156,8 +156,9 @@ impl Context for Call {
     fn on_done(&mut self) -> bool {
         let is_decided = self.own.exchange.borrow().is_decided();
         if !is_decided {
-            let step = self.own.exchange.borrow_mut().broken_off(self.shared.means(host::now()));
-            self.shared.tell(&step, &self.own.exchange.borrow(), &self.begin(None));
+            let watch = self.begin(None);
+            let step = self.own.exchange.borrow_mut().broken_off(self.shared.means(watch.began()));
+            self.shared.tell(&step, &self.own.exchange.borrow(), &watch);
         }
         // Nobody knows what the upstream did with a call that has no answer. It counts as published: a caller who hangs up could replay
         // it otherwise.
@@ -228,8 +229,9 @@ impl HttpContext for Call {
         let goes_on = action == Action::Continue || self.own.exchange.borrow().is_paused();
         if goes_on && let Err(error) = host::remove_request_trailers(is_ours) {
             host::log(Level::Error, &format!("eventguard: {error} to a change of the trailers; the call is refused"));
-            let refusal = self.own.exchange.borrow_mut().head_is_gone(Vec::new(), self.shared.means(host::now()));
-            return carry_out(&self.shared, &self.own, refusal, &self.begin(None));
+            let watch = self.begin(None);
+            let refusal = self.own.exchange.borrow_mut().head_is_gone(Vec::new(), self.shared.means(watch.began()));
+            return carry_out(&self.shared, &self.own, refusal, &watch);
         }
         action
     }
