@@ -151,9 +151,8 @@ impl Queue {
         let elapsed = self.clock.advance(now);
         self.give_up_lost_flight(elapsed);
         self.circuit.look(elapsed);
-        let enough = self.lanes.waiting() >= self.settings.batch_records;
         let overdue = self.waiting_since.is_some_and(|since| elapsed.saturating_sub(since) >= self.settings.interval);
-        let is_due = self.flight.is_some() || enough || overdue || self.trail.is_checkpoint_due(elapsed, 0);
+        let is_due = self.flight.is_some() || self.is_full() || overdue || self.trail.is_checkpoint_due(elapsed, 0);
         (elapsed >= self.resume_at && is_due).then(|| self.depart(now, elapsed)).flatten()
     }
 
@@ -216,6 +215,16 @@ impl Queue {
     #[must_use]
     pub fn is_free(&self) -> bool {
         self.flight.is_none() && self.clock.elapsed >= self.resume_at
+    }
+
+    /// Whether a batch is full and could go now.
+    #[must_use]
+    pub fn is_batch_full(&self) -> bool {
+        self.is_free() && self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.lanes.waiting() >= self.settings.batch_records || self.lanes.bytes() >= BATCH_BYTES
     }
 
     /// How long the queue has been there.

@@ -197,6 +197,35 @@ fn a_batch_goes_when_enough_records_wait() {
 }
 
 #[test]
+fn a_batch_is_full_with_enough_records_while_none_is_under_way() {
+    let mut trial = Trial::new(SETTINGS);
+    trial.push_many(Kind::Admitted, 2);
+    assert!(!trial.queue.is_batch_full());
+    trial.push_many(Kind::Refused, 1);
+    assert!(trial.queue.is_batch_full());
+    let (id, _, _) = trial.poll().unwrap();
+    trial.push_many(Kind::Admitted, 3);
+    assert!(!trial.queue.is_batch_full());
+    trial.answer(id, ACCEPTED);
+    assert!(trial.queue.is_batch_full());
+    let (id, _, _) = trial.poll().unwrap();
+    trial.answer(id, BUSY);
+    trial.push_many(Kind::Admitted, 3);
+    assert!(!trial.queue.is_batch_full(), "nothing goes while the log cluster is given time");
+}
+
+#[test]
+fn a_batch_is_full_and_goes_with_enough_bytes() {
+    for (bytes, full) in [(BATCH_BYTES - OVERHEAD - 1, false), (BATCH_BYTES - OVERHEAD, true)] {
+        let mut trial = Trial::new(Settings { queue_bytes: 4 * BATCH_BYTES, ..SETTINGS });
+        let written = Written { json: "x".repeat(bytes), gap: 0 };
+        trial.queue.add(Kind::Admitted, 1, written, envelope(), trial.now);
+        assert_eq!(trial.queue.is_batch_full(), full, "{bytes}");
+        assert_eq!(trial.queue.poll(trial.now).is_some(), full, "{bytes}");
+    }
+}
+
+#[test]
 fn a_batch_goes_when_its_first_record_has_waited_long_enough() {
     let mut trial = Trial::new(SETTINGS);
     trial.after(5000).push(Kind::Admitted);

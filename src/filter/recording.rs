@@ -30,6 +30,9 @@ impl Shared {
             }
             queue.push(record, written, now);
         }
+        if queue.is_batch_full() {
+            self.hurry();
+        }
     }
 
     /// The same for a call that goes on only with them; `None` where it has to wait until they are delivered.
@@ -59,10 +62,17 @@ impl Shared {
             return Some(Ok(()));
         }
         self.unrecorded.borrow_mut().add(claim, call.clone());
-        if queue.is_free() && !self.hurried.replace(true) && host::set_tick_period(HURRY).is_err() {
-            host::log(Level::Warn, "eventguard: records wait for the next tick: it cannot be had sooner");
+        if queue.is_free() {
+            self.hurry();
         }
         None
+    }
+
+    /// Has the tick come soon.
+    fn hurry(&self) {
+        if !self.hurried.replace(true) && host::set_tick_period(HURRY).is_err() {
+            host::log(Level::Warn, "eventguard: records wait for the next tick: it cannot be had sooner");
+        }
     }
 
     /// Writes the records that are kept, and sets them as filter state. Those that nobody is to be sent are none.

@@ -113,13 +113,13 @@ impl AuditSettings {
         self.cluster.is_some() && (self.delivery == Delivery::BeforeForward || self.queue.when_full == WhenFull::Refuse)
     }
 
-    /// What holds where the policy says nothing: no log cluster; OTLP at `/v1/logs` with a timeout of 5 s, in batches of 100
+    /// What holds where the policy says nothing: no log cluster; OTLP at `/v1/logs` with a timeout of 5 s, in batches of 256
     /// records or 1 s; up to 10,000 records or 4 MiB wait, and then the oldest is dropped; records are a chain that nobody
     /// signs. Where calls wait for their records, batches go at once, of up to 1,000 records, and without room nothing goes on.
     #[must_use]
     pub fn default_for(cluster: Option<String>, delivery: Delivery) -> Self {
         let (records, when_full) = match delivery {
-            Delivery::Async => (100, WhenFull::DropOldest),
+            Delivery::Async => (256, WhenFull::DropOldest),
             Delivery::BeforeForward => (1000, WhenFull::Refuse),
         };
         Self {

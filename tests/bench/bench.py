@@ -195,6 +195,9 @@ def measure(kind, path, seconds, connections):
     found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
     if found["errors"]:
         raise RuntimeError(f"{kind.name}: {found['errors']} calls did not get 200\n{done.stdout}\n{kind.proxy.output()[-1000:]}")
+    # What is lost costs nothing.
+    if any(kind.proxy.stats("eventguard_audit_dropped_total").values()):
+        raise RuntimeError(f"{kind.name}: records were lost, although the log cluster takes them")
     return {"rate": found["requests"] / found["us"] * 1e6, "p50": found["p50"], "p99": found["p99"], "cpu": used / found["requests"] / 1e3}
 
 
@@ -237,11 +240,22 @@ def stages(start, logs):
     yield start("no route matches", "plain", given={**policy(None), "unmatched": "pass"}, path="/elsewhere")
     yield start("token not cached", "plain", tokens=["Bearer " + token(str(number)) for number in range(6000)])
     yield start("records to a log cluster", "plain", logs=logs)
+    yield start("the same without a chain", "plain", logs=logs, given={**policy(None), "audit": {"cluster": "logs", "integrity": "none"}})
+    yield start("records by Envoy's OTLP logger", "plain", manager={"access_log": [otlp_logger()]}, clusters={"otlp": logs.port})
     for check in ("schema", "condition", "rate"):
         yield start(check, "plain", given=with_rules(**CHECKS[check]))
     yield start("another id each", "plain", unique=True)
     yield start("another id each and replay", "plain", given=with_rules(**CHECKS["replay"]), unique=True)
     yield start("another id each and all of these", "plain", given=with_rules(**ALL_CHECKS), unique=True)
+
+
+def otlp_logger():
+    """Envoy's own way of sending the same records, to compare with."""
+    return {"name": "envoy.access_loggers.open_telemetry", "typed_config": proxies.typed(
+        "access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig",
+        http_service={"http_uri": {"uri": "http://127.0.0.1/v1/logs", "cluster": "otlp", "timeout": "5s"}}, buffer_size_bytes=1 << 19,
+        body={"string_value": "%FILTER_STATE(wasm.eventguard:PLAIN)%"},
+        attributes={"values": [{"key": "event.name", "value": {"string_value": "eventguard.verdict"}}]})}
 
 
 class LogCluster(local.Process):

@@ -105,6 +105,23 @@ def verify(directory, lines, key):
     return json.loads(done.stdout)
 
 
+def test_a_full_batch_does_not_wait_for_the_next_tick(start_once, sink):
+    """More than what may wait, from one tick to the next: a log cluster that takes records gets all of them."""
+    sink.mode = "ok"
+    policy = reference_policy()
+    policy["audit"] = {"cluster": "logs", "batch": {"records": 20}, "queue": {"records": 160}}
+    proxy = start_once(policy, logs=sink)
+    headers = [("content-type", "application/cloudevents-batch+json"), bearer()]
+    body = b"[" + b",".join(cart_event(f"e-{number}") for number in range(20)) + b"]"
+    calls = []
+    while len(calls) < 20:
+        calls.append(publish(proxy, clients.H1, headers=headers, body=body, before_body=0))
+        time.sleep(0.015)
+    assert [call.response.status for call in calls] == [200] * 20
+    local.wait_until(lambda: sum(len(sink.of(call.id)) for call in calls) >= 400, 5, "all records")
+    assert counters(proxy, "eventguard_audit_dropped_total") == 0
+
+
 def test_a_rule_says_how_much_is_recorded(start_once, sink):
     sink.mode = "ok"
     policy = reference_policy()

@@ -138,7 +138,7 @@ pub enum Level {
 #[serde(expecting = "a map")]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Batch {
-    /// With so many records: 100.
+    /// With so many records: 256.
     #[cfg_attr(feature = "cli", schemars(range(min = 1)))]
     pub records: Option<u32>,
     /// When its first record has waited so long: 1s.
