@@ -137,7 +137,7 @@ pub fn judge_again(shared: &Rc<Shared>, call: &Ongoing) {
     let began = host::now();
     let step = shared.judge(&call.exchange, began, |exchange, with| exchange.judge_again(|| buffered(shared), with));
     if let Some(cache) = step.cache {
-        shared.count_token(cache);
+        shared.tally.token(cache);
     }
     carry_out_later(shared, call, step, &Watch::start(began, Some(Stage::Head), Duration::ZERO));
     if call.exchange.borrow().is_waiting() {
@@ -196,7 +196,7 @@ impl HttpContext for Call {
         let arrival = Arrival { map, hints, peer: Some(peer()), end_of_stream };
         let step = self.shared.judge(&self.own.exchange, watch.began(), |call, with| call.head(arrival, with));
         if let Some(cache) = step.cache {
-            self.shared.count_token(cache);
+            self.shared.tally.token(cache);
         }
         let action = carry_out(&self.shared, &self.own, step, &watch);
         self.await_keys();

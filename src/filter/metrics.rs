@@ -80,6 +80,12 @@ impl<'o> EventCount<'o> {
 pub mod names {
     /// Events judged.
     pub const EVENTS: &str = "eventguard_events_total";
+    /// Events that were admitted.
+    pub const ADMITTED: &str = "eventguard_admitted_total";
+    /// Events that would have been refused.
+    pub const OBSERVED: &str = "eventguard_observed_total";
+    /// Events that were refused.
+    pub const REFUSED: &str = "eventguard_refused_total";
     /// Events of which the shadow says something else.
     pub const SHADOW: &str = "eventguard_shadow_differences_total";
     /// Calls judged, by time spent in the filter, in microseconds.
@@ -128,7 +134,10 @@ pub mod names {
     pub const POLICY_INSTANCES: &str = "eventguard_policy_instances";
 
     /// Counters without tags. They are there from the start: what first appears with its first count has no increase.
-    pub const COUNTERS: [&str; 10] = [
+    pub const COUNTERS: [&str; 13] = [
+        ADMITTED,
+        OBSERVED,
+        REFUSED,
         CACHE_HITS,
         CACHE_MISSES,
         LIMITER_FAILED,
@@ -203,6 +212,9 @@ pub const METRICS: &[Metric] = {
             &["verdict", "code", "route", "type"],
             "events judged; `type` is the rule's, `other` outside the policy, `none` for a call whose events were not read",
         ),
+        metric(names::ADMITTED, Counter, &[], "events admitted, whatever the labels that `eventguard_events_total` has"),
+        metric(names::OBSERVED, Counter, &[], "events that went on in observe mode and would have been refused"),
+        metric(names::REFUSED, Counter, &[], "events refused, and calls whose events were not read"),
         metric(
             names::SHADOW,
             Counter,

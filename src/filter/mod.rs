@@ -12,6 +12,7 @@ pub mod quotas;
 pub mod reply;
 pub mod step;
 pub mod stream;
+pub mod tally;
 pub mod wire;
 
 #[cfg(target_os = "wasi")]

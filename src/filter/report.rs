@@ -30,8 +30,7 @@ impl Reported {
         };
         shared.count(names::AUDIT_SENT, counters.sent - self.sent);
         shared.count(names::TABLE_FULL, shared.table.take_full());
-        shared.count(names::CACHE_HITS, shared.cache_hits.take());
-        shared.count(names::CACHE_MISSES, shared.cache_misses.take());
+        shared.tally.take().into_iter().for_each(|(name, by)| shared.count(name, by));
         shared.count(names::AUDIT_DROPPED, counters.dropped - self.dropped);
         shared.count(names::AUDIT_CHAINED, gauges.chained - self.chained);
         if let Some(signed) = gauges.signed.filter(|_| gauges.signed != self.signed) {

@@ -11,16 +11,17 @@ use super::governor::Governor;
 use super::host::{self, Level, MetricKind};
 use super::http::source;
 use super::keys::Fetching;
-use super::metrics::{Defined, EventCount, Stage, names};
+use super::metrics::{Counted, Defined, EventCount, Stage, names};
 use super::native::HostCrypto;
 use super::step::Step;
 use super::table::SharedTable;
+use super::tally::Tally;
 use super::traces::Traces;
 use super::watch::Watch;
 use crate::audit::{Awaited, Queue};
 use crate::budget::Sources;
 use crate::decision::Outcome;
-use crate::identity::{CacheUse, TokenCache};
+use crate::identity::TokenCache;
 use crate::inspect::Means;
 use crate::policy::Policy;
 use crate::time::Timestamp;
@@ -49,9 +50,7 @@ pub struct Shared {
     /// Spans of calls, where there are any.
     pub traces: Option<Traces>,
     metrics: RefCell<Defined>,
-    /// Tokens since the last report that were verified before, and others: the proxy is told once for all of them.
-    pub cache_hits: Cell<u64>,
-    pub cache_misses: Cell<u64>,
+    pub tally: Tally,
 }
 
 /// A call by the proxy's number of it, and what is known of it.
@@ -88,8 +87,7 @@ impl Shared {
             hurried: Cell::new(false),
             traces: Traces::new(&policy, instance),
             metrics: RefCell::default(),
-            cache_hits: Cell::default(),
-            cache_misses: Cell::default(),
+            tally: Tally::default(),
             policy,
         }
     }
@@ -142,6 +140,9 @@ impl Shared {
         EventCount::of(outcome, |count| {
             let id = self.metrics.borrow_mut().event_id(&count, |name| host::define_metric(MetricKind::Counter, name).ok());
             told(count.counted.name(), id.map(|id| host::increment_metric(id, 1)));
+            if let Counted::Event(verdict) = count.counted {
+                self.tally.event(verdict);
+            }
         });
         self.with_metric(MetricKind::Histogram, names::TIME, |id| host::record_metric(id, micros(spent)));
     }
@@ -149,12 +150,6 @@ impl Shared {
     /// What judging needs besides the call and the policy.
     pub fn means(&self, now: Timestamp) -> Means<'_> {
         Means { now, crypto: &self.crypto, store: &self.table }
-    }
-
-    /// Counts how a token was verified; the proxy is told with the next report.
-    pub fn count_token(&self, cache: CacheUse) {
-        let counter = if cache == CacheUse::Hit { &self.cache_hits } else { &self.cache_misses };
-        counter.set(counter.get() + 1);
     }
 
     /// Counts what has no tags.

@@ -109,6 +109,21 @@ def test_without_the_regexes_the_flat_names_are_there(start_once, sink):
     assert any("verdict=.=admit" in name for name in names), names
 
 
+def test_events_are_counted_by_verdict_without_tags_too(start_once, sink):
+    policy = reference_policy()
+    next(rule for rule in policy["events"] if rule["type"] == "com.shop.cart.*")["mode"] = "observe"
+    proxy = start_once(policy, tags=False, logs=sink)
+    batch = b"[" + cart_event("1") + b"," + cart_event("2") + b"]"
+    publish(proxy, clients.H1, headers=[("content-type", "application/cloudevents-batch+json"), bearer()], body=batch)
+    publish(proxy, clients.H1, path="/events/orders")
+    publish(proxy, clients.H1, headers=[STRUCTURED])
+    local.wait_until(lambda: totals(proxy) == (2, 1, 1), 5, "two events admitted, one observed, one call refused")
+
+
+def totals(proxy):
+    return tuple(counters(proxy, f"eventguard_{verdict}_total") for verdict in ("admitted", "observed", "refused"))
+
+
 def test_a_type_that_tries_to_forge_a_label_is_only_other(start_once, client, sink):
     proxy = start_once(logs=sink)
     publish(proxy, client, body=cart_event(event_type="a;.;verdict=.=admit;.;"))
