@@ -7,6 +7,7 @@ mod hmac;
 mod http_message;
 mod jws;
 mod published;
+mod signers;
 mod standard_webhooks;
 
 use std::borrow::Cow;
