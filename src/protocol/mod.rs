@@ -187,6 +187,24 @@ pub enum Form {
     Grpc(Codec),
 }
 
+impl Form {
+    /// The names of the query parameters that set attributes of the call's events.
+    #[must_use]
+    pub fn attribute_parameters(self, head: &Head) -> Vec<Cow<'_, str>> {
+        if self.is_dapr() { dapr::attribute_parameters(head) } else { Vec::new() }
+    }
+
+    /// Whether the events are made behind us, of data and a content type.
+    #[must_use]
+    pub fn is_wrapped(self, head: &Head) -> bool {
+        self == Self::DaprPublish && dapr::is_wrapped(head)
+    }
+
+    fn is_dapr(self) -> bool {
+        matches!(self, Self::DaprPublish | Self::DaprBulk)
+    }
+}
+
 /// Why a call could not be read as events.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {

@@ -12,10 +12,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::beside::{Part, beside};
 use super::digest;
 use super::fields::byte_sequences;
 use super::signers::{MessageAlgorithm, Verifier};
-use super::{HttpMessage, Scheme, SignatureError, SignerKey, VerifiedSignature, attribute_headers};
+use super::{HttpMessage, Scheme, Sent, SignatureError, SignerKey, VerifiedSignature};
 use crate::call::{Head, cut};
 use crate::key::Algorithm;
 use crate::time::Timestamp;
@@ -32,10 +33,10 @@ const MAX_LABELS: usize = 4;
 /// Judges every label that the settings look at; empty where there is none.
 pub(super) fn verify(
     settings: &HttpMessage,
-    head: &Head,
-    content: &[u8],
+    sent: &Sent<'_>,
     verifier: &Verifier<'_>,
 ) -> Result<Vec<VerifiedSignature>, SignatureError> {
+    let head = sent.head;
     let labels = match (head.header("signature-input")?, head.header("signature")?) {
         (None, None) => return Ok(Vec::new()),
         (Some(input), Some(signature)) => pair(read_input(input)?, signature)?,
@@ -46,7 +47,7 @@ pub(super) fn verify(
     labels
         .iter()
         .filter(|(label, _)| settings.tag.as_deref().is_none_or(|tag| label.text("tag") == Ok(Some(tag))))
-        .map(|(label, signature)| verify_label(settings, label, signature, head, content, verifier))
+        .map(|(label, signature)| verify_label(settings, label, signature, sent, verifier))
         .collect()
 }
 
@@ -54,15 +55,15 @@ fn verify_label(
     settings: &HttpMessage,
     label: &Label<'_>,
     signature: &[u8],
-    head: &Head,
-    content: &[u8],
+    sent: &Sent<'_>,
     verifier: &Verifier<'_>,
 ) -> Result<VerifiedSignature, SignatureError> {
+    let Sent { head, content, .. } = *sent;
     let claims = Claims::read(label)?;
     let components = base::components(label, &settings.structured_fields)?;
     let signer = verifier.signer(claims.key_id)?;
     let algorithm = algorithm(&signer.key, claims.algorithm)?;
-    check_coverage(&settings.components, &components, head)?;
+    check_coverage(&settings.components, &components, sent)?;
     claims.check_time(settings.max_age, verifier.now)?;
     verifier.check_key_time(signer)?;
     let covers_content = components.iter().any(|component| component.covers("content-digest"));
@@ -154,16 +155,19 @@ fn is_registered(algorithm: MessageAlgorithm) -> bool {
     }
 }
 
-/// Whether all that must be covered is: what the policy demands, and the attributes of an event that stand in headers.
-fn check_coverage(required: &[String], components: &[Component<'_>], head: &Head) -> Result<(), SignatureError> {
+/// Whether all that must be covered is: what the policy demands, and what of the head makes the events.
+fn check_coverage(required: &[String], components: &[Component<'_>], sent: &Sent<'_>) -> Result<(), SignatureError> {
     if components.is_empty() {
         return Err(SignatureError::Uncovered("any component".to_owned()));
     }
-    let mut required = required.iter().map(String::as_str).chain(attribute_headers(head));
-    match required.find(|name| !components.iter().any(|component| component.covers(name))) {
-        Some(name) => Err(SignatureError::Uncovered(cut(name, 64).to_owned())),
-        None => Ok(()),
-    }
+    let covers = |part: &Part<'_>| {
+        components.iter().any(|component| match part {
+            Part::Header(name) => component.covers(name),
+            Part::Parameter(name) => component.covers_parameter(name),
+        })
+    };
+    let required = required.iter().map(|name| Part::Header(name));
+    required.chain(beside(sent)).find(|part| !covers(part)).map_or(Ok(()), |part| Err(part.uncovered()))
 }
 
 /// What a signer states in `signature-input`, for [`Input::to_header`].

@@ -137,6 +137,15 @@ impl Component<'_> {
         self.identifier.name.as_str() == name && !matches!(self.source, Source::Field(Form::Member(_)) | Source::QueryParam(_))
     }
 
+    /// Whether the value of the query parameter of that name is in it.
+    pub fn covers_parameter(&self, name: &str) -> bool {
+        match &self.source {
+            Source::TargetUri | Source::RequestTarget | Source::Query => true,
+            Source::QueryParam(covered) => *covered == name,
+            Source::Field(_) | Source::Method | Source::Authority | Source::Scheme | Source::Path => false,
+        }
+    }
+
     fn short_name(&self) -> &str {
         cut(self.identifier.name.as_str(), 64)
     }
