@@ -21,7 +21,7 @@ use crate::call::{Head, cut};
 use crate::key::Algorithm;
 use crate::time::Timestamp;
 pub use base::is_component;
-use base::{Component, base};
+use base::{Component, Request, base};
 use input::Label;
 
 /// How far ahead of ours a signer's clock may be.
@@ -44,18 +44,19 @@ pub(super) fn verify(
             return Err(SignatureError::malformed("`signature-input` and `signature` are there together or not at all"));
         }
     };
+    let request = Request::new(head);
     labels
         .iter()
         .filter(|(label, _)| settings.tag.as_deref().is_none_or(|tag| label.text("tag") == Ok(Some(tag))))
-        .map(|(label, signature)| verify_label(settings, label, signature, sent, verifier))
+        .map(|(label, signature)| verify_label(settings, (label, signature), sent, &request, verifier))
         .collect()
 }
 
 fn verify_label(
     settings: &HttpMessage,
-    label: &Label<'_>,
-    signature: &[u8],
+    (label, signature): (&Label<'_>, &[u8]),
     sent: &Sent<'_>,
+    request: &Request<'_>,
     verifier: &Verifier<'_>,
 ) -> Result<VerifiedSignature, SignatureError> {
     let Sent { head, content, .. } = *sent;
@@ -68,7 +69,7 @@ fn verify_label(
     verifier.check_key_time(signer)?;
     let covers_content = components.iter().any(|component| component.covers("content-digest"));
     let digests = covers_content.then(|| digest::header(head)).transpose()?;
-    verifier.verify(signer, algorithm, base(label, &components, head)?.as_bytes(), signature)?;
+    verifier.verify(signer, algorithm, base(label, &components, request)?.as_bytes(), signature)?;
     digests.map_or(Ok(()), |digests| digest::verify(digests, content))?;
     let verified = verifier.evidence(Scheme::HttpMessage, signer, Vec::new())?;
     Ok(verified.made(claims.created, claims.nonce))
@@ -215,10 +216,11 @@ pub fn accept_signature(settings: &HttpMessage) -> String {
 ///
 /// [`SignatureError`] where `input` does not parse or covers what the call does not have.
 pub fn sign(head: &Head, input: &str, sign: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<String, SignatureError> {
+    let request = Request::new(head);
     let signed: Result<Vec<String>, SignatureError> = read_input(input.as_bytes())?
         .iter()
         .map(|label| {
-            let base = base(label, &base::components(label, &[])?, head)?;
+            let base = base(label, &base::components(label, &[])?, &request)?;
             Ok(format!("{}=:{}:", label.name, STANDARD.encode(sign(base.as_bytes()))))
         })
         .collect();
