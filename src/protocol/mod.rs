@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use crate::budget::Budget;
 use crate::call::{Head, shown};
 use crate::json::{JsonError, Value, repeated};
-use crate::protobuf::MessageError;
+use crate::protobuf::{MessageError, Problem};
 
 pub use content::{content, declared};
 pub use event::{Coding, Data, Declared, Event, EventTime, Extension};
@@ -248,7 +248,10 @@ pub enum ProtocolError {
 
 impl From<MessageError> for ProtocolError {
     fn from(error: MessageError) -> Self {
-        Self::Malformed(error.to_string())
+        match error.problem {
+            Problem::TooMany { limit } => Self::TooMany { limit },
+            Problem::Malformed(problem) => Self::Malformed(problem),
+        }
     }
 }
 

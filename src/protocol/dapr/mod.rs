@@ -159,11 +159,11 @@ pub(super) fn grpc<'a>(
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
     refuse_attributes(head)?;
     let call = method(head)?;
-    let root = match call {
-        Call::One => known::DAPR_PUBLISH,
-        Call::Bulk => known::DAPR_BULK_PUBLISH,
+    let (root, list): (usize, &[u32]) = match call {
+        Call::One => (known::DAPR_PUBLISH, &[]),
+        Call::Bulk => (known::DAPR_BULK_PUBLISH, &[ENTRIES]),
     };
-    let request = grpc::decode(codec, request, known::SCHEMA, root, budget)?;
+    let request = grpc::decode(codec, request, known::SCHEMA, root, list, budget)?;
     components.check(&request.text(PUBSUB).unwrap_or_default())?;
     let topic = request.text(TOPIC).unwrap_or_default();
     let one = |metadata: &Metadata<'a>, message: &Message<'a>, data, content_type| {
