@@ -244,7 +244,7 @@ pub struct JudgedEvent {
     pub missing: u64,
     /// How much is recorded of it.
     pub recording: Recording,
-    /// What it was granted of what may be published; empty where it was refused.
+    /// What it was granted of what may be published; where it was refused, what of that is its call's.
     pub grants: Vec<Grant>,
     /// What the limiter is to be asked for it, besides; empty where it was refused.
     pub counters: Vec<Counter>,

@@ -21,7 +21,7 @@ use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
 use crate::rules::Mode;
-use crate::signature;
+use crate::signature::{self, Sent};
 use crate::time::Timestamp;
 pub use limit::{limit, question, unfinished};
 pub use pending::Pending;
@@ -394,8 +394,7 @@ impl<'a> CallStage<'a> {
         let signed = signature::verify_call(
             &self.policy.signatures,
             &self.policy.signers,
-            &self.opened.head,
-            body,
+            &Sent { form: self.opened.form, head: &self.opened.head, content: body },
             self.subject(),
             self.means.now,
             self.means.crypto,

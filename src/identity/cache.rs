@@ -188,3 +188,22 @@ fn is_same(left: &[u8], right: &[u8]) -> bool {
     let same = |(word, other): (&[u8; 8], &[u8; 8])| u64::from_le_bytes(*word) == u64::from_le_bytes(*other);
     left.len() == right.len() && words.iter().zip(other_words).all(same) && rest == other_rest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_the_same_where_each_one_is_and_there_are_as_many() {
+        for length in 0..26_u8 {
+            let bytes: Vec<u8> = (0..length).collect();
+            assert!(is_same(&bytes, &bytes.clone()), "{length}");
+            for at in 0..bytes.len() {
+                let mut other = bytes.clone();
+                other[at] ^= 0x80;
+                assert!(!is_same(&bytes, &other) && !is_same(&bytes, &bytes[..at]), "{at} of {length}");
+            }
+        }
+        assert!(!is_same(&[7; 8], &[7; 16]) && !is_same(&[7; 9], &[7; 17]));
+    }
+}

@@ -740,6 +740,51 @@ mod cache {
         assert_eq!(trial.judge(&format!("{signed}.")), (Some(TokenError::Signature), CacheUse::Miss));
     }
 
+    /// A known token is found by its end, and all of it is compared: nothing else stands between its signature and other words.
+    fn is_refused_beside(known: &str, forged: &str, what: &str) {
+        let mut trial = Trial::new(8);
+        assert_eq!(trial.judge(known), (None, CacheUse::Miss));
+        let (judged, used) = trial.judge(forged);
+        assert!(judged.is_some() && used == CacheUse::Miss, "{what}: {judged:?} {used:?}");
+        assert_eq!(trial.judge(known), (None, CacheUse::Hit), "{what}: the good one is still known");
+    }
+
+    #[test]
+    fn the_signature_of_a_known_token_is_good_for_no_other_payload_and_no_other_header() {
+        let known = good();
+        let (_, signature) = known.rsplit_once('.').unwrap();
+        let encode = |json: Json| URL_SAFE_NO_PAD.encode(json.to_string());
+        for (header, claims) in [
+            (header(), with(claims(), "sub", json!("shipping-servicf"))),
+            (header(), with(claims(), "sub", json!("admin"))),
+            (header(), with(claims(), "exp", json!(NOW + 99_999))),
+            (with(header(), "typ", json!("JWU")), claims()),
+            (with(header(), "alg", json!("none")), claims()),
+            (with(header(), "kid", None), claims()),
+        ] {
+            let forged = format!("{}.{}.{signature}", encode(header), encode(claims));
+            is_refused_beside(&known, &forged, &forged);
+        }
+    }
+
+    #[test]
+    fn no_character_of_a_known_token_can_be_changed_taken_out_or_doubled() {
+        // Of each length that eight bytes at a time leave over.
+        for more in 0..8 {
+            let known = sign(&header().to_string(), &with(claims(), "x", json!("x".repeat(more))).to_string());
+            for at in 0..known.len() {
+                let (before, rest) = known.split_at(at);
+                let (this, behind) = rest.split_at(1);
+                let other = if this == "A" { "B" } else { "A" };
+                is_refused_beside(&known, &format!("{before}{other}{behind}"), &format!("{at} of {more} is {other}"));
+                if more == 0 {
+                    is_refused_beside(&known, &format!("{before}{behind}"), &format!("without {at}"));
+                    is_refused_beside(&known, &format!("{before}{this}{rest}"), &format!("{at} doubled"));
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_token_of_an_issuer_that_is_gone_is_not_known() {
         let mut trial = Trial::new(8);

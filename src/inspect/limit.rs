@@ -56,7 +56,7 @@ pub fn limit(
     for (event, breach) in outcome.events.iter_mut().zip(first).rev() {
         if let Some(breach) = breach.filter(|_| event.refusal.is_none()) {
             refuse(event, Violation::Ledger(breach).into());
-            take_back(&std::mem::take(&mut event.grants), means);
+            call.take_back_own(event);
             // The shadow is not asked about what the limiter knows.
             event.shadow = None;
         }

@@ -85,6 +85,16 @@ impl CallStage<'_> {
         Ok((grants, counters))
     }
 
+    /// Gives back what was granted to this event alone. What its call asks for once stays with it: the other events of the call have it
+    /// too, and it goes back where none of them goes on.
+    pub(super) fn take_back_own(&self, event: &mut JudgedEvent) {
+        let asked_by_call = self.opened.asked.borrow();
+        let is_of_call = |grant: &Grant| asked_by_call.contains(&grant.tag());
+        let (of_call, own) = std::mem::take(&mut event.grants).into_iter().partition(is_of_call);
+        event.grants = of_call;
+        take_back(&own, self.means);
+    }
+
     /// The events of a refused call are not published, whatever they were granted.
     pub(super) fn take_back_if_refused(&self, mut outcome: Outcome) -> Outcome {
         if outcome.verdict == Verdict::Refuse {

@@ -211,6 +211,48 @@ fn a_token_that_is_good_for_one_call_is_good_for_all_messages_of_a_stream_and_fo
     assert_eq!(call().0, [Some("replay.seen")]);
 }
 
+/// Answers of `envoy.service.ratelimit.v3` for two counters: the code of all, then of each its code and its limit, 1.
+const SECOND_WITHIN: &[u8] = b"\x08\x02\x12\x06\x08\x02\x12\x02\x08\x01\x12\x06\x08\x01\x12\x02\x08\x01";
+const NONE_WITHIN: &[u8] = b"\x08\x02\x12\x06\x08\x02\x12\x02\x08\x01\x12\x06\x08\x02\x12\x02\x08\x01";
+
+#[test]
+fn a_token_for_one_call_is_spent_where_the_limiter_lets_any_event_of_the_call_go_on() {
+    for (batch, answer, codes, again) in [
+        ("drop-refused", SECOND_WITHIN, [Some("rate.limited"), None], Some("replay.seen")),
+        ("drop-refused", NONE_WITHIN, [Some("rate.limited"); 2], None),
+        ("refuse-all", SECOND_WITHIN, [Some("rate.limited"), None], None),
+    ] {
+        let mut open = routes("/open/{topic}")[0].clone();
+        open["batch"] = batch.into();
+        let document = json!({
+            "version": 1,
+            "limiter": {"cluster": "limits"},
+            "routes": [open],
+            "events": [{"type": "t.*", "publishers": [{"subject": "a"}], "replay": {"window": "1m", "key": "jti"},
+                "rate": {"name": "r", "limit": 9, "per": "1m", "by": ["source"], "scope": "cluster"}}],
+        });
+        let mut policy = crate::config::from_value(document, &|_| None).unwrap_or_else(|errors| panic!("{errors:?}"));
+        policy.issuers = vec![Issuer::in_test()];
+        let body = format!("[{},{}]", event("1"), event("2").replace("/s", "/o"));
+        let store = Memory::default();
+        let means = Means { now: now(), crypto: &RustCrypto, store: &store };
+        let call = || {
+            let Opening::Judge(mut opened) = opened(&policy, "/open/x", true) else { panic!("the head is in order") };
+            opened.publisher = Some(Publisher::in_test("shop", "a", &json!({"jti": "j-1"})));
+            let outcome = super::body(&policy, &opened, body.as_bytes(), means);
+            (opened, outcome)
+        };
+        let (opened, outcome) = call();
+        let question = question(&outcome).unwrap();
+        let mut limited = limit(&policy, &opened, outcome, &question.read(Some(answer)), body.as_bytes(), means);
+        let found = limited.events.iter().map(|event| event.refusal.as_ref().map(|refusal| refusal.code().as_str()));
+        assert_eq!(found.collect::<Vec<_>>(), codes, "{batch}");
+        let goes_on = limited.verdict != Verdict::Refuse;
+        assert_eq!((goes_on, limited.take_grants().is_empty()), (again.is_some(), again.is_none()), "{batch}");
+        assert_eq!(call().1.refusal.map(|refusal| refusal.code().as_str()), again, "{batch}");
+    }
+}
+
 /// Of a proxy whose shared data cannot be used.
 struct Away;
 

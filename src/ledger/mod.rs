@@ -297,6 +297,12 @@ impl Grant {
         }
     }
 
+    /// Which entry it is of.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        self.tag
+    }
+
     /// Numbers of the sequence that did not come before this one.
     #[must_use]
     pub fn missing(&self) -> u64 {

@@ -74,7 +74,7 @@ impl Descriptors {
     /// [`DescriptorError::NotASet`], [`DescriptorError::Lacks`].
     pub fn read(set: &[u8]) -> Result<Self, DescriptorError> {
         let schema = Schema { unknown: UnknownFields::Keep, ..known::SCHEMA };
-        let set = schema.decode(known::FILE_SET, set, usize::MAX).map_err(DescriptorError::NotASet)?;
+        let set = schema.decode_trusted(known::FILE_SET, set).map_err(DescriptorError::NotASet)?;
         let mut found = Found::default();
         for file in set.messages(FILE) {
             let package = file.text(PACKAGE).unwrap_or_default();

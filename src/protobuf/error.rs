@@ -9,7 +9,21 @@ pub struct MessageError {
     /// Where in the message: the names of its fields, as a JSON Pointer; empty for the message itself.
     pub place: String,
     /// What is wrong.
-    pub problem: String,
+    pub problem: Problem,
+}
+
+/// What is wrong with a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// It is not of its form.
+    #[error("{0}")]
+    Malformed(String),
+    /// The list of its events is too long.
+    #[error("more than {limit} events")]
+    TooMany {
+        /// The bound.
+        limit: usize,
+    },
 }
 
 impl MessageError {
@@ -22,7 +36,11 @@ impl MessageError {
 }
 
 pub(super) fn malformed(problem: impl Into<String>) -> MessageError {
-    MessageError { place: String::new(), problem: problem.into() }
+    MessageError { place: String::new(), problem: Problem::Malformed(problem.into()) }
+}
+
+pub(super) fn too_many(limit: usize) -> MessageError {
+    MessageError { place: String::new(), problem: Problem::TooMany { limit } }
 }
 
 pub(super) fn wrong_type(field: &Field) -> MessageError {

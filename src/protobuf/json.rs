@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::schema::{Any, Levels};
+use super::schema::Any;
 use super::{
-    Field, JSON_TEXT, JsonForm, Kind, Label, Message, MessageError, MessageType, Schema, Source, UnknownFields, Value,
-    check_whole, malformed, see, wrong_type,
+    Field, JSON_TEXT, JsonForm, Kind, Label, Limits, Message, MessageError, MessageType, Room, Schema, Source, Spent,
+    UnknownFields, Value, check_whole, malformed, see, wrong_type,
 };
 use crate::call::shown;
 use crate::json;
@@ -19,15 +19,15 @@ use crate::time::Timestamp;
 const ANY_TYPE: u32 = 1;
 
 impl Schema<'_> {
-    /// Reads a message of the type `root`, nested so deep at most.
+    /// Reads a message of the type `root`.
     pub(crate) fn decode_json<'a>(
         self,
         root: usize,
         value: json::Value<'_, 'a>,
         any: Any,
-        depth: usize,
+        limits: Limits<'_>,
     ) -> Result<Message<'a>, MessageError> {
-        self.json_message(root, value, any, Levels::new(depth))
+        self.json_message(root, value, any, Room::new(limits, &Spent::of(value.raw().len())))
     }
 
     fn json_message<'a>(
@@ -35,17 +35,18 @@ impl Schema<'_> {
         root: usize,
         value: json::Value<'_, 'a>,
         any: Any,
-        levels: Levels,
+        room: Room<'_>,
     ) -> Result<Message<'a>, MessageError> {
-        let levels = levels.below()?;
+        let mut room = room.below()?;
         let message = self.get(root)?;
         let mut fields = Vec::new();
         let text = value.as_str();
         let written = match message.json {
-            JsonForm::Members => self.json_members(message, value, any, levels, &mut fields)?,
+            JsonForm::Members => self.json_members(message, value, any, room, &mut fields)?,
             JsonForm::Wrapped => match message.field(1) {
                 Some(field) => {
-                    fields.push((field.number, self.json_value(field, value, levels)?));
+                    let inside = room.value(field.number)?;
+                    fields.push((field.number, self.json_value(field, value, inside)?));
                     Some(())
                 }
                 None => None,
@@ -74,7 +75,7 @@ impl Schema<'_> {
         message: &MessageType,
         value: json::Value<'_, 'a>,
         any: Any,
-        levels: Levels,
+        mut room: Room<'_>,
         fields: &mut Vec<(u32, Value<'a>)>,
     ) -> Result<Option<()>, MessageError> {
         let Some(members) = value.members() else { return Ok(None) };
@@ -92,7 +93,7 @@ impl Schema<'_> {
                 if field.slot != field.number {
                     see(field, field.slot, &mut seen)?;
                 }
-                self.json_field(field, value, levels, fields)?;
+                self.json_field(field, value, &mut room, fields)?;
             }
         }
         check_whole(fields, message).map(Some)
@@ -102,7 +103,7 @@ impl Schema<'_> {
         self,
         field: &Field,
         value: json::Value<'_, 'a>,
-        levels: Levels,
+        room: &mut Room<'_>,
         fields: &mut Vec<(u32, Value<'a>)>,
     ) -> Result<(), MessageError> {
         let wrong = || wrong_type(field).inside(&field.name, None);
@@ -114,30 +115,35 @@ impl Schema<'_> {
                 for (key, value) in value.members().ok_or_else(wrong)? {
                     let key = json_key(key_field.kind, key).ok_or_else(wrong)?;
                     let inside = |error: MessageError| error.inside(&field.name, None);
-                    let inner = vec![(1, key), (2, self.json_value(value_field, value, levels).map_err(inside)?)];
+                    let mut entry = room.value(field.number)?;
+                    entry.value(1)?;
+                    let inner = vec![(1, key), (2, self.json_value(value_field, value, entry.value(2)?).map_err(inside)?)];
                     fields.push((field.number, Value::Message(Message { source: Source::Json(value.raw()), fields: inner })));
                 }
             }
             (Label::Repeated | Label::Map, _) => {
                 for (at, item) in value.items().ok_or_else(wrong)?.enumerate() {
                     let inside = |error: MessageError| error.inside(&field.name, Some(at));
-                    let item = self.json_value(field, item, levels).map_err(inside)?;
-                    if !field.kind.is_packable() {
+                    if field.kind.is_packable() {
+                        self.json_value(field, item, *room).map_err(inside)?;
+                    } else {
+                        let item = self.json_value(field, item, room.value(field.number)?).map_err(inside)?;
                         fields.push((field.number, item));
                     }
                 }
             }
             (Label::Singular, _) => {
-                let value = self.json_value(field, value, levels).map_err(|error| error.inside(&field.name, None))?;
+                let inside = room.value(field.number)?;
+                let value = self.json_value(field, value, inside).map_err(|error| error.inside(&field.name, None))?;
                 fields.push((field.number, value));
             }
         }
         Ok(())
     }
 
-    fn json_value<'a>(self, field: &Field, value: json::Value<'_, 'a>, levels: Levels) -> Result<Value<'a>, MessageError> {
+    fn json_value<'a>(self, field: &Field, value: json::Value<'_, 'a>, room: Room<'_>) -> Result<Value<'a>, MessageError> {
         if let Kind::Message(inner) = field.kind {
-            return self.json_message(inner, value, Any::No, levels).map(Value::Message);
+            return self.json_message(inner, value, Any::No, room).map(Value::Message);
         }
         let value = match (field.kind, value.kind()) {
             (Kind::String, json::Kind::String(text)) => Some(Value::Text(text)),

@@ -6,6 +6,7 @@ mod descriptor;
 mod error;
 mod json;
 pub(crate) mod known;
+mod limits;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -18,8 +19,10 @@ use crate::time::Timestamp;
 
 pub(crate) use descriptor::Numbers;
 pub use descriptor::{DescriptorError, Descriptors};
-pub use error::MessageError;
-use error::{malformed, wrong_type};
+pub use error::{MessageError, Problem};
+use error::{malformed, too_many, wrong_type};
+pub(crate) use limits::Limits;
+use limits::{Room, Spent};
 pub use schema::UnknownFields;
 pub(crate) use schema::{Any, Field, Kind, Label, Schema};
 use schema::{EnumType, JsonForm, MessageType};

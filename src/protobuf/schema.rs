@@ -118,32 +118,11 @@ impl Kind {
     }
 }
 
-/// Levels of nesting that are left, and how many there were.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Levels {
-    left: usize,
-    limit: usize,
-}
-
-impl Levels {
-    pub(super) fn new(depth: usize) -> Self {
-        Self { left: depth.min(DEPTH), limit: depth.min(DEPTH) }
-    }
-
-    pub(super) fn below(self) -> Result<Self, MessageError> {
-        let too_deep = || malformed(format!("nested deeper than {} levels", self.limit));
-        Ok(Self { left: self.left.checked_sub(1).ok_or_else(too_deep)?, ..self })
-    }
-}
-
 impl Kind {
     pub(crate) fn is_integer(self) -> bool {
         self.is_packable() && !matches!(self, Self::Bool | Self::Float | Self::Double | Self::Enum(_))
     }
 }
-
-/// Levels of nesting that a decoder of Protocol Buffers reads, whatever the budget says: they go down level by level, as this one.
-const DEPTH: usize = 100;
 
 impl<'s> Schema<'s> {
     pub(crate) fn get(self, index: usize) -> Result<&'s MessageType, MessageError> {

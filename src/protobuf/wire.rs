@@ -2,19 +2,24 @@
 
 use std::borrow::Cow;
 
-use super::schema::Levels;
 use super::{
-    Field, Kind, Label, Message, MessageError, Schema, Source, UnknownFields, Value, check_whole, malformed, see, wrong_type,
+    Field, Kind, Label, Limits, Message, MessageError, Room, Schema, Source, Spent, UnknownFields, Value, check_whole, malformed,
+    see, wrong_type,
 };
 
 impl Schema<'_> {
-    /// Reads a message of the type `root`, nested so deep at most.
-    pub(crate) fn decode<'a>(self, root: usize, bytes: &'a [u8], depth: usize) -> Result<Message<'a>, MessageError> {
-        self.decode_within(root, bytes, Levels::new(depth))
+    /// Reads a message of the type `root`.
+    pub(crate) fn decode<'a>(self, root: usize, bytes: &'a [u8], limits: Limits<'_>) -> Result<Message<'a>, MessageError> {
+        self.decode_within(root, bytes, Room::new(limits, &Spent::of(bytes.len())))
     }
 
-    fn decode_within<'a>(self, root: usize, bytes: &'a [u8], levels: Levels) -> Result<Message<'a>, MessageError> {
-        let levels = levels.below()?;
+    /// Reads a message of somebody who is trusted: it may be as large as it likes.
+    pub(crate) fn decode_trusted<'a>(self, root: usize, bytes: &'a [u8]) -> Result<Message<'a>, MessageError> {
+        self.decode_within(root, bytes, Room::new(Limits::depth(usize::MAX), &Spent::unbounded()))
+    }
+
+    fn decode_within<'a>(self, root: usize, bytes: &'a [u8], room: Room<'_>) -> Result<Message<'a>, MessageError> {
+        let mut room = room.below()?;
         let message = self.get(root)?;
         let mut reader = Reader { rest: bytes };
         let (mut fields, mut seen) = (Vec::new(), Vec::new());
@@ -33,9 +38,10 @@ impl Schema<'_> {
                 self.check_numbers(field, raw).map_err(|error| error.inside(&field.name, None))?;
                 continue;
             }
+            let inside = room.value(number)?;
             let value = match (field.kind, raw) {
                 (Kind::Message(inner), Raw::Bytes(bytes)) => {
-                    Value::Message(self.decode_within(inner, bytes, levels).map_err(|error| {
+                    Value::Message(self.decode_within(inner, bytes, inside).map_err(|error| {
                         let items = || fields.iter().filter(|(other, _)| *other == number).count();
                         error.inside(&field.name, (field.label != Label::Singular).then(items))
                     })?)

@@ -102,7 +102,8 @@ pub(super) fn batch_protobuf<'a>(
     budget: &Budget,
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
     refuse_attributes(head)?;
-    let batch = grpc::decode(Codec::Proto, content, known::SCHEMA, known::CLOUD_EVENT_BATCH, budget)?;
+    let batch =
+        grpc::decode(Codec::Proto, content, known::SCHEMA, known::CLOUD_EVENT_BATCH, &[cloudevents_proto::EVENTS], budget)?;
     cloudevents_proto::batch(&batch, topic, budget)
 }
 
@@ -114,7 +115,7 @@ pub(super) fn grpc<'a>(
     topic: Option<&'a str>,
     budget: &Budget,
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
-    let message = grpc::decode(codec, message, known::SCHEMA, known::CLOUD_EVENT, budget)?;
+    let message = grpc::decode(codec, message, known::SCHEMA, known::CLOUD_EVENT, &[], budget)?;
     let event = cloudevents_proto::event(&message, topic, budget)?;
     headers(head, budget)?.agree_with(&event)?;
     Ok(vec![event])

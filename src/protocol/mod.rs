@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use crate::budget::Budget;
 use crate::call::{Head, shown};
 use crate::json::{JsonError, Value, repeated};
-use crate::protobuf::MessageError;
+use crate::protobuf::{MessageError, Problem};
 
 pub use content::{content, declared};
 pub use event::{Coding, Data, Declared, Event, EventTime, Extension};
@@ -187,6 +187,24 @@ pub enum Form {
     Grpc(Codec),
 }
 
+impl Form {
+    /// The names of the query parameters that set attributes of the call's events.
+    #[must_use]
+    pub fn attribute_parameters(self, head: &Head) -> Vec<Cow<'_, str>> {
+        if self.is_dapr() { dapr::attribute_parameters(head) } else { Vec::new() }
+    }
+
+    /// Whether the events are made behind us, of data and a content type.
+    #[must_use]
+    pub fn is_wrapped(self, head: &Head) -> bool {
+        self == Self::DaprPublish && dapr::is_wrapped(head)
+    }
+
+    fn is_dapr(self) -> bool {
+        matches!(self, Self::DaprPublish | Self::DaprBulk)
+    }
+}
+
 /// Why a call could not be read as events.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
@@ -230,7 +248,10 @@ pub enum ProtocolError {
 
 impl From<MessageError> for ProtocolError {
     fn from(error: MessageError) -> Self {
-        Self::Malformed(error.to_string())
+        match error.problem {
+            Problem::TooMany { limit } => Self::TooMany { limit },
+            Problem::Malformed(problem) => Self::Malformed(problem),
+        }
     }
 }
 

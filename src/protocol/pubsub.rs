@@ -60,7 +60,7 @@ pub(super) fn grpc<'a>(
     request: &'a [u8],
     budget: &Budget,
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
-    let request = grpc::decode(codec, request, known::SCHEMA, known::PUBLISH_REQUEST, budget)?;
+    let request = grpc::decode(codec, request, known::SCHEMA, known::PUBLISH_REQUEST, &[MESSAGES], budget)?;
     let topic = topic_name(request.text(TOPIC).unwrap_or_default())?;
     events(attributes, &request, &topic, budget)
 }
@@ -73,7 +73,7 @@ pub(super) fn rest<'a>(
     budget: &Budget,
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
     let topic = rest_topic(topic)?;
-    let request = grpc::decode(Codec::Json, content, known::SCHEMA, known::PUBLISH_REQUEST, budget)?;
+    let request = grpc::decode(Codec::Json, content, known::SCHEMA, known::PUBLISH_REQUEST, &[MESSAGES], budget)?;
     match request.get(TOPIC) {
         None => events(attributes, &request, &Cow::Borrowed(topic), budget),
         Some(_) => Err(malformed("the path and the body name a topic")),

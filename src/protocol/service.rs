@@ -187,7 +187,7 @@ impl Service {
         topic: Option<&'a str>,
         budget: &Budget,
     ) -> Result<Vec<Event<'a>>, ProtocolError> {
-        let message = grpc::decode(codec, message, self.descriptors.schema(self.unknown), self.message, budget)?;
+        let message = grpc::decode(codec, message, self.descriptors.schema(self.unknown), self.message, &self.event, budget)?;
         let Some((last, parents)) = self.event.split_last() else {
             return Ok(vec![self.event(&message, &message, topic, budget)?]);
         };

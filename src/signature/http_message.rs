@@ -12,15 +12,16 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::beside::{Part, beside};
 use super::digest;
 use super::fields::byte_sequences;
 use super::signers::{MessageAlgorithm, Verifier};
-use super::{HttpMessage, Scheme, SignatureError, SignerKey, VerifiedSignature, attribute_headers};
+use super::{HttpMessage, Scheme, Sent, SignatureError, SignerKey, VerifiedSignature};
 use crate::call::{Head, cut};
 use crate::key::Algorithm;
 use crate::time::Timestamp;
 pub use base::is_component;
-use base::{Component, base};
+use base::{Component, Request, base};
 use input::Label;
 
 /// How far ahead of ours a signer's clock may be.
@@ -32,10 +33,10 @@ const MAX_LABELS: usize = 4;
 /// Judges every label that the settings look at; empty where there is none.
 pub(super) fn verify(
     settings: &HttpMessage,
-    head: &Head,
-    content: &[u8],
+    sent: &Sent<'_>,
     verifier: &Verifier<'_>,
 ) -> Result<Vec<VerifiedSignature>, SignatureError> {
+    let head = sent.head;
     let labels = match (head.header("signature-input")?, head.header("signature")?) {
         (None, None) => return Ok(Vec::new()),
         (Some(input), Some(signature)) => pair(read_input(input)?, signature)?,
@@ -43,31 +44,32 @@ pub(super) fn verify(
             return Err(SignatureError::malformed("`signature-input` and `signature` are there together or not at all"));
         }
     };
+    let request = Request::new(head);
     labels
         .iter()
         .filter(|(label, _)| settings.tag.as_deref().is_none_or(|tag| label.text("tag") == Ok(Some(tag))))
-        .map(|(label, signature)| verify_label(settings, label, signature, head, content, verifier))
+        .map(|(label, signature)| verify_label(settings, (label, signature), sent, &request, verifier))
         .collect()
 }
 
 fn verify_label(
     settings: &HttpMessage,
-    label: &Label<'_>,
-    signature: &[u8],
-    head: &Head,
-    content: &[u8],
+    (label, signature): (&Label<'_>, &[u8]),
+    sent: &Sent<'_>,
+    request: &Request<'_>,
     verifier: &Verifier<'_>,
 ) -> Result<VerifiedSignature, SignatureError> {
+    let Sent { head, content, .. } = *sent;
     let claims = Claims::read(label)?;
     let components = base::components(label, &settings.structured_fields)?;
     let signer = verifier.signer(claims.key_id)?;
     let algorithm = algorithm(&signer.key, claims.algorithm)?;
-    check_coverage(&settings.components, &components, head)?;
+    check_coverage(&settings.components, &components, sent)?;
     claims.check_time(settings.max_age, verifier.now)?;
     verifier.check_key_time(signer)?;
     let covers_content = components.iter().any(|component| component.covers("content-digest"));
     let digests = covers_content.then(|| digest::header(head)).transpose()?;
-    verifier.verify(signer, algorithm, base(label, &components, head)?.as_bytes(), signature)?;
+    verifier.verify(signer, algorithm, base(label, &components, request)?.as_bytes(), signature)?;
     digests.map_or(Ok(()), |digests| digest::verify(digests, content))?;
     let verified = verifier.evidence(Scheme::HttpMessage, signer, Vec::new())?;
     Ok(verified.made(claims.created, claims.nonce))
@@ -154,16 +156,19 @@ fn is_registered(algorithm: MessageAlgorithm) -> bool {
     }
 }
 
-/// Whether all that must be covered is: what the policy demands, and the attributes of an event that stand in headers.
-fn check_coverage(required: &[String], components: &[Component<'_>], head: &Head) -> Result<(), SignatureError> {
+/// Whether all that must be covered is: what the policy demands, and what of the head makes the events.
+fn check_coverage(required: &[String], components: &[Component<'_>], sent: &Sent<'_>) -> Result<(), SignatureError> {
     if components.is_empty() {
         return Err(SignatureError::Uncovered("any component".to_owned()));
     }
-    let mut required = required.iter().map(String::as_str).chain(attribute_headers(head));
-    match required.find(|name| !components.iter().any(|component| component.covers(name))) {
-        Some(name) => Err(SignatureError::Uncovered(cut(name, 64).to_owned())),
-        None => Ok(()),
-    }
+    let covers = |part: &Part<'_>| {
+        components.iter().any(|component| match part {
+            Part::Header(name) => component.covers(name),
+            Part::Parameter(name) => component.covers_parameter(name),
+        })
+    };
+    let required = required.iter().map(|name| Part::Header(name));
+    required.chain(beside(sent)).find(|part| !covers(part)).map_or(Ok(()), |part| Err(part.uncovered()))
 }
 
 /// What a signer states in `signature-input`, for [`Input::to_header`].
@@ -211,10 +216,11 @@ pub fn accept_signature(settings: &HttpMessage) -> String {
 ///
 /// [`SignatureError`] where `input` does not parse or covers what the call does not have.
 pub fn sign(head: &Head, input: &str, sign: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<String, SignatureError> {
+    let request = Request::new(head);
     let signed: Result<Vec<String>, SignatureError> = read_input(input.as_bytes())?
         .iter()
         .map(|label| {
-            let base = base(label, &base::components(label, &[])?, head)?;
+            let base = base(label, &base::components(label, &[])?, &request)?;
             Ok(format!("{}=:{}:", label.name, STANDARD.encode(sign(base.as_bytes()))))
         })
         .collect();

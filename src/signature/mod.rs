@@ -4,6 +4,7 @@
 //! Every scheme judges in the same order: its form, the key, what is covered, the time, the signature, the digest, and last
 //! whether the key is the publisher's.
 
+mod beside;
 mod digest;
 pub mod dsse;
 mod error;
@@ -19,6 +20,7 @@ pub mod standard_webhooks;
 #[cfg(test)]
 mod tests;
 
+use beside::beside;
 pub use digest::content_digest;
 pub use error::SignatureError;
 use evidence::Made;
@@ -31,13 +33,23 @@ use crate::call::{Head, cut};
 use crate::crypto::Crypto;
 use crate::key::{PublicKey, Secret};
 use crate::keyset::Revocations;
-use crate::protocol::Event;
+use crate::protocol::{Event, Form};
 use crate::time::Timestamp;
 use signers::Verifier;
 
-/// Judges every signature over the call as a whole that is there and whose scheme is in use; empty where there is none. `content`
-/// is the body as it was sent, before any content decoding (RFC 9530 section 2). `expected` is the token's subject, which must
-/// own every key; `None` on an anonymous route, where all keys must have the same owner.
+/// A call as it was sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent<'a> {
+    /// How it carries events.
+    pub form: Form,
+    /// Its head.
+    pub head: &'a Head,
+    /// Its body, before any content decoding (RFC 9530 section 2).
+    pub content: &'a [u8],
+}
+
+/// Judges every signature over the call as a whole that is there and whose scheme is in use; empty where there is none. `expected` is
+/// the token's subject, which must own every key; `None` on an anonymous route, where all keys must have the same owner.
 ///
 /// # Errors
 ///
@@ -45,18 +57,18 @@ use signers::Verifier;
 pub fn verify_call(
     settings: &Settings,
     signers: &Signers,
-    head: &Head,
-    content: &[u8],
+    sent: &Sent<'_>,
     expected: Option<&str>,
     now: Timestamp,
     crypto: &dyn Crypto,
 ) -> Result<Vec<VerifiedSignature>, SignatureError> {
     let verifier = Verifier { signers, expected, now, crypto };
+    let Sent { head, content, .. } = *sent;
     let mut verified = match &settings.http_message {
-        Some(settings) => http_message::verify(settings, head, content, &verifier)?,
+        Some(settings) => http_message::verify(settings, sent, &verifier)?,
         None => Vec::new(),
     };
-    let covers_headers = !verified.is_empty();
+    let covers_head = !verified.is_empty();
     if let Some(settings) = &settings.standard_webhooks {
         verified.extend(standard_webhooks::verify(settings, head, content, &verifier)?);
     }
@@ -67,10 +79,10 @@ pub fn verify_call(
         verified.extend(hmac::verify(profile, head, content, &verifier)?);
     }
     if !verified.is_empty()
-        && !covers_headers
-        && let Some(name) = attribute_headers(head).next()
+        && !covers_head
+        && let Some(part) = beside(sent).next()
     {
-        return Err(SignatureError::Uncovered(cut(name, 64).to_owned()));
+        return Err(part.uncovered());
     }
     one_owner(&verified, signers)?;
     Ok(verified)
@@ -124,17 +136,6 @@ pub fn may_cover_attributes(settings: &Settings, head: &Head) -> bool {
     let is_there = |name: &str| head.values(name).next().is_some();
     let event_jws = settings.event_jws.as_ref().map(|settings| ["ce-", &settings.attribute].concat());
     ["signature", "signature-input", dsse::HEADER].into_iter().any(is_there) || event_jws.is_some_and(|name| is_there(&name))
-}
-
-/// The headers that carry attributes of a CloudEvent in binary mode (CloudEvents HTTP binding section 3.1); nothing in the other
-/// modes. A signature over the body alone says nothing of them: the event type could be changed under it.
-fn attribute_headers(head: &Head) -> impl Iterator<Item = &str> {
-    let structured = head.values("content-type").any(|value| {
-        const MEDIA_TYPE: &[u8] = b"application/cloudevents";
-        value.get(..MEDIA_TYPE.len()).is_some_and(|start| start.eq_ignore_ascii_case(MEDIA_TYPE))
-    });
-    let binary = !structured && head.values("ce-specversion").next().is_some();
-    head.headers().map(|(name, _)| name).filter(move |name| binary && (name.starts_with("ce-") || *name == "content-type"))
 }
 
 /// Two owners would leave open who publishes, but where a rule asks for several: it then says who may have signed.

@@ -19,16 +19,24 @@ const MAX_TRIES: usize = 16;
 /// The signers of a policy, by key id.
 #[derive(Debug, Clone, Default)]
 pub struct Signers {
-    signers: Vec<Signer>,
-    /// The keys are the policy's, so that nobody can choose colliding ones: the fixed hasher needs no randomness from the host.
-    by_key_id: HashMap<String, usize, BuildHasherDefault<DefaultHasher>>,
-    /// How many of the signers stand in the policy; the others were fetched.
-    inline: usize,
+    /// Those that stand in the policy.
+    own: ByKeyId,
+    /// Those that were fetched, all anew each time: what is not there any more is trusted no more. None has the key id of an own one.
+    fetched: ByKeyId,
     sets: Vec<SignerSet>,
     /// A set that is not held: nobody knows which keys it has.
     missing: Option<SetId>,
     /// Owners whose keys may stand beside the publisher's, where a rule asks for them.
     cosigners: Vec<String>,
+}
+
+/// Signers, each found by its key id.
+#[derive(Debug, Clone, Default)]
+struct ByKeyId {
+    signers: Vec<Signer>,
+    /// The keys are those of the policy and of its sets, so that no caller can choose colliding ones: the fixed hasher needs no randomness
+    /// from the host.
+    places: HashMap<String, usize, BuildHasherDefault<DefaultHasher>>,
 }
 
 /// Signers that are fetched.
@@ -57,16 +65,14 @@ impl Signers {
     ///
     /// Every [`DuplicateKeyId`].
     pub fn new(signers: Vec<Signer>) -> Result<Self, Vec<DuplicateKeyId>> {
-        let mut by_key_id = HashMap::with_capacity_and_hasher(signers.len(), BuildHasherDefault::default());
+        let mut own = ByKeyId::default();
         let mut duplicates = Vec::new();
-        for (index, signer) in signers.iter().enumerate() {
-            if by_key_id.insert(signer.key_id.clone(), index).is_some() {
-                duplicates.push(DuplicateKeyId { key_id: signer.key_id.clone(), index });
+        for (index, signer) in signers.into_iter().enumerate() {
+            if let Some(Signer { key_id, .. }) = own.add(signer) {
+                duplicates.push(DuplicateKeyId { key_id, index });
             }
         }
-        let inline = signers.len();
-        let signers = Self { signers, by_key_id, inline, sets: Vec::new(), missing: None, cosigners: Vec::new() };
-        if duplicates.is_empty() { Ok(signers) } else { Err(duplicates) }
+        if duplicates.is_empty() { Ok(Self { own, ..Self::default() }) } else { Err(duplicates) }
     }
 
     /// The same, and signers that are fetched from these sets. Nothing of them is held yet.
@@ -86,28 +92,25 @@ impl Signers {
     /// sets in their order. A key of nobody, or of somebody else than the policy says, is none.
     #[must_use]
     pub fn with_fetched<'c>(&self, content: &dyn Fn(SetId) -> Option<&'c Content>) -> Self {
-        let mut all = Self { missing: None, ..self.clone() };
-        all.signers.truncate(all.inline);
-        all.by_key_id.retain(|_, index| *index < all.inline);
+        let (mut fetched, mut missing) = (ByKeyId::default(), None);
         for SignerSet { set, publisher } in &self.sets {
             let Some(content) = content(*set) else {
-                all.missing = Some(*set);
+                missing = Some(*set);
                 continue;
             };
-            for signer in content.keys().iter().filter_map(|listed| Signer::of(listed, publisher.as_deref())) {
-                if let Entry::Vacant(vacant) = all.by_key_id.entry(signer.key_id.clone()) {
-                    vacant.insert(all.signers.len());
-                    all.signers.push(signer);
-                }
+            let signers = content.keys().iter().filter_map(|listed| Signer::of(listed, publisher.as_deref()));
+            for signer in signers.filter(|signer| self.own.find(&signer.key_id).is_none()) {
+                // One that an earlier set has stays.
+                drop(fetched.add(signer));
             }
         }
-        all
+        Self { fetched, missing, ..self.clone() }
     }
 
     /// The signer with that key id.
     #[must_use]
     pub fn find(&self, key_id: &str) -> Option<&Signer> {
-        self.signers.get(*self.by_key_id.get(key_id)?)
+        self.own.find(key_id).or_else(|| self.fetched.find(key_id))
     }
 
     /// Lets the keys of these owners stand beside the publisher's; the rules say on which events.
@@ -121,16 +124,38 @@ impl Signers {
         self.cosigners.iter().any(|cosigner| cosigner == owner)
     }
 
-    /// Takes a signer out: what is left does not know its key.
+    /// Takes a signer of the policy's own out: what is left does not know its key.
     pub fn take(&mut self, key_id: &str) -> Option<Signer> {
-        let taken = self.by_key_id.remove(key_id)?;
-        self.by_key_id.values_mut().filter(|index| **index > taken).for_each(|index| *index -= 1);
-        (taken < self.signers.len()).then(|| self.signers.remove(taken))
+        self.own.take(key_id)
     }
 
-    /// All signers, in the order of the policy.
+    /// All signers: the policy's own in their order, then those of the sets.
     pub fn iter(&self) -> impl Iterator<Item = &Signer> {
-        self.signers.iter()
+        self.own.signers.iter().chain(&self.fetched.signers)
+    }
+}
+
+impl ByKeyId {
+    /// Adds a signer, or gives it back where its key id is there already.
+    fn add(&mut self, signer: Signer) -> Option<Signer> {
+        match self.places.entry(signer.key_id.clone()) {
+            Entry::Occupied(_) => Some(signer),
+            Entry::Vacant(vacant) => {
+                vacant.insert(self.signers.len());
+                self.signers.push(signer);
+                None
+            }
+        }
+    }
+
+    fn find(&self, key_id: &str) -> Option<&Signer> {
+        self.signers.get(*self.places.get(key_id)?)
+    }
+
+    fn take(&mut self, key_id: &str) -> Option<Signer> {
+        let taken = self.places.remove(key_id)?;
+        self.places.values_mut().filter(|place| **place > taken).for_each(|place| *place -= 1);
+        (taken < self.signers.len()).then(|| self.signers.remove(taken))
     }
 }
 

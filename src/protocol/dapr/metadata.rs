@@ -29,6 +29,8 @@ pub(super) enum Payload {
 
 const ATTRIBUTES: [&str; 4] = ["type", "id", "source", "subject"];
 const PREFIX: &str = "cloudevent.";
+/// What a parameter's name has in front of the key.
+const PARAMETER: &str = "metadata.";
 
 type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
@@ -38,14 +40,9 @@ impl<'a> Metadata<'a> {
     pub(super) fn of_query(query: &'a str, budget: &Budget) -> Result<Self, ProtocolError> {
         let wrong = || malformed("the query of the call is not encoded as it must be");
         let mut pairs = Vec::new();
-        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let [name, value] = [name, value].map(|text| {
-                let text = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
-                percent_decode(text).filter(|_| !parameter.contains([';', '#']))
-            });
+        for (name, value) in parameters(query) {
             let (name, value) = (name.ok_or_else(wrong)?, value.ok_or_else(wrong)?);
-            if let Some(key) = name.strip_prefix("metadata.") {
+            if let Some(key) = name.strip_prefix(PARAMETER) {
                 pairs.push((Cow::Owned(key.to_owned()), value));
             }
         }
@@ -135,6 +132,24 @@ impl<'a> Metadata<'a> {
         content_type.as_deref().map_or(Ok(()), |text| check_text("datacontenttype", text))?;
         Ok(Event { data_content_type: content_type, ..event })
     }
+}
+
+/// The names of the parameters that set attributes, or may be taken to.
+pub(super) fn attribute_parameters(query: &str) -> Vec<Cow<'_, str>> {
+    let sets = |name: &str| name.strip_prefix(PARAMETER).is_some_and(|key| key.to_ascii_lowercase().starts_with(PREFIX));
+    parameters(query).filter_map(|(name, _)| name.filter(|name| sets(name))).collect()
+}
+
+/// The names and values of a query; `None` for those that are not encoded as they must be.
+fn parameters(query: &str) -> impl Iterator<Item = (Option<Cow<'_, str>>, Option<Cow<'_, str>>)> {
+    query.split('&').filter(|parameter| !parameter.is_empty()).map(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let decode = |text| {
+            let text = if str::contains(text, '+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+            percent_decode(text).filter(|_| !parameter.contains([';', '#']))
+        };
+        (decode(name), decode(value))
+    })
 }
 
 /// The words that Go takes for a truth value; empty is as absent.

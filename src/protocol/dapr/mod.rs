@@ -75,6 +75,16 @@ fn addressed<'a>(components: &Components, head: &'a Head, budget: &Budget) -> Re
     Ok((topic, Metadata::of_query(query, budget)?))
 }
 
+/// The names of the parameters of an HTTP call that set attributes of its events.
+pub(super) fn attribute_parameters(head: &Head) -> Vec<Cow<'_, str>> {
+    metadata::attribute_parameters(head.path().split_once('?').map_or("", |(_, query)| query))
+}
+
+/// Whether the event of a call that publishes one is Dapr's, and not the publisher's.
+pub(super) fn is_wrapped(head: &Head) -> bool {
+    !matches!(head.text("content-type").map(content), Ok(Ok(Content::CloudEvent)))
+}
+
 /// The event of `POST /v1.0/publish/{pubsub}/{topic}`.
 pub(super) fn publish<'a>(
     components: &Components,
@@ -149,11 +159,11 @@ pub(super) fn grpc<'a>(
 ) -> Result<Vec<Event<'a>>, ProtocolError> {
     refuse_attributes(head)?;
     let call = method(head)?;
-    let root = match call {
-        Call::One => known::DAPR_PUBLISH,
-        Call::Bulk => known::DAPR_BULK_PUBLISH,
+    let (root, list): (usize, &[u32]) = match call {
+        Call::One => (known::DAPR_PUBLISH, &[]),
+        Call::Bulk => (known::DAPR_BULK_PUBLISH, &[ENTRIES]),
     };
-    let request = grpc::decode(codec, request, known::SCHEMA, root, budget)?;
+    let request = grpc::decode(codec, request, known::SCHEMA, root, list, budget)?;
     components.check(&request.text(PUBSUB).unwrap_or_default())?;
     let topic = request.text(TOPIC).unwrap_or_default();
     let one = |metadata: &Metadata<'a>, message: &Message<'a>, data, content_type| {

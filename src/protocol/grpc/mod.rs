@@ -14,7 +14,7 @@ use crate::json::Document;
 
 use super::media::{MediaType, unsupported};
 use super::{Form, ProtocolError, malformed};
-use crate::protobuf::{Any, Message, Schema};
+use crate::protobuf::{Any, Limits, Message, Schema};
 
 pub use frames::{Frame, Frames};
 
@@ -112,19 +112,21 @@ fn decode_text(text: &[u8]) -> Result<Vec<u8>, ProtocolError> {
     Ok(decoded)
 }
 
-/// Reads a message of the type `root`.
+/// Reads a message of the type `root`; `events` are the numbers of the fields that lead to the list of its events, where it has one.
 pub(super) fn decode<'a>(
     codec: Codec,
     message: &'a [u8],
     schema: Schema<'_>,
     root: usize,
+    events: &[u32],
     budget: &Budget,
 ) -> Result<Message<'a>, ProtocolError> {
+    let limits = Limits { depth: budget.depth, events: Some((events, budget.events)) };
     match codec {
-        Codec::Proto => Ok(schema.decode(root, message, budget.depth)?),
+        Codec::Proto => Ok(schema.decode(root, message, limits)?),
         Codec::Json => {
             let document = Document::parse(message, budget.depth)?;
-            Ok(schema.decode_json(root, document.root(), Any::No, budget.depth)?)
+            Ok(schema.decode_json(root, document.root(), Any::No, limits)?)
         }
     }
 }

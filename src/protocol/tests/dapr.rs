@@ -335,6 +335,7 @@ fn many_events_in_a_message_have_metadata_each() {
     assert_eq!(attributes(&events[0]), [Some("t"), None, None, None, Some("orders")]);
     assert_eq!(attributes(&events[1]), [Some("com.dapr.event.sent"), None, None, None, Some("orders")]);
     assert!(is_malformed(&bulk(&[], vec![])));
+    assert_eq!(grpc("BulkPublishEvent", &b"\x1a\x00".repeat(5)), Err(ProtocolError::TooMany { limit: 4 }));
     assert!(is_malformed(&bulk(&[], vec![entry("1", &[]), entry("1", &[])])));
     assert!(is_malformed(&bulk(&[], vec![entry("", &[])])));
     let event = Entry { content_type: CLOUD_EVENT.to_owned(), event: EVENT.as_bytes().to_vec(), ..entry("1", &[]) };

@@ -236,6 +236,7 @@ fn a_batch_has_its_own_content_type() {
     let batch = |events: Vec<CloudEvent>| read(&Protocol::CloudEvents, &[BATCH], &CloudEventBatch { events }.encode_to_vec());
     assert_eq!(batch(vec![event(&[], None); 4]).unwrap().len(), 4);
     assert_eq!(batch(vec![event(&[], None); 5]), Err(ProtocolError::TooMany { limit: 4 }));
+    assert_eq!(read(&Protocol::CloudEvents, &[BATCH], &b"\x0a\x00".repeat(5)), Err(ProtocolError::TooMany { limit: 4 }));
     assert!(is_malformed(&batch(vec![])));
     assert_eq!(batch(vec![event(&[], None), CloudEvent::default()]), Err(ProtocolError::MissingAttribute("specversion")));
     let single = event(&[], None).encode_to_vec();

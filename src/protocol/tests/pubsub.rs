@@ -206,6 +206,8 @@ fn a_message_that_is_cut_is_refused() {
 fn messages_are_bounded_and_one_bad_one_refuses_all() {
     assert_eq!(publish(&request(vec![bound(&[], b""); 4])).unwrap().len(), 4);
     assert_eq!(publish(&request(vec![bound(&[], b""); 5])), Err(ProtocolError::TooMany { limit: 4 }));
+    // Before they are read: what comes behind them may be anything.
+    assert_eq!(publish(&b"\x12\x00".repeat(5)), Err(ProtocolError::TooMany { limit: 4 }));
     let last_bad = vec![bound(&[], b""), message(&[], b"")];
     assert_eq!(publish(&request(last_bad)), Err(ProtocolError::MissingAttribute("specversion")));
 }

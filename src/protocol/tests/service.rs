@@ -195,6 +195,8 @@ fn a_repeated_field_is_the_list_of_events() {
     let four = call(&listed(), &encode("shop.v1.Publish", &many(4))).unwrap();
     assert_eq!((four.len(), four[0].topic.as_deref()), (4, Some("carts")), "an empty topic is none: the route's");
     assert_eq!(call(&listed(), &encode("shop.v1.Publish", &many(5))), Err(ProtocolError::TooMany { limit: 4 }));
+    let nothing = format!(r#"{{"orders":[{}]}}"#, ["{}"; 5].join(","));
+    assert_eq!(call_json(&listed(), &nothing), Err(ProtocolError::TooMany { limit: 4 }), "before they are read");
     assert!(is_malformed(&call(&listed(), &[])));
     assert_eq!(call_json(&listed(), r#"{"orders":[{"kind":"t"},{}]}"#), Err(ProtocolError::MissingAttribute("type")));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::avro;
-use crate::protobuf::{Any, Descriptors, UnknownFields};
+use crate::protobuf::{Any, Descriptors, Limits, UnknownFields};
 use crate::protocol::{Coding, Data, Declared, Event};
 use crate::rules::{JsonData, Violation};
 use crate::schema::Contract;
@@ -77,11 +77,11 @@ impl MessageForm {
             (Coding::Json, _) => {
                 let root = data.document().ok_or(Violation::NotJson)?.root();
                 let any = if let Declared::Message(_) = event.declared { Any::Yes } else { Any::No };
-                schema.decode_json(self.message, root, any, data.depth)
+                schema.decode_json(self.message, root, any, Limits::depth(data.depth))
             }
             // A message whose fields have all their defaults is written as nothing.
             (Coding::Protobuf, _) | (Coding::Unsaid, Data::Json(_) | Data::Text(_) | Data::Binary(_)) => {
-                schema.decode(self.message, data.bytes, data.depth)
+                schema.decode(self.message, data.bytes, Limits::depth(data.depth))
             }
             (Coding::Unsaid, Data::Absent) | (Coding::Avro | Coding::Other, _) => {
                 return Err(Violation::Coding { expected: "Protobuf" });

@@ -143,7 +143,7 @@ fn mapped(text: &str) -> Event<'_> {
 /// The place and the problem of a message.
 fn problem(versions: &Versions, event: &Event<'_>) -> (String, String) {
     match judge(versions, event) {
-        Err(Violation::Message(MessageError { place, problem })) => (place, problem),
+        Err(Violation::Message(MessageError { place, problem })) => (place, problem.to_string()),
         other => panic!("{other:?}"),
     }
 }

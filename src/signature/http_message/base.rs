@@ -1,6 +1,7 @@
 //! A label and the head of a call into the signature base (RFC 9421 section 2.5): the text that is signed.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt::Write;
 
 use base64::Engine as _;
@@ -17,6 +18,19 @@ pub(super) struct Component<'l> {
     identifier: &'l Identifier<'l>,
     source: Source<'l>,
 }
+
+/// What components take their values from.
+pub(super) struct Request<'h> {
+    head: &'h Head,
+    /// The query, once a component names a parameter of it.
+    parameters: OnceCell<Vec<Parameter<'h>>>,
+}
+
+/// A parameter of the query: its name percent-encoded, its value as sent.
+type Parameter<'h> = (Cow<'h, str>, &'h str);
+
+/// Parameters that a query may have of which one is signed by itself: each is compared for each component.
+const MAX_PARAMETERS: usize = 1024;
 
 /// Where a component's value comes from (RFC 9421 sections 2.1 and 2.2).
 enum Source<'l> {
@@ -137,13 +151,22 @@ impl Component<'_> {
         self.identifier.name.as_str() == name && !matches!(self.source, Source::Field(Form::Member(_)) | Source::QueryParam(_))
     }
 
+    /// Whether the value of the query parameter of that name is in it.
+    pub fn covers_parameter(&self, name: &str) -> bool {
+        match &self.source {
+            Source::TargetUri | Source::RequestTarget | Source::Query => true,
+            Source::QueryParam(covered) => *covered == name,
+            Source::Field(_) | Source::Method | Source::Authority | Source::Scheme | Source::Path => false,
+        }
+    }
+
     fn short_name(&self) -> &str {
         cut(self.identifier.name.as_str(), 64)
     }
 
     /// Appends the component's line, with its end.
-    fn write(&self, head: &Head, base: &mut String) -> Result<(), SignatureError> {
-        let value = self.value(head)?.ok_or_else(|| SignatureError::AbsentComponent(self.short_name().to_owned()))?;
+    fn write(&self, request: &Request<'_>, base: &mut String) -> Result<(), SignatureError> {
+        let value = self.value(request)?.ok_or_else(|| SignatureError::AbsentComponent(self.short_name().to_owned()))?;
         // A line break in a value could pass for another component's line; other bytes need the parameter `bs` (section 2.1).
         if !value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
             return Err(SignatureError::malformed(format!("the component `{}` is not ASCII text", self.short_name())));
@@ -159,7 +182,8 @@ impl Component<'_> {
     }
 
     /// The component's value; `None` where the call does not have it.
-    fn value<'h>(&self, head: &'h Head) -> Result<Option<Cow<'h, str>>, SignatureError> {
+    fn value<'h>(&self, request: &Request<'h>) -> Result<Option<Cow<'h, str>>, SignatureError> {
+        let head = request.head;
         Ok(Some(match self.source {
             Source::Field(ref form) => return field(self.identifier.name.as_str(), form, head),
             Source::Method => head.method().into(),
@@ -169,16 +193,16 @@ impl Component<'_> {
             Source::RequestTarget => head.path().into(),
             Source::Path => path(head).into(),
             Source::Query => format!("?{}", query(head).unwrap_or("")).into(),
-            Source::QueryParam(name) => return query_param(name, head).map(|value| value.map(Cow::Owned)),
+            Source::QueryParam(name) => return request.parameter(name),
         }))
     }
 }
 
 /// The signature base.
-pub(super) fn base(label: &Label<'_>, components: &[Component<'_>], head: &Head) -> Result<String, SignatureError> {
+pub(super) fn base(label: &Label<'_>, components: &[Component<'_>], request: &Request<'_>) -> Result<String, SignatureError> {
     let mut base = String::with_capacity(512);
     for component in components {
-        component.write(head, &mut base)?;
+        component.write(request, &mut base)?;
     }
     base.push_str("\"@signature-params\": ");
     label.write(&mut base);
@@ -247,24 +271,44 @@ fn query(head: &Head) -> Option<&str> {
     head.path().split_once('?').map(|(_, query)| query)
 }
 
-/// The value of the query parameter with that name (RFC 9421 section 2.2.8): taken from its form encoding and percent-encoded.
-/// One that is there twice is refused, since nobody could say which one is meant.
-fn query_param(name: &str, head: &Head) -> Result<Option<String>, SignatureError> {
-    let mut values = query(head)
-        .unwrap_or("")
-        .split('&')
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .filter(|(candidate, _)| reencode(candidate) == name);
-    match (values.next(), values.next()) {
-        (Some((_, value)), None) => Ok(Some(reencode(value))),
-        (None, _) => Ok(None),
-        (Some(_), Some(_)) => Err(SignatureError::malformed(format!("the query parameter `{}` is there twice", cut(name, 64)))),
+impl<'h> Request<'h> {
+    /// Of a call with this head.
+    pub fn new(head: &'h Head) -> Self {
+        Self { head, parameters: OnceCell::new() }
+    }
+
+    /// The parameters of the query, which is taken apart once: their names may be long, and components that name one many.
+    fn parameters(&self) -> &[Parameter<'h>] {
+        self.parameters.get_or_init(|| {
+            let pairs = query(self.head).unwrap_or("").split('&').take(MAX_PARAMETERS + 1);
+            let split = |pair: &'h str| pair.split_once('=').unwrap_or((pair, ""));
+            pairs.map(split).map(|(name, value)| (reencode(name), value)).collect()
+        })
+    }
+
+    /// The value of the query parameter with that name (RFC 9421 section 2.2.8): taken from its form encoding and percent-encoded.
+    /// One that is there twice is refused, since nobody could say which one is meant.
+    fn parameter(&self, name: &str) -> Result<Option<Cow<'h, str>>, SignatureError> {
+        if self.parameters().len() > MAX_PARAMETERS {
+            return Err(SignatureError::malformed(format!("the query has more than {MAX_PARAMETERS} parameters")));
+        }
+        let mut values = self.parameters().iter().filter(|(candidate, _)| candidate == name);
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) => Ok(Some(reencode(value))),
+            (None, _) => Ok(None),
+            (Some(_), Some(_)) => {
+                Err(SignatureError::malformed(format!("the query parameter `{}` is there twice", cut(name, 64))))
+            }
+        }
     }
 }
 
 /// Form encoding into percent-encoding: `+` is a space, and all but letters, digits and `*-._` is encoded. Bytes are kept even
 /// where they are not UTF-8, so that no two values become one.
-fn reencode(text: &str) -> String {
+fn reencode(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
     let mut encoded = String::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -276,7 +320,7 @@ fn reencode(text: &str) -> String {
             },
             (byte, _) => (*byte, tail),
         };
-        if byte.is_ascii_alphanumeric() || b"*-._".contains(&byte) {
+        if is_plain(byte) {
             encoded.push(char::from(byte));
         } else {
             // Writing into a String does not fail.
@@ -284,9 +328,59 @@ fn reencode(text: &str) -> String {
         }
         rest = behind;
     }
-    encoded
+    Cow::Owned(encoded)
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"*-._".contains(&byte)
 }
 
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn head(query: &str) -> Head {
+        let path = format!("/events?{query}");
+        Head::from_map([(":method", "POST"), (":authority", "bus"), (":path", path.as_str())].into_iter().collect()).unwrap()
+    }
+
+    #[test]
+    fn a_query_is_taken_apart_once_and_only_where_a_parameter_is_named() {
+        let head = head("p0&p1=a+b&%%%");
+        let request = Request::new(&head);
+        assert!(request.parameters.get().is_none());
+        assert_eq!(request.parameter("p1").unwrap().as_deref(), Some("a%20b"));
+        let first = request.parameters.get().unwrap().as_ptr();
+        assert_eq!(request.parameter("%25%25%25").unwrap().as_deref(), Some(""));
+        assert_eq!(request.parameters().as_ptr(), first);
+    }
+
+    #[test]
+    fn a_query_of_which_a_parameter_is_signed_has_so_many_parameters() {
+        for (others, expected) in [(MAX_PARAMETERS - 1, true), (MAX_PARAMETERS, false)] {
+            let head = head(&format!("{}p=1", "a&".repeat(others)));
+            assert_eq!(Request::new(&head).parameter("p").is_ok(), expected, "{others}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_parameter_of_a_name_is_the_one_that_is_encoded_so(query in "[ab%4126&=+]{0,24}", name in "(a|b|%25|%20|1)?") {
+            let head = head(&query);
+            let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+            let values: Vec<&str> = pairs.filter(|(other, _)| reencode(other) == name).map(|(_, value)| value).collect();
+            let found = Request::new(&head).parameter(&name);
+            match values.as_slice() {
+                [] => prop_assert_eq!(found, Ok(None)),
+                [value] => prop_assert_eq!(found, Ok(Some(reencode(value)))),
+                _ => prop_assert!(found.is_err()),
+            }
+        }
+    }
 }

@@ -26,7 +26,7 @@ fn judge(component: &str, line: &str, headers: &[(&str, &str)]) -> Result<Vec<Ve
     let input = format!("s={parameters}");
     let ours = [("content-digest", digest.as_str()), ("signature-input", &input), ("signature", &signature)];
     let head = head_at("bus.example", "/events", &[headers, &ours].concat());
-    verify_call(&known(), &signers(), &head, BODY.as_bytes(), Some(SHIPPING), seconds(NOW), &RustCrypto)
+    verify_call(&known(), &signers(), &sent(&head, BODY), Some(SHIPPING), seconds(NOW), &RustCrypto)
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_component_is_covered_by_all_of_its_field_and_not_by_a_part() {
             "/",
             &[("content-digest", &digest), ("example-dict", "a=1"), ("signature-input", &input), ("signature", "s=:AA==:")],
         );
-        verify_call(&settings, &signers(), &head, BODY.as_bytes(), Some(SHIPPING), seconds(NOW), &RustCrypto)
+        verify_call(&settings, &signers(), &sent(&head, BODY), Some(SHIPPING), seconds(NOW), &RustCrypto)
     };
     for all in ["\"example-dict\"", "\"example-dict\";sf", "\"example-dict\";bs"] {
         assert_eq!(covers(all), Err(SignatureError::Invalid), "{all}");

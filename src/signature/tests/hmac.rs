@@ -54,7 +54,7 @@ fn judge_for(
     body: &str,
 ) -> Result<Vec<VerifiedSignature>, SignatureError> {
     let settings = Settings { hmac: vec![profile], ..settings() };
-    verify_call(&settings, &signers(), &head(headers), body.as_bytes(), expected, seconds(NOW), &RustCrypto)
+    verify_call(&settings, &signers(), &sent(&head(headers), body), expected, seconds(NOW), &RustCrypto)
 }
 
 fn judge(profile: Profile, headers: &[(&str, &str)], body: &str) -> Result<Vec<VerifiedSignature>, SignatureError> {

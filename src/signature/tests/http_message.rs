@@ -109,7 +109,7 @@ fn the_reference_cases_get_their_verdicts() {
 
 #[test]
 fn on_an_anonymous_route_the_key_says_who_publishes() {
-    let verified = verify_call(&settings(), &signers(), &case_01(), BODY.as_bytes(), None, seconds(NOW), &RustCrypto);
+    let verified = verify_call(&settings(), &signers(), &sent(&case_01(), BODY), None, seconds(NOW), &RustCrypto);
     assert_eq!(verified.unwrap()[0].publisher(), SHIPPING);
 }
 
@@ -158,7 +158,7 @@ mod rfc_9421 {
             }),
             ..settings()
         };
-        verify_call(&settings, signers, head, CONTENT.as_bytes(), None, seconds(CREATED), &RustCrypto)
+        verify_call(&settings, signers, &sent(head, CONTENT), None, seconds(CREATED), &RustCrypto)
     }
 
     fn judge_request(input: &str, signature: &str) -> Result<Vec<VerifiedSignature>, SignatureError> {

@@ -95,6 +95,6 @@ fn another_body_key_or_owner_is_refused() {
     assert_eq!(judge_header(r#"{"alg":"EdDSA","kid":"shipping-ed"}"#), Err(SignatureError::Invalid));
     let signed =
         head(&[("x-jws-signature", &jws(r#"{"alg":"EdDSA","kid":"test-ed"}"#, Payload::Base64url, BODY, &sign_ed25519))]);
-    let judged = verify_call(&settings(), &signers(), &signed, BODY.as_bytes(), Some("cart-service"), seconds(NOW), &RustCrypto);
+    let judged = verify_call(&settings(), &signers(), &sent(&signed, BODY), Some("cart-service"), seconds(NOW), &RustCrypto);
     assert_eq!(judged, Err(SignatureError::Signer { owner: SHIPPING.to_owned() }));
 }

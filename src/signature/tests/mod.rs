@@ -1,5 +1,6 @@
 //! Shared by the tests of each scheme: the signers and the call of the reference cases, and keys to sign with.
 
+mod beside;
 mod dsse;
 mod event_jws;
 mod fields;
@@ -7,6 +8,7 @@ mod hmac;
 mod http_message;
 mod jws;
 mod published;
+mod signers;
 mod standard_webhooks;
 
 use std::borrow::Cow;
@@ -143,13 +145,17 @@ fn head(headers: &[(&str, &str)]) -> Head {
     head_at("bus.shop.example", "/events/orders", headers)
 }
 
+fn sent<'a>(head: &'a Head, body: &'a str) -> Sent<'a> {
+    Sent { form: Form::Structured, head, content: body.as_bytes() }
+}
+
 fn verify_with(
     settings: &Settings,
     signers: &Signers,
     head: &Head,
     body: &str,
 ) -> Result<Vec<VerifiedSignature>, SignatureError> {
-    verify_call(settings, signers, head, body.as_bytes(), Some(SHIPPING), seconds(NOW), &RustCrypto)
+    verify_call(settings, signers, &sent(head, body), Some(SHIPPING), seconds(NOW), &RustCrypto)
 }
 
 fn verify(head: &Head, body: &str) -> Result<Vec<VerifiedSignature>, SignatureError> {
@@ -204,8 +210,9 @@ fn keys_of_two_owners_on_one_call_are_refused_also_where_no_publisher_is_expecte
         ("webhook-signature", webhook.as_str()),
         ("x-jws-signature", jws.as_str()),
     ];
-    let verify =
-        |headers: &[(&str, &str)]| verify_call(&settings(), &signers, &head(headers), b"{}", None, seconds(NOW), &RustCrypto);
+    let verify = |headers: &[(&str, &str)]| {
+        verify_call(&settings(), &signers, &sent(&head(headers), "{}"), None, seconds(NOW), &RustCrypto)
+    };
     assert_eq!(key_ids(verify(&headers[..3])), ["other-hmac"]);
     assert_eq!(key_ids(verify(&headers[3..])), ["test-ed"]);
     assert_eq!(verify(&headers), Err(SignatureError::Signer { owner: SHIPPING.to_owned() }));

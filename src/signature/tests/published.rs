@@ -86,7 +86,7 @@ fn judge_text(jws: &str, body: &str) -> Result<Vec<VerifiedSignature>, Signature
         signer("018c0ae5-4d9b-471b-bfd6-eef314bc7037", SHIPPING, SignerKey::Secret(hmac)),
     ])
     .unwrap();
-    verify_call(&settings(), &signers, &head(&[("x-jws-signature", jws)]), body.as_bytes(), None, seconds(NOW), &RustCrypto)
+    verify_call(&settings(), &signers, &sent(&head(&[("x-jws-signature", jws)]), body), None, seconds(NOW), &RustCrypto)
 }
 
 /// With its payload and detached (section 4.5).

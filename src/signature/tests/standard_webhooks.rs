@@ -41,7 +41,7 @@ fn the_published_examples_verify() {
     ] {
         let head = call(id, "1614265330", signature);
         let now = seconds(1_614_265_330);
-        let judged = verify_call(&settings(), &signers, &head, payload.as_bytes(), None, now, &RustCrypto);
+        let judged = verify_call(&settings(), &signers, &sent(&head, payload), None, now, &RustCrypto);
         assert_eq!(key_ids(judged), [key_id]);
     }
 }
@@ -135,7 +135,7 @@ fn the_tolerance_counts_both_ways_and_has_both_neighbours() {
 fn another_publishers_key_is_told_from_one_that_is_not_known() {
     let judge_as = |expected: &str, signers: &Signers| {
         let head = call("msg_1", "1795420795", CASE_23);
-        verify_call(&settings(), signers, &head, ENVELOPE.as_bytes(), Some(expected), seconds(NOW), &RustCrypto)
+        verify_call(&settings(), signers, &sent(&head, ENVELOPE), Some(expected), seconds(NOW), &RustCrypto)
     };
     assert_eq!(judge_as("cart-service", &signers()), Err(SignatureError::Signer { owner: SHIPPING.to_owned() }));
     let no_secret = signer_list().into_iter().filter(|signer| matches!(signer.key, SignerKey::Public(_))).collect();
@@ -180,7 +180,7 @@ fn while_a_set_is_not_held_it_may_have_the_key_of_a_signature_but_no_secret() {
     let judge = |signers: &Signers, version| {
         let nobody = |_: &[u8]| vec![7; if version == Version::V1 { 32 } else { 64 }];
         let head = call("msg_1", "1795420795", &sign(version, "msg_1", seconds(NOW - 5), ENVELOPE.as_bytes(), &nobody));
-        verify_call(&settings(), signers, &head, ENVELOPE.as_bytes(), None, seconds(NOW), &RustCrypto)
+        verify_call(&settings(), signers, &sent(&head, ENVELOPE), None, seconds(NOW), &RustCrypto)
     };
     assert_eq!(judge(&signers, Version::V1a), Err(SignatureError::KeysUnavailable { set }));
     assert_eq!(judge(&signers, Version::V1), Err(SignatureError::Invalid));

@@ -12,7 +12,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use eventguard::call::Head;
 use eventguard::crypto::{Crypto, RustCrypto, sha256, sha512};
 use eventguard::policy::Policy;
-use eventguard::signature::{Scheme, SignatureError, VerifiedSignature, verify_call};
+use eventguard::protocol::Form;
+use eventguard::signature::{Scheme, Sent, SignatureError, VerifiedSignature, verify_call};
 use eventguard_fuzz::call::Call;
 use eventguard_fuzz::crypto::{Credulous, Question};
 use eventguard_fuzz::policy::{NOW, with_other_keys};
@@ -42,7 +43,8 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
 });
 
 fn verify(call: &Call<'_>, expected: Option<&str>, crypto: &dyn Crypto) -> Result<Vec<VerifiedSignature>, SignatureError> {
-    verify_call(&POLICY.signatures, &POLICY.signers, &call.head, call.body, expected, NOW, crypto)
+    let sent = Sent { form: Form::Structured, head: &call.head, content: call.body };
+    verify_call(&POLICY.signatures, &POLICY.signers, &sent, expected, NOW, crypto)
 }
 
 /// Whether a scheme's headers say that there is a signature; an empty `signature-input` says that there is none.
