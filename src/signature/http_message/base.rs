@@ -32,6 +32,9 @@ type Parameter<'h> = (Cow<'h, str>, &'h str);
 /// Parameters that a query may have of which one is signed by itself: each is compared for each component.
 const MAX_PARAMETERS: usize = 1024;
 
+/// Bytes of a field that is a dictionary of which one member is signed by itself: it is read for each of them.
+const MAX_DICTIONARY: usize = 8 << 10;
+
 /// Where a component's value comes from (RFC 9421 sections 2.1 and 2.2).
 enum Source<'l> {
     Field(Form<'l>),
@@ -216,12 +219,18 @@ fn field<'h>(name: &str, form: &Form<'_>, head: &'h Head) -> Result<Option<Cow<'
         return Ok((!lines.is_empty()).then(|| lines.join(", ").into()));
     }
     let Some(value) = joined(name, head)? else { return Ok(None) };
+    let malformed = |error| SignatureError::malformed(format!("the component `{}`: {error}", cut(name, 64)));
     let strict = match form {
         Form::Plain | Form::Bytes => return Ok(Some(value)),
         Form::Strict(of) => structured::strictly(value.as_bytes(), *of).map(Some),
+        Form::Member(_) if value.len() > MAX_DICTIONARY => {
+            return Err(SignatureError::malformed(format!(
+                "the component `{}` has more than {MAX_DICTIONARY} bytes",
+                cut(name, 64)
+            )));
+        }
         Form::Member(key) => structured::member(value.as_bytes(), key),
     };
-    let malformed = |error| SignatureError::malformed(format!("the component `{}`: {error}", cut(name, 64)));
     Ok(strict.map_err(malformed)?.map(Cow::Owned))
 }
 
@@ -366,6 +375,18 @@ mod tests {
         for (others, expected) in [(MAX_PARAMETERS - 1, true), (MAX_PARAMETERS, false)] {
             let head = head(&format!("{}p=1", "a&".repeat(others)));
             assert_eq!(Request::new(&head).parameter("p").is_ok(), expected, "{others}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_which_a_member_is_signed_has_so_many_bytes() {
+        let form = Form::Member("a");
+        for (bytes, expected) in [(MAX_DICTIONARY, true), (MAX_DICTIONARY + 1, false)] {
+            let field_value = format!("a=1, b=\"{}\"", "x".repeat(bytes - 9));
+            assert_eq!(field_value.len(), bytes);
+            let map = [(":method", "POST"), (":authority", "bus"), (":path", "/"), ("x-d", field_value.as_str())];
+            let head = Head::from_map(map.into_iter().collect()).unwrap();
+            assert_eq!(field("x-d", &form, &head).is_ok(), expected, "{bytes}");
         }
     }
 
