@@ -20,7 +20,7 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
-pub use pattern::NotAPattern;
+pub use pattern::{NotAPattern, check_types};
 pub use publisher::{Claim, ClaimValue, PublisherRule};
 pub use quorum::{Quorum, check_signers};
 pub use recording::{Level, Recording};
