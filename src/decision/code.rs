@@ -176,6 +176,7 @@ fn header_code(error: &HeaderError) -> Code {
 fn protocol_code(error: &ProtocolError) -> Code {
     match error {
         ProtocolError::Header(error) => header_code(error),
+        ProtocolError::Broken(_) => Code::CALL_MALFORMED,
         ProtocolError::ContentType { .. } => Code::CALL_CONTENT_TYPE,
         ProtocolError::Encoding { .. } => Code::CALL_ENCODING,
         ProtocolError::TooLarge { .. } => Code::CALL_TOO_LARGE,

@@ -193,6 +193,9 @@ pub enum ProtocolError {
     /// A header could not be read.
     #[error(transparent)]
     Header(#[from] crate::call::HeaderError),
+    /// What the headers say of the body is not true, or says nothing.
+    #[error("{0}")]
+    Broken(String),
     /// The content type, or its charset, is not one of this protocol.
     #[error("the content type `{found}` is not one of this protocol")]
     ContentType {

@@ -83,8 +83,22 @@ fn the_declared_length_is_held_against_the_bound() {
     assert_eq!(declare("65537"), Err(ProtocolError::TooLarge { limit }));
     assert_eq!(declare("99999999999999999999999999"), Err(ProtocolError::TooLarge { limit }));
     for length in ["", "-1", "+1", " 1", "1, 1", "0x10", "1.0", "\u{661}"] {
-        assert!(is_malformed(&declare(length)), "{length}");
+        assert!(matches!(declare(length), Err(ProtocolError::Broken(_))), "{length}");
     }
     let twice = head(&[("content-length", "1"), ("content-length", "1")]);
     assert!(matches!(declared(&twice, &BUDGET), Err(ProtocolError::Header(_))));
+}
+
+#[test]
+fn a_body_that_is_not_as_long_as_it_is_said_to_be_is_refused() {
+    for (length, body, is_broken) in
+        [("3", "abc", false), ("0", "", false), ("2", "abc", true), ("4", "abc", true), ("x", "abc", true)]
+    {
+        let found = content(&head(&[("content-length", length)]), body.as_bytes(), &BUDGET);
+        assert_eq!(matches!(found, Err(ProtocolError::Broken(_))), is_broken, "{length}: {found:?}");
+    }
+    let body = gzip(b"abc");
+    let said = |length: usize| head(&[("content-length", &length.to_string()), ("content-encoding", "gzip")]);
+    assert_eq!(content(&said(body.len()), &body, &BUDGET), Ok(Cow::Owned(b"abc".to_vec())), "it is that of what was sent");
+    assert!(matches!(content(&said(3), &body, &BUDGET), Err(ProtocolError::Broken(_))));
 }
