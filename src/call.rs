@@ -178,6 +178,23 @@ impl Head {
         map.entries.iter().filter(named).map(|entry| map.part(&entry.value))
     }
 
+    /// Refuses a header that is there more than once, of those whose name is one that `reads` takes. It sees bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::Duplicate`].
+    pub fn check_once(&self, reads: &dyn Fn(&[u8]) -> bool) -> Result<(), HeaderError> {
+        for (index, entry) in self.map.entries.iter().enumerate() {
+            let name = self.map.part(&entry.name);
+            let is_same = |former: &Entry| former.name.len() == name.len() && self.map.part(&former.name) == name;
+            // Two of a header that is not read are no harm, and most headers are not.
+            if reads(name) && self.map.entries.iter().take(index).any(is_same) {
+                return Err(HeaderError::Duplicate(self.map.text(&entry.name).to_owned()));
+            }
+        }
+        Ok(())
+    }
+
     /// The header `name` (lower case), `None` where it is absent.
     ///
     /// # Errors

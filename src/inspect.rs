@@ -211,14 +211,12 @@ impl Arrived {
 
     fn admit(&self, policy: &Policy, route: &Route, means: &mut HeadMeans<'_>) -> Result<Admitted, Refusal> {
         let Self { head, peer, .. } = self;
+        head.check_once(&|name| reads(policy, route, name))?;
         let form = route.protocol.form(head)?;
-        let frames = match (form, route.messages) {
-            (Form::Grpc(_), Messages::Many) => Some(Frames::of(head, None, &policy.budget)?),
-            _ => {
-                protocol::declared(head, &policy.budget)?;
-                None
-            }
-        };
+        let streams = matches!((form, route.messages), (Form::Grpc(_), Messages::Many));
+        if !streams {
+            protocol::declared(head, &policy.budget)?;
+        }
         policy.revoked.missing().map_or(Ok(()), |set| Err(Refusal::NotFetched(set)))?;
         let (publisher, cache) = match route.access {
             Access::Anonymous => (None, None),
@@ -231,12 +229,20 @@ impl Arrived {
                 (Some(publisher), Some(cache))
             }
         };
+        // Nobody without a token learns more of what is read here.
+        protocol::readable(head, form)?;
+        let frames = streams.then(|| Frames::of(head, None, &policy.budget)).transpose()?;
         Ok(Admitted { form, frames, publisher, cache })
     }
 
     fn refuse(&self, policy: &Policy, refusal: Refusal) -> Outcome {
         Refused { mode: self.mode, route: policy.routes.get(self.route), peer: self.peer.as_ref() }.with(refusal)
     }
+}
+
+/// Whether a stage reads the header of that name, whichever it is and whether or not the call comes to it.
+fn reads(policy: &Policy, route: &Route, name: &[u8]) -> bool {
+    route.protocol.reads(name) || policy.signatures.reads(name) || (route.access == Access::Token && policy.token.reads(name))
 }
 
 struct Admitted {

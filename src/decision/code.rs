@@ -29,7 +29,7 @@ macro_rules! codes {
                 pub const $name: Self = Self(&Entry { code: $code, http: $http, grpc: $grpc, when: $when });
             )*
 
-            /// Every code, in the order of the checks.
+            /// Every code, in the order of the stages.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
         }
     };

@@ -9,7 +9,7 @@ use flate2::bufread::GzDecoder;
 use crate::budget::Budget;
 use crate::call::Head;
 
-use super::{ProtocolError, malformed, shown};
+use super::{Form, ProtocolError, grpc, malformed, shown};
 
 /// How content is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,18 +42,28 @@ impl Encoding {
     }
 }
 
-/// What the headers alone say of the body: its length and how it is encoded. Called before the body is there.
+/// What the headers alone say of the body's length. Called before the body is there.
 ///
 /// # Errors
 ///
-/// [`ProtocolError::TooLarge`] where `content-length` is beyond the budget, [`ProtocolError::Encoding`] where the coding is not
-/// read here, [`ProtocolError::Broken`] where `content-length` is no number, [`ProtocolError::Header`] where a header cannot be read.
+/// [`ProtocolError::TooLarge`] where `content-length` is beyond the budget, [`ProtocolError::Broken`] where it is no number,
+/// [`ProtocolError::Header`] where it cannot be read.
 pub fn declared(head: &Head, budget: &Budget) -> Result<(), ProtocolError> {
-    encoding(head)?;
     match length(head)? {
         Some(length) if length > budget.body => Err(ProtocolError::TooLarge { limit: budget.body }),
         Some(_) | None => Ok(()),
     }
+}
+
+/// What the headers alone say of how the body, and the messages in it, are encoded. Called before the body is there: what cannot be
+/// decoded need not be waited for.
+///
+/// # Errors
+///
+/// [`ProtocolError::Encoding`] where that is not read here, [`ProtocolError::Header`] where a header cannot be read.
+pub fn readable(head: &Head, form: Form) -> Result<(), ProtocolError> {
+    encoding(head)?;
+    if matches!(form, Form::Grpc(_)) { grpc::readable(head) } else { Ok(()) }
 }
 
 /// How long the body is said to be; a number that does not fit is beyond any bound.
