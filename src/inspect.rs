@@ -20,7 +20,7 @@ use crate::ledger::{Store, Tag};
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
-use crate::rules::Mode;
+use crate::rules::{JsonData, Mode};
 use crate::signature;
 use crate::time::Timestamp;
 pub use limit::{limit, question, unfinished};
@@ -368,7 +368,7 @@ impl<'a> CallStage<'a> {
         let Opened { head, form, topic, .. } = self.opened;
         let content = protocol::content(head, body, &self.policy.budget)?;
         let events = self.route.protocol.events(*form, head, &content, topic.as_deref(), &self.policy.budget)?;
-        let judged = self.judge(body, &events);
+        let judged = self.judge(body, &events)?;
         let waits = judged.iter().filter_map(|event| event.refusal.as_ref()).any(may_wait);
         Ok((!waits).then(|| self.remember(&events, judged)))
     }
@@ -392,11 +392,14 @@ impl<'a> CallStage<'a> {
         let Form::Grpc(codec) = *form else { return Err(ProtocolError::Malformed("a call without messages".to_owned())) };
         self.opened.checks.begin_again();
         let events = self.route.protocol.message_events(codec, head, message, topic.as_deref(), &self.policy.budget)?;
-        Ok(self.remember(&events, self.judge(message, &events)))
+        Ok(self.remember(&events, self.judge(message, &events)?))
     }
 
-    /// The signature first, on the whole call and on each event, then the rules, each event by itself.
-    fn judge(&self, body: &[u8], events: &[Event<'_>]) -> Vec<JudgedEvent> {
+    /// What is left of the events' form, then the signature, on the whole call and on each event, then the rules, each event by itself.
+    fn judge(&self, body: &[u8], events: &[Event<'_>]) -> Result<Vec<JudgedEvent>, ProtocolError> {
+        let no_json = |error| ProtocolError::Malformed(format!("the data, which is said to be JSON: {error}"));
+        let data = events.iter().map(|event| JsonData::of(event, self.policy.budget.depth).map_err(no_json));
+        let data: Vec<JsonData<'_>> = data.collect::<Result<_, _>>()?;
         let signed = signature::verify_call(
             &self.policy.signatures,
             &self.policy.signers,
@@ -406,7 +409,7 @@ impl<'a> CallStage<'a> {
             self.means.now,
             self.means.crypto,
         );
-        events.iter().map(|event| self.judge_event(event, &signed)).collect()
+        Ok(events.iter().zip(&data).map(|(event, data)| self.judge_event(event, data, &signed)).collect())
     }
 
     fn subject(&self) -> Option<&str> {
