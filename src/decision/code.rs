@@ -169,7 +169,7 @@ fn breach_code(breach: &Breach) -> Code {
 fn header_code(error: &HeaderError) -> Code {
     match error {
         HeaderError::Duplicate(_) => Code::CALL_DUPLICATE_HEADER,
-        HeaderError::NotText(_) | HeaderError::Absent(_) => Code::CALL_MALFORMED,
+        HeaderError::NotText(_) | HeaderError::LookAlike(_) | HeaderError::Absent(_) => Code::CALL_MALFORMED,
     }
 }
 

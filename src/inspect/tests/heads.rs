@@ -83,6 +83,32 @@ fn a_header_that_some_stage_reads_and_that_is_there_twice_is_the_first_thing_tha
 }
 
 #[test]
+fn a_header_that_servers_may_take_for_one_that_is_read_breaks_the_call() {
+    let policy = policy();
+    for name in [
+        "ce_id",
+        "ce_other",
+        "ce_my-ext",
+        "content_type",
+        "content_digest",
+        "signature_input",
+        "webhook_id",
+        "x_jws",
+        "x-own_time",
+    ] {
+        assert_eq!(code(&policy, "/ce/x", &[STRUCTURED, (name, "a")]), Some("call.malformed"), "{name}");
+    }
+    for (path, first, name) in [
+        ("/json/x", JSON, "ce_id"),
+        ("/ce/x", STRUCTURED, "x_other"),
+        ("/ce/x", STRUCTURED, "cex_id"),
+        ("/ce/x", STRUCTURED, "ce"),
+    ] {
+        assert_eq!(code(&policy, path, &[first, (name, "a")]), NO_TOKEN, "{path} {name}");
+    }
+}
+
+#[test]
 fn a_header_that_no_stage_reads_may_be_there_twice() {
     let policy = policy();
     for (path, first, name, expected) in [
