@@ -43,7 +43,7 @@ fn code(policy: &Policy, path: &str, headers: &[(&str, &str)]) -> Option<&'stati
     match super::head(policy, call, HeadMeans { now: now(), tokens: &mut TokenCache::new(0, [0; 16]), crypto: &RustCrypto }) {
         Opening::Decided(outcome) => outcome.refusal.map(|refusal| refusal.code().as_str()),
         Opening::Judge(_) => None,
-        other => panic!("{other:?}"),
+        other @ (Opening::Unguarded | Opening::Wait(_)) => panic!("{other:?}"),
     }
 }
 
