@@ -94,6 +94,10 @@ pub enum HeaderError {
     /// The header's value is not text.
     #[error("the header `{0}` is not text")]
     NotText(String),
+    /// The header has `_` where one that is read has `-`: servers that hand headers on as variables, as CGI (RFC 3875 section 4.1.18)
+    /// and WSGI do, tell the two not apart.
+    #[error("some servers read the header `{0}` as the one with `-` for `_`")]
+    LookAlike(String),
     /// A pseudo-header (RFC 9113 section 8.3.1) is absent.
     #[error("the pseudo-header `{0}` is absent")]
     Absent(&'static str),
@@ -178,6 +182,40 @@ impl Head {
         map.entries.iter().filter(named).map(|entry| map.part(&entry.value))
     }
 
+    /// Refuses a header that is there more than once, of those whose name is one that `reads` takes, and one that others may take for
+    /// one of them. It sees bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::Duplicate`], [`HeaderError::LookAlike`].
+    pub fn check_once(&self, reads: &dyn Fn(&[u8]) -> bool) -> Result<(), HeaderError> {
+        for (index, entry) in self.map.entries.iter().enumerate() {
+            let name = self.map.part(&entry.name);
+            let is_same = |former: &Entry| former.name.len() == name.len() && self.map.part(&former.name) == name;
+            if !reads(name) {
+                // Few names have a `_`, and only those are copied.
+                if name.contains(&b'_') && reads(&name.iter().copied().map(hyphen).collect::<Vec<u8>>()) {
+                    return Err(HeaderError::LookAlike(self.map.text(&entry.name).to_owned()));
+                }
+            } else if self.map.entries.iter().take(index).any(is_same) {
+                return Err(HeaderError::Duplicate(self.map.text(&entry.name).to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a header that others may take for the header `name` (lower case).
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::LookAlike`].
+    pub fn check_look_alike(&self, name: &str) -> Result<(), HeaderError> {
+        let same = |(found, byte): (&u8, u8)| hyphen(*found) == hyphen(byte);
+        let is_like = |found: &[u8]| found.len() == name.len() && found.iter().zip(name.bytes()).all(same);
+        let like = self.map.named(|found| is_like(found) && found != name.as_bytes()).next();
+        like.map_or(Ok(()), |(found, _)| Err(HeaderError::LookAlike(found.to_owned())))
+    }
+
     /// The header `name` (lower case), `None` where it is absent.
     ///
     /// # Errors
@@ -199,6 +237,11 @@ impl Head {
     pub fn text(&self, name: &str) -> Result<Option<&str>, HeaderError> {
         self.header(name)?.map(|value| std::str::from_utf8(value).map_err(|_| HeaderError::NotText(name.to_owned()))).transpose()
     }
+}
+
+/// A byte of a name as servers read it that tell `_` and `-` not apart.
+fn hyphen(byte: u8) -> u8 {
+    if byte == b'_' { b'-' } else { byte }
 }
 
 impl fmt::Debug for Head {
@@ -299,6 +342,20 @@ mod tests {
         assert_eq!(head.text("a"), Ok(Some("1")));
         assert_eq!(head.text("c"), Ok(None));
         assert_eq!(head.text("b"), Err(HeaderError::Duplicate("b".to_owned())));
+    }
+
+    #[test]
+    fn of_the_headers_that_are_read_each_is_there_once_and_none_is_taken_for_another() {
+        let check = |names: &[&'static str]| {
+            let entries: Vec<(&str, &[u8])> = PSEUDO.into_iter().chain(names.iter().map(|name| (*name, &b"1"[..]))).collect();
+            Head::from_map(map(&entries)).unwrap().check_once(&|name| name == b"a-b-c" || name == b"d_e")
+        };
+        assert_eq!(check(&["a-b-c", "x", "x", "x_y", "d-e", "a-b", "a_b"]), Ok(()));
+        assert_eq!(check(&["a-b-c", "x", "a-b-c"]), Err(HeaderError::Duplicate("a-b-c".to_owned())));
+        for like in ["a_b_c", "a-b_c", "a_b-c"] {
+            assert_eq!(check(&[like]), Err(HeaderError::LookAlike(like.to_owned())));
+        }
+        assert_eq!(check(&["d_e"]), Ok(()), "this one is read as it is");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::ledger::{Store, Tag};
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
-use crate::rules::Mode;
+use crate::rules::{JsonData, Mode};
 use crate::signature::{self, Sent};
 use crate::time::Timestamp;
 pub use limit::{limit, question, unfinished};
@@ -211,14 +211,12 @@ impl Arrived {
 
     fn admit(&self, policy: &Policy, route: &Route, means: &mut HeadMeans<'_>) -> Result<Admitted, Refusal> {
         let Self { head, peer, .. } = self;
+        head.check_once(&|name| reads(policy, route, name))?;
         let form = route.protocol.form(head)?;
-        let frames = match (form, route.messages) {
-            (Form::Grpc(_), Messages::Many) => Some(Frames::of(head, None, &policy.budget)?),
-            _ => {
-                protocol::declared(head, &policy.budget)?;
-                None
-            }
-        };
+        let streams = matches!((form, route.messages), (Form::Grpc(_), Messages::Many));
+        if !streams {
+            protocol::declared(head, &policy.budget)?;
+        }
         policy.revoked.missing().map_or(Ok(()), |set| Err(Refusal::NotFetched(set)))?;
         let (publisher, cache) = match route.access {
             Access::Anonymous => (None, None),
@@ -231,12 +229,20 @@ impl Arrived {
                 (Some(publisher), Some(cache))
             }
         };
+        // Nobody without a token learns more of what is read here.
+        protocol::readable(head, form)?;
+        let frames = streams.then(|| Frames::of(head, None, &policy.budget)).transpose()?;
         Ok(Admitted { form, frames, publisher, cache })
     }
 
     fn refuse(&self, policy: &Policy, refusal: Refusal) -> Outcome {
         Refused { mode: self.mode, route: policy.routes.get(self.route), peer: self.peer.as_ref() }.with(refusal)
     }
+}
+
+/// Whether a stage reads the header of that name, whichever it is and whether or not the call comes to it.
+fn reads(policy: &Policy, route: &Route, name: &[u8]) -> bool {
+    route.protocol.reads(name) || policy.signatures.reads(name) || (route.access == Access::Token && policy.token.reads(name))
 }
 
 struct Admitted {
@@ -362,7 +368,7 @@ impl<'a> CallStage<'a> {
         let Opened { head, form, topic, .. } = self.opened;
         let content = protocol::content(head, body, &self.policy.budget)?;
         let events = self.route.protocol.events(*form, head, &content, topic.as_deref(), &self.policy.budget)?;
-        let judged = self.judge(body, &events);
+        let judged = self.judge(body, &events)?;
         let waits = judged.iter().filter_map(|event| event.refusal.as_ref()).any(may_wait);
         Ok((!waits).then(|| self.remember(&events, judged)))
     }
@@ -386,11 +392,14 @@ impl<'a> CallStage<'a> {
         let Form::Grpc(codec) = *form else { return Err(ProtocolError::Malformed("a call without messages".to_owned())) };
         self.opened.checks.begin_again();
         let events = self.route.protocol.message_events(codec, head, message, topic.as_deref(), &self.policy.budget)?;
-        Ok(self.remember(&events, self.judge(message, &events)))
+        Ok(self.remember(&events, self.judge(message, &events)?))
     }
 
-    /// The signature first, on the whole call and on each event, then the rules, each event by itself.
-    fn judge(&self, body: &[u8], events: &[Event<'_>]) -> Vec<JudgedEvent> {
+    /// What is left of the events' form, then the signature, on the whole call and on each event, then the rules, each event by itself.
+    fn judge(&self, body: &[u8], events: &[Event<'_>]) -> Result<Vec<JudgedEvent>, ProtocolError> {
+        let no_json = |error| ProtocolError::Malformed(format!("the data, which is said to be JSON: {error}"));
+        let data = events.iter().map(|event| JsonData::of(event, self.policy.budget.depth).map_err(no_json));
+        let data: Vec<JsonData<'_>> = data.collect::<Result<_, _>>()?;
         let signed = signature::verify_call(
             &self.policy.signatures,
             &self.policy.signers,
@@ -399,7 +408,7 @@ impl<'a> CallStage<'a> {
             self.means.now,
             self.means.crypto,
         );
-        events.iter().map(|event| self.judge_event(event, &signed)).collect()
+        Ok(events.iter().zip(&data).map(|(event, data)| self.judge_event(event, data, &signed)).collect())
     }
 
     fn subject(&self) -> Option<&str> {

@@ -233,6 +233,33 @@ fn what_a_policy_fetches_is_given_as_files_and_never_fetched() {
 }
 
 #[test]
+fn a_case_file_that_is_none_fails_alone() {
+    let good: Value = serde_json::from_slice(&fs::read(ADMITTED).unwrap()).unwrap();
+    let changed = |pointer: &str, value: Value| {
+        let mut case = good.clone();
+        *case.pointer_mut(pointer).unwrap() = value;
+        case.to_string()
+    };
+    for (name, text, expected) in [
+        ("text.json", "{nope".to_owned(), "is not a case"),
+        ("key.json", json!({"name": "x", "cal": {}}).to_string(), "unknown field `cal`"),
+        ("none.json", json!({"name": "x"}).to_string(), "a case has one `call`"),
+        ("now.json", changed("/now", json!("today")), "`today`"),
+        ("expect.json", changed("/expect", Value::Null), "nothing is expected"),
+    ] {
+        let wrong = Temporary::new(name, &text);
+        let output = eventguard(&["test", "--policy", POLICY, wrong.path(), ADMITTED]);
+        let told = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        let failed: Vec<&str> = told.lines().filter(|line| line.starts_with("FAILED") && line.contains(wrong.path())).collect();
+        assert_eq!(failed.len(), 1, "{told}");
+        assert!(told.contains(expected) && told.ends_with("1 passed, 1 failed\n"), "{told}");
+    }
+    let told = stdout(&eventguard(&["test", "--policy", POLICY, "no-such-file.json", ADMITTED]));
+    assert!(told.contains("FAILED") && told.contains("cannot be read") && told.ends_with("1 passed, 1 failed\n"), "{told}");
+}
+
+#[test]
 fn a_case_that_gets_another_verdict_fails_the_test() {
     let case = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(ADMITTED)).unwrap();
     let mut case: Value = serde_json::from_str(&case).unwrap();
@@ -243,15 +270,8 @@ fn a_case_that_gets_another_verdict_fails_the_test() {
     assert!(stdout(&output).ends_with("1 passed, 1 failed\n"), "{}", stdout(&output));
 }
 
-/// What a case cannot say, since it is text or is the proxy's doing, and the tests that reach it: of the exchange, and of the proxy.
-const NOT_A_CASE: [(&str, [(&str, &str); 2]); 6] = [
-    (
-        "call.malformed",
-        [
-            ("src/filter/tests.rs", "fn a_header_that_is_not_utf_8_is_refused_where_it_is_read_and_passes_where_it_is_not()"),
-            ("tests/envoy/test_headers.py", "def test_a_header_that_is_not_utf_8_is_refused_where_it_is_read("),
-        ],
-    ),
+/// What a case cannot say, since it is the proxy's doing, and the tests that reach it: of the exchange, and of the proxy.
+const NOT_A_CASE: [(&str, [(&str, &str); 2]); 5] = [
     (
         "source.limited",
         [

@@ -29,19 +29,25 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let policy = arguments.sets.give(&read_policy(&arguments.policy)?)?;
     let (mut passed, mut failed) = (0, 0);
     for file in files(&arguments.cases)? {
-        let case = Case::read(&file)?;
-        let differences = run_case(&policy, &case).with_context(|| file.display().to_string())?;
+        let case = Case::read(&file);
+        let differences = case.as_ref().map_or_else(|error| vec![format!("{error:#}")], |case| differences_of(&policy, case));
+        let name = case.as_ref().map_or("no case", |case| &case.name);
         if differences.is_empty() {
             passed += 1;
-            println!("ok      {}", case.name);
+            println!("ok      {name}");
         } else {
             failed += 1;
-            println!("FAILED  {} ({})", case.name, file.display());
+            println!("FAILED  {name} ({})", file.display());
             differences.iter().for_each(|difference| println!("        {difference}"));
         }
     }
     println!("{passed} passed, {failed} failed");
     Ok(ExitCode::from(u8::from(failed > 0)))
+}
+
+/// Where the case is not as it expects, or why it cannot be judged: one that is broken does not keep the others from being judged.
+fn differences_of(policy: &Policy, case: &Case) -> Vec<String> {
+    run_case(policy, case).unwrap_or_else(|error| vec![format!("{error:#}")])
 }
 
 /// Where a call of the case did not become what it must; all of them are judged by one memory.

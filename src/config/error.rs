@@ -179,6 +179,11 @@ impl Problems {
         value
     }
 
+    /// Whether nothing is wrong at `place` or in it, so far.
+    pub fn none_in(&self, place: &Place) -> bool {
+        !self.found.iter().any(|error| place.holds(&error.place))
+    }
+
     /// Those of a second document, whose root is `place`, that were not told of the first.
     pub fn add_news(&mut self, others: Self, place: &Place) {
         let known = |problem: &ConfigError| {

@@ -261,7 +261,7 @@ fn every_error_names_its_place() {
         ("/signers/0/secret", json!({"value": "whsec_%"}), "signers[0].secret.value: `whsec_` and then no base64"),
         ("/signers/0/secret", json!("whsec_very-secret"), "signers[0].secret: found a text, expected a map with `value` or `env`"),
         ("/signers/0/notBefore", json!("today"), "signers[0].notBefore: not a date and time of RFC 3339"),
-        ("/signers/-", json!({"keyId": "k", "publisher": "b", "secret": {"env": "LONG"}}), "signers[1].keyId: another signer has the key id `k`"),
+        ("/signers/-", json!({"keyId": "k", "publisher": "b", "secret": {"env": "LONG"}}), "signers[1].keyId: `k` is there already, at signers[0]"),
         ("/signers/-", json!({"keyId": "l", "publisher": "b", "publicKey": {"kty": "EC"}}), "signers[1].publicKey: `crv` is absent"),
         ("/signers/-", json!({"keyId": "l", "publisher": "b", "secret": {"env": "LONG"}, "notBefore": "2026-01-02T00:00:00Z", "notAfter": "2026-01-01T00:00:00Z"}), "signers[1]: the key is trusted at no time: `notAfter` is before `notBefore`"),
         // Signatures.
@@ -326,8 +326,8 @@ fn every_error_names_its_place() {
         ("/events/0/type", json!("t*"), "events[0].type: `*` stands only at the end and behind a dot, as in `com.shop.order.*`"),
         ("/events/0/type", json!("t.*.x"), "events[0].type: `*` stands only at the end and behind a dot, as in `com.shop.order.*`"),
         ("/events/0/type", json!("t\u{0}"), "events[0].type: an event type has no control characters, and none that change the direction of text"),
-        ("/events/-", json!({"type": "t.A", "publishers": [{"subject": "a"}]}), "events[2].type: there is a rule for `t.A` already"),
-        ("/events/-", json!({"type": "t.*", "publishers": [{"subject": "a"}]}), "events[2].type: there is a rule for `t.*` already"),
+        ("/events/-", json!({"type": "t.A", "publishers": [{"subject": "a"}]}), "events[2].type: `t.A` is there already, at events[0]"),
+        ("/events/-", json!({"type": "t.*", "publishers": [{"subject": "a"}]}), "events[2].type: `t.*` is there already, at events[1]"),
         ("/events/0/topics", empty.clone(), "events[0].topics: is empty"),
         ("/events/0/topics", json!("x"), "events[0].topics: found a text, expected a list"),
         ("/events/0/sources", json!(["a", "a"]), "events[0].sources[1]: `a` is there already, at events[0].sources[0]"),
@@ -436,6 +436,78 @@ fn a_rule_asks_only_for_schemes_in_use() {
     assert_eq!(signature, SignatureRule::Required { schemes: Some(vec![Scheme::Jws]) });
     let expected = ["events[0].signature: a signature is required and there are no `signers`"];
     assert_eq!(errors(with("/signers", Value::Null)), expected);
+}
+
+/// The errors in the order of their texts.
+fn sorted(document: Value) -> Vec<String> {
+    let mut found = errors(document);
+    found.sort();
+    found
+}
+
+#[test]
+fn an_entry_with_an_error_of_its_own_is_still_compared_with_the_others() {
+    let mut document = good();
+    document = put(document, "/issuers/-", good()["issuers"][0].clone());
+    document["issuers"][0]["leeway"] = json!("x");
+    document = put(document, "/signers/-", good()["signers"][0].clone());
+    document["signers"][0]["publisher"] = json!("");
+    document["routes"][0]["protocol"] = json!("zz");
+    document["routes"][1] = json!({"name": "one", "match": {"path": "/one/x"}, "protocol": "cloudevents"});
+    document = put(document, "/events/-", good()["events"][0].clone());
+    document["events"][0]["replay"] = json!({});
+    document["events"][1] = json!({"type": "t.*.x", "publishers": [{"subject": "a"}], "replay": {}});
+    let expected = [
+        "events[0].replay.window: is missing",
+        "events[1].replay.window: is missing",
+        "events[1].type: `*` stands only at the end and behind a dot, as in `com.shop.order.*`",
+        "events[2].type: `t.A` is there already, at events[0]",
+        "issuers[0].leeway: not a duration: a whole number and `ms`, `s`, `m`, `h` or `d`, as in `30s`",
+        "issuers[1].issuer: `https://idp` is there already, at issuers[0]",
+        "issuers[1].name: `shop` is there already, at issuers[0]",
+        "routes[0].protocol: `zz` is not one of `cloudevents`, `json`, `kafka-rest`, `pubsub`, `dapr`, `grpc`",
+        "routes[1].name: `one` is there already, at routes[0]",
+        "routes[1]: no call takes this route: routes[0] takes them all",
+        "signers[0].publisher: is empty",
+        "signers[1].keyId: `k` is there already, at signers[0]",
+    ];
+    assert_eq!(sorted(document), expected);
+}
+
+#[test]
+fn what_is_meant_to_be_narrower_and_is_wrong_does_not_take_the_calls_of_others() {
+    for (key, wrong, expected) in [
+        ("methods", json!("POST"), "routes[0].match.methods: found a text, expected a list"),
+        ("hosts", json!([""]), "routes[0].match.hosts[0]: is empty"),
+        ("metods", json!(["POST"]), "routes[0].match.metods: there is no such key"),
+    ] {
+        let mut document = with(&format!("/routes/0/match/{key}"), wrong);
+        document["routes"][1]["match"] = json!({"path": "/one/x"});
+        assert_eq!(errors(document)[0], expected);
+    }
+}
+
+#[test]
+fn a_reference_to_what_has_an_error_of_its_own_is_no_second_error() {
+    let hmac = json!([{"keyIds": ["k"], "header": "x-sig"}]);
+    for (pointer, wrong, expected) in [
+        (
+            "/issuers/0/leeway",
+            json!("x"),
+            "issuers[0].leeway: not a duration: a whole number and `ms`, `s`, `m`, `h` or `d`, as in `30s`",
+        ),
+        ("/issuers/0/name", json!(5), "issuers[0].name: found a number, expected a text"),
+        ("/issuers/0/name", Value::Null, "issuers[0].name: is missing"),
+        ("/issuers", json!({"a": 1}), "issuers: found a map, expected a list"),
+        ("/signers/0/publisher", json!(5), "signers[0].publisher: found a number, expected a text"),
+        ("/signers/0/notBefore", json!("x"), "signers[0].notBefore: not a date and time of RFC 3339"),
+        ("/signers/0/keyId", json!(5), "signers[0].keyId: found a number, expected a text"),
+        ("/signatures/jws/header", json!("a b"), "signatures.jws.header: `a b` is not the name of a header"),
+    ] {
+        let mut document = with("/signatures", json!({"jws": {}, "hmac": hmac}));
+        document["events"][0]["signature"] = json!({"required": true, "schemes": ["jws", "hmac"], "signers": ["a"]});
+        assert_eq!(errors(put(document, pointer, wrong)), [expected]);
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ macro_rules! codes {
                 pub const $name: Self = Self(&Entry { code: $code, http: $http, grpc: $grpc, when: $when });
             )*
 
-            /// Every code, in the order of the checks.
+            /// Every code, in the order of the stages.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
         }
     };
@@ -169,13 +169,14 @@ fn breach_code(breach: &Breach) -> Code {
 fn header_code(error: &HeaderError) -> Code {
     match error {
         HeaderError::Duplicate(_) => Code::CALL_DUPLICATE_HEADER,
-        HeaderError::NotText(_) | HeaderError::Absent(_) => Code::CALL_MALFORMED,
+        HeaderError::NotText(_) | HeaderError::LookAlike(_) | HeaderError::Absent(_) => Code::CALL_MALFORMED,
     }
 }
 
 fn protocol_code(error: &ProtocolError) -> Code {
     match error {
         ProtocolError::Header(error) => header_code(error),
+        ProtocolError::Broken(_) => Code::CALL_MALFORMED,
         ProtocolError::ContentType { .. } => Code::CALL_CONTENT_TYPE,
         ProtocolError::Encoding { .. } => Code::CALL_ENCODING,
         ProtocolError::TooLarge { .. } => Code::CALL_TOO_LARGE,

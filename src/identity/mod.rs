@@ -69,6 +69,14 @@ pub enum Forward {
     Keep,
 }
 
+impl TokenSettings {
+    /// Whether a header of this name (lower case) is the token's.
+    #[must_use]
+    pub fn reads(&self, name: &[u8]) -> bool {
+        self.header.as_bytes() == name
+    }
+}
+
 /// Takes the token out of the head of a call.
 ///
 /// # Errors

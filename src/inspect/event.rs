@@ -11,20 +11,24 @@ use crate::signature::{self, SignatureError, VerifiedSignature};
 
 impl CallStage<'_> {
     /// The signature first, on the whole call (`signed`) and on the event, then the rule.
-    pub(super) fn judge_event(&self, event: &Event<'_>, signed: &Result<Vec<VerifiedSignature>, SignatureError>) -> JudgedEvent {
+    pub(super) fn judge_event(
+        &self,
+        event: &Event<'_>,
+        data: &JsonData<'_>,
+        signed: &Result<Vec<VerifiedSignature>, SignatureError>,
+    ) -> JudgedEvent {
         let rule = self.policy.rules.find(&event.event_type);
-        let data = JsonData::of(event, self.policy.budget.depth);
         let evidence = self.evidence(rule, event, signed);
         let (signatures, publisher, refusal) = match evidence {
             Ok((signatures, publisher)) => {
-                let refusal = self.check(rule, event, &data, publisher.as_ref(), &signatures).err().map(Refusal::from);
+                let refusal = self.check(rule, event, data, publisher.as_ref(), &signatures).err().map(Refusal::from);
                 (signatures, publisher, refusal)
             }
             Err(error) => (Vec::new(), None, Some(error.into())),
         };
         let mode = rule.and_then(|rule| rule.mode).unwrap_or(self.opened.mode);
         let contract = rule.and_then(|rule| rule.contract.as_ref());
-        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, &data, self.means.now));
+        let deprecated = contract.is_some_and(|contract| contract.is_deprecated(event, data, self.means.now));
         JudgedEvent { publisher, deprecated, ..summarize(event, rule, signatures, mode, refusal) }
     }
 

@@ -1,6 +1,8 @@
 //! A shadow beside a policy: what it would have decided is told where it differs, and nothing else comes of it.
 
 mod costs;
+mod data;
+mod heads;
 
 use serde_json::{Value, json};
 

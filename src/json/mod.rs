@@ -112,6 +112,19 @@ pub enum JsonError {
     },
 }
 
+/// A name in an object that differs from the one that is looked for by case only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookAlike(pub String);
+
+/// A character without its case, for names in ASCII: the two others that are a letter of it (Unicode `CaseFolding.txt`) are `s` and `k`.
+fn fold(character: char) -> char {
+    match character {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    }
+}
+
 impl<'a> Document<'a> {
     /// Reads a whole text. `depth` bounds the nesting: 1 allows one array or object without another one inside.
     ///
@@ -287,6 +300,36 @@ impl<'d, 'a> Value<'d, 'a> {
             Some(mut items) => items.nth(pointer::array_index(token)?),
             None => value.get(token),
         })
+    }
+
+    /// The value that a pointer leads to from here, whatever reads it: many readers (Go, .NET) match names without regard to case.
+    ///
+    /// # Errors
+    ///
+    /// [`LookAlike`] where an object on the way has a name that differs from the pointer's by case only.
+    pub fn at_alone(self, pointer: &Pointer) -> Result<Option<Value<'d, 'a>>, LookAlike> {
+        let mut value = self;
+        for token in pointer.tokens() {
+            let next = match value.items() {
+                Some(mut items) => pointer::array_index(token).and_then(|index| items.nth(index)),
+                None => value.get_alone(token)?,
+            };
+            let Some(next) = next else { return Ok(None) };
+            value = next;
+        }
+        Ok(Some(value))
+    }
+
+    fn get_alone(self, name: &str) -> Result<Option<Value<'d, 'a>>, LookAlike> {
+        let mut found = None;
+        for (key, value) in self.members().into_iter().flatten() {
+            if key == name {
+                found = Some(value);
+            } else if key.chars().map(fold).eq(name.chars().map(fold)) {
+                return Err(LookAlike(key.into_owned()));
+            }
+        }
+        Ok(found)
     }
 
     fn children(self) -> Children<'d, 'a> {

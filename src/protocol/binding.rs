@@ -75,7 +75,7 @@ impl<'a> Binding<'a> {
     }
 
     /// A name that is there twice.
-    pub(super) fn repeated(&self) -> Option<&str> {
+    fn repeated(&self) -> Option<&str> {
         repeated(&mut self.attributes.iter().map(|(name, _)| name.as_ref()))
     }
 

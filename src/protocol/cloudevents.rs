@@ -24,7 +24,7 @@ pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
     let Some((media, text)) = MediaType::of(head)? else {
         return if has_attributes(head) { Ok(Form::Binary) } else { Err(unsupported("")) };
     };
-    if let Some(codec) = grpc::codec(media, head)? {
+    if let Some(codec) = grpc::codec(media) {
         return Ok(Form::Grpc(codec));
     }
     let form = if media.is_application("cloudevents+json") {
@@ -199,22 +199,25 @@ pub(super) fn base64_text(value: Value<'_, '_>, name: &str) -> Result<Vec<u8>, P
     STANDARD.decode(text.as_bytes()).map_err(|_| malformed(format!("`{name}` is not base64")))
 }
 
+/// Whether a header of this name is an attribute.
+pub(super) fn is_attribute(name: &[u8]) -> bool {
+    name.starts_with(PREFIX.as_bytes())
+}
+
 fn has_attributes(head: &Head) -> bool {
     head.headers_with(PREFIX).next().is_some()
 }
 
 /// The attributes in the headers of a call.
 fn headers<'a>(head: &'a Head, budget: &Budget) -> Result<Binding<'a>, ProtocolError> {
+    head.check_once(&is_attribute)?;
     let mut binding = Binding::new(PREFIX, head.text("content-type")?.map(Cow::Borrowed));
     for (header, value) in head.headers_with(PREFIX) {
         if let Some(name) = header.strip_prefix(PREFIX) {
             binding.add(Cow::Borrowed(name), header_value(header, value)?, budget)?;
         }
     }
-    match binding.repeated() {
-        Some(name) => Err(HeaderError::Duplicate(format!("{PREFIX}{name}")).into()),
-        None => Ok(binding),
-    }
+    Ok(binding)
 }
 
 /// HTTP binding section 3.1.3.2: a quoted string is unescaped, then percent-encoding is decoded once. Bytes that a sender had to

@@ -9,7 +9,7 @@ use flate2::bufread::GzDecoder;
 use crate::budget::Budget;
 use crate::call::Head;
 
-use super::{ProtocolError, malformed, shown};
+use super::{Form, ProtocolError, grpc, malformed, shown};
 
 /// How content is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,34 +42,60 @@ impl Encoding {
     }
 }
 
-/// What the headers alone say of the body: its length and how it is encoded. Called before the body is there.
+/// What the headers alone say of the body's length. Called before the body is there.
 ///
 /// # Errors
 ///
-/// [`ProtocolError::TooLarge`] where `content-length` is beyond the budget, [`ProtocolError::Encoding`] where the coding is not
-/// read here, [`ProtocolError::Malformed`] and [`ProtocolError::Header`] where a header cannot be read.
+/// [`ProtocolError::TooLarge`] where `content-length` is beyond the budget, [`ProtocolError::Broken`] where it is no number,
+/// [`ProtocolError::Header`] where it cannot be read.
 pub fn declared(head: &Head, budget: &Budget) -> Result<(), ProtocolError> {
+    match length(head)? {
+        Some(length) if length > budget.body => Err(ProtocolError::TooLarge { limit: budget.body }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What the headers alone say of how the body, and the messages in it, are encoded. Called before the body is there: what cannot be
+/// decoded need not be waited for.
+///
+/// # Errors
+///
+/// [`ProtocolError::Encoding`] where that is not read here, [`ProtocolError::Header`] where a header cannot be read.
+pub fn readable(head: &Head, form: Form) -> Result<(), ProtocolError> {
     encoding(head)?;
-    let Some(length) = head.text("content-length")? else { return Ok(()) };
+    if matches!(form, Form::Grpc(_)) { grpc::readable(head) } else { Ok(()) }
+}
+
+/// How long the body is said to be; a number that does not fit is beyond any bound.
+fn length(head: &Head) -> Result<Option<usize>, ProtocolError> {
+    let Some(length) = head.text("content-length")? else { return Ok(None) };
     if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(malformed(format!("the content-length `{}` is not a number", shown(length))));
+        return Err(ProtocolError::Broken(format!("the content-length `{}` is not a number", shown(length))));
     }
-    // A number that does not fit is beyond any bound.
-    if length.parse::<usize>().is_ok_and(|length| length <= budget.body) {
-        Ok(())
-    } else {
-        Err(ProtocolError::TooLarge { limit: budget.body })
-    }
+    Ok(Some(length.parse().unwrap_or(usize::MAX)))
 }
 
 /// The content of a body. The budget bounds the body as sent and, while it is decompressed, what comes out.
 ///
 /// # Errors
 ///
-/// [`ProtocolError::TooLarge`], [`ProtocolError::Encoding`], [`ProtocolError::Header`]; [`ProtocolError::Malformed`] where a
-/// gzip stream is broken, cut, or has anything behind it.
+/// [`ProtocolError::TooLarge`], [`ProtocolError::Encoding`], [`ProtocolError::Header`]; [`ProtocolError::Broken`] where the body is not
+/// as long as `content-length` says; [`ProtocolError::Malformed`] where a gzip stream is broken, cut, or has anything behind it.
 pub fn content<'a>(head: &Head, body: &'a [u8], budget: &Budget) -> Result<Cow<'a, [u8]>, ProtocolError> {
-    encoding(head)?.decode(body, budget.body)
+    let content = encoding(head)?.decode(body, budget.body)?;
+    check_length(head, body)?;
+    Ok(content)
+}
+
+/// A proxy's own HTTP sees to it that a body is as long as it is said to be; what has changed the one behind it, and not the other, does
+/// not. An upstream that goes by the header would read another body than was judged, and take its rest for the next call.
+fn check_length(head: &Head, body: &[u8]) -> Result<(), ProtocolError> {
+    match length(head)? {
+        Some(length) if length != body.len() => {
+            Err(ProtocolError::Broken(format!("the content-length is {length}, and the body has {} bytes", body.len())))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn encoding(head: &Head) -> Result<Encoding, ProtocolError> {

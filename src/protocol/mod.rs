@@ -25,7 +25,7 @@ use crate::call::{Head, shown};
 use crate::json::{JsonError, Value, repeated};
 use crate::protobuf::{MessageError, Problem};
 
-pub use content::{content, declared};
+pub use content::{content, declared, readable};
 pub use event::{Coding, Data, Declared, Event, EventTime, Extension};
 pub use grpc::Codec;
 use service::{Reading, Service};
@@ -71,6 +71,16 @@ impl Protocol {
             Self::PubSub(_) | Self::Dapr(_) => true,
             Self::Grpc(service) => service.names_topics(),
             Self::CloudEvents | Self::Json(_) | Self::KafkaRest => false,
+        }
+    }
+
+    /// Whether a header of this name (lower case) is read where a call is read as one of this protocol.
+    #[must_use]
+    pub fn reads(&self, name: &[u8]) -> bool {
+        match name {
+            b"content-type" | b"content-length" | b"content-encoding" => true,
+            b"grpc-encoding" => !matches!(self, Self::Json(_) | Self::KafkaRest),
+            _ => matches!(self, Self::CloudEvents | Self::Dapr(_)) && cloudevents::is_attribute(name),
         }
     }
 
@@ -211,6 +221,9 @@ pub enum ProtocolError {
     /// A header could not be read.
     #[error(transparent)]
     Header(#[from] crate::call::HeaderError),
+    /// What the headers say of the body is not true, or says nothing.
+    #[error("{0}")]
+    Broken(String),
     /// The content type, or its charset, is not one of this protocol.
     #[error("the content type `{found}` is not one of this protocol")]
     ContentType {

@@ -44,7 +44,7 @@ pub struct Names {
 /// gRPC or REST.
 pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
     let (media, text) = MediaType::of(head)?.ok_or_else(|| unsupported(""))?;
-    if let Some(codec) = grpc::codec(media, head)? {
+    if let Some(codec) = grpc::codec(media) {
         Ok(Form::Grpc(codec))
     } else if media.is_application("json") && media.is_utf8() {
         Ok(Form::PubSubRest)

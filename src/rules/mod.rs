@@ -20,7 +20,7 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
-pub use pattern::NotAPattern;
+pub use pattern::{NotAPattern, check_types};
 pub use publisher::{Claim, ClaimValue, PublisherRule};
 pub use quorum::{Quorum, check_signers};
 pub use recording::{Level, Recording};
@@ -31,8 +31,8 @@ use pattern::TypePattern;
 use crate::call::{Peer, cut};
 use crate::cel::Condition;
 use crate::identity::Publisher;
-use crate::json::Document;
-use crate::protocol::{Coding, Event};
+use crate::json::{Document, JsonError};
+use crate::protocol::{Coding, Data, Event};
 use crate::signature::{Scheme, SignatureError, VerifiedSignature};
 
 /// Whether refusals are carried out.
@@ -256,7 +256,7 @@ pub fn check_content(rule: &Rule, facts: &condition::Facts<'_, '_>) -> Result<()
     condition::check(&rule.conditions, facts)
 }
 
-/// The data of an event as JSON, parsed when somebody asks for it, and once.
+/// The data of an event as JSON, parsed once: at once where the event says of bytes that they are JSON, else when somebody asks for it.
 #[derive(Debug)]
 pub struct JsonData<'a> {
     event: &'a Event<'a>,
@@ -267,9 +267,18 @@ pub struct JsonData<'a> {
 
 impl<'a> JsonData<'a> {
     /// The data of an event, nested so deep at most.
-    #[must_use]
-    pub fn of(event: &'a Event<'a>, depth: usize) -> Self {
-        Self { event, bytes: event.data.bytes(), depth, document: OnceCell::new() }
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`] where the event says that its data is JSON, and it is none, or JSON of more than one reading: its consumers go by
+    /// what it says, whether or not a rule looks into it.
+    pub fn of(event: &'a Event<'a>, depth: usize) -> Result<Self, JsonError> {
+        let bytes = event.data.bytes();
+        let document = match is_said_to_be_json(event) {
+            true => OnceCell::from(Some(Document::parse(bytes, depth)?)),
+            false => OnceCell::new(),
+        };
+        Ok(Self { event, bytes, depth, document })
     }
 
     /// The document; `None` where the data is none, or is said to be something else: whoever goes by its media type, or by the
@@ -278,6 +287,16 @@ impl<'a> JsonData<'a> {
         let is_json = || matches!(self.event.coding(), Coding::Json | Coding::Unsaid);
         self.document.get_or_init(|| is_json().then(|| Document::parse(self.bytes, self.depth).ok())?).as_ref()
     }
+}
+
+/// Whether an event has data that was not read as JSON with the call, and says that it is that.
+fn is_said_to_be_json(event: &Event<'_>) -> bool {
+    let unread = match &event.data {
+        Data::Binary(bytes) => !bytes.is_empty(),
+        Data::Text(text) => !text.is_empty(),
+        Data::Absent | Data::Json(_) => false,
+    };
+    unread && event.data_content_type.is_some() && event.coding() == Coding::Json
 }
 
 fn allows(allowed: Option<&Names>, found: Option<&str>) -> bool {

@@ -48,6 +48,15 @@ impl<'a> TypePattern<'a> {
     }
 }
 
+/// Whether a text names event types: one, or every one below a name.
+///
+/// # Errors
+///
+/// [`NotAPattern`].
+pub fn check_types(text: &str) -> Result<(), NotAPattern> {
+    TypePattern::parse(text).map(|_| ())
+}
+
 /// Whether a text shows all that it is: no control characters and no marks that change the direction of text (Unicode TR 36
 /// section 2.7), which make one type look like another in a log. A wildcard stands for nothing else.
 pub(super) fn is_plain(text: &str) -> bool {

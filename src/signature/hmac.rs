@@ -92,6 +92,15 @@ pub(super) fn verify(
 }
 
 impl Profile {
+    /// Whether a header of this name is the signature's, or that of its time.
+    pub(super) fn reads(&self, name: &[u8]) -> bool {
+        let timestamp = match &self.timestamp {
+            Some((TimestampPlace::Header(header), _)) => Some(header),
+            Some((TimestampPlace::Parameter(_), _)) | None => None,
+        };
+        self.header.as_bytes() == name || timestamp.is_some_and(|header| header.as_bytes() == name)
+    }
+
     fn malformed(&self, what: &str) -> SignatureError {
         SignatureError::malformed(format!("`{}`: {what}", self.header))
     }

@@ -21,6 +21,22 @@ pub struct Settings {
     pub event_jws: Option<EventJws>,
 }
 
+impl Settings {
+    /// Whether a header of this name (lower case) is read in search of a signature, or for one. What a signature covers besides may be
+    /// there more than once: RFC 9421 section 2.1 joins it.
+    #[must_use]
+    pub fn reads(&self, name: &[u8]) -> bool {
+        match name {
+            b"signature" | b"signature-input" | b"content-digest" if self.http_message.is_some() => true,
+            b"webhook-id" | b"webhook-timestamp" | b"webhook-signature" if self.standard_webhooks.is_some() => true,
+            _ => {
+                self.jws.as_ref().is_some_and(|jws| jws.header.as_bytes() == name)
+                    || self.hmac.iter().any(|profile| profile.reads(name))
+            }
+        }
+    }
+}
+
 /// What an HTTP Message Signature must keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpMessage {

@@ -3,14 +3,23 @@
 use serde_json::Value;
 
 use super::signature::FIVE_MINUTES;
-use super::{Place, Problem, Problems, each, header_name, raw, required_text, span, text, texts};
+use super::{Names, Place, Problem, Problems, each, header_name, raw, required_text, span, text, texts};
 use crate::call::cut;
 use crate::signature::hmac::{Encoding, Piece, Profile, TimestampPlace};
 use crate::signature::{Signer, SignerKey, Signers};
 
 /// Takes the signers of each profile out of `signers`.
-pub(super) fn profiles(list: Option<Vec<Value>>, signers: &mut Signers, place: &Place, problems: &mut Problems) -> Vec<Profile> {
-    let profiles = each(list, place, problems, |raw, place, problems| profile(raw, signers, place, problems));
+pub(super) fn profiles(
+    list: Option<Vec<Value>>,
+    names: &Names<'_>,
+    signers: &mut Signers,
+    place: &Place,
+    problems: &mut Problems,
+) -> Vec<Profile> {
+    // A signer with an error of its own is not among `signers`.
+    let wrong: Vec<&str> = names.key_ids.texts.iter().copied().filter(|key_id| signers.find(key_id).is_none()).collect();
+    let mut taken = Taken { signers, wrong, unread: names.key_ids.unread };
+    let profiles = each(list.as_deref(), place, problems, |raw, place, problems| profile(raw, &mut taken, place, problems));
     for (at, (index, later)) in profiles.iter().enumerate() {
         if let Some((former, _)) = profiles.iter().take(at).find(|(_, earlier)| earlier.header == later.header) {
             let former = place.index(*former);
@@ -20,7 +29,16 @@ pub(super) fn profiles(list: Option<Vec<Value>>, signers: &mut Signers, place: &
     profiles.into_iter().map(|(_, profile)| profile).collect()
 }
 
-fn profile(raw: raw::HmacProfile, signers: &mut Signers, place: &Place, problems: &mut Problems) -> Option<Profile> {
+/// The signers, each of which one profile may take.
+struct Taken<'a> {
+    signers: &'a mut Signers,
+    /// The key ids of those that are wrong, which was told.
+    wrong: Vec<&'a str>,
+    /// Whether there are signers whose key id cannot be read.
+    unread: bool,
+}
+
+fn profile(raw: raw::HmacProfile, signers: &mut Taken<'_>, place: &Place, problems: &mut Problems) -> Option<Profile> {
     let raw::HmacProfile {
         key_ids,
         header,
@@ -70,12 +88,13 @@ fn profile(raw: raw::HmacProfile, signers: &mut Signers, place: &Place, problems
     })
 }
 
-fn take(key_id: &str, signers: &mut Signers, place: &Place, problems: &mut Problems) -> Option<Signer> {
-    match signers.find(key_id).map(|signer| &signer.key) {
-        Some(SignerKey::Secret(_)) => signers.take(key_id),
+fn take(key_id: &str, taken: &mut Taken<'_>, place: &Place, problems: &mut Problems) -> Option<Signer> {
+    match taken.signers.find(key_id).map(|signer| &signer.key) {
+        Some(SignerKey::Secret(_)) => taken.signers.take(key_id),
         Some(SignerKey::Public(_)) => {
             problems.wrong(place, Problem::Contradiction("this signer has a public key, and no secret"))
         }
+        None if taken.unread || taken.wrong.contains(&key_id) => None,
         None => {
             let problem = format!("no signer has the key id `{}`, or another profile has taken it", cut(key_id, 64));
             problems.wrong(place, Problem::Value(problem))

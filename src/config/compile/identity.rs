@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Place, Problem, Problems, Seen, UnknownKeys, duration, fetched, header_name, is_token, raw, read, required_text, span, text,
-    texts,
+    Place, Problem, Problems, UnknownKeys, duration, fetched, header_name, is_token, raw, read, required_text, span, text, texts,
 };
 use crate::call::cut;
 use crate::identity::{Binding, Forward, Issuer, TokenSettings, media_type};
@@ -135,19 +134,6 @@ pub(super) fn jwk(value: &Value, place: &Place, problems: &mut Problems) -> Opti
         problems.add(&place.key(private), Problem::Contradiction(problem));
     }
     read(value, UnknownKeys::Ignore, place, problems)
-}
-
-/// Names are what policies refer to, and `iss` is what tokens are judged by: each may be there once.
-pub(super) fn check_different(issuers: &[(usize, Issuer)], place: &Place, problems: &mut Problems) {
-    check(issuers, "name", |issuer| &issuer.name, place, problems);
-    check(issuers, "issuer", |issuer| &issuer.issuer, place, problems);
-}
-
-fn check(issuers: &[(usize, Issuer)], key: &str, value: fn(&Issuer) -> &String, place: &Place, problems: &mut Problems) {
-    let mut seen = Seen::default();
-    for (index, issuer) in issuers {
-        seen.add(value(issuer), *index, place, &place.index(*index).key(key), problems);
-    }
 }
 
 pub(super) fn token(raw: raw::Token, place: &Place, problems: &mut Problems) -> Option<TokenSettings> {

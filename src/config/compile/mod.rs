@@ -68,26 +68,58 @@ struct Source<'a> {
     env: Environment<'a>,
 }
 
-/// What the parts of a document may refer to, also where that is otherwise wrong.
+/// What the parts of a document may refer to, also where that is otherwise wrong: a reference to it is no error besides.
 struct Names<'a> {
-    issuers: Vec<&'a str>,
+    issuers: Told<'a>,
     issuers_are_there: bool,
     signers_are_there: bool,
     /// Who owns signers' keys.
-    owners: Vec<&'a str>,
+    owners: Told<'a>,
+    key_ids: Told<'a>,
+    /// The keys of `signatures`.
+    schemes: Vec<&'a str>,
 }
 
 impl<'a> Names<'a> {
     fn of(document: &'a Value) -> Self {
-        let issuers = document.get("issuers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let signers = document.get("signers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let schemes = document.get("signatures").and_then(Value::as_object);
         Self {
-            issuers: issuers.iter().filter_map(|issuer| issuer.get("name")?.as_str()).collect(),
+            issuers: Told::of(document.get("issuers"), "name"),
             issuers_are_there: document.get("issuers").is_some(),
             signers_are_there: document.get("signers").is_some(),
-            owners: signers.iter().filter_map(|signer| signer.get("publisher")?.as_str()).collect(),
+            owners: Told::of(document.get("signers"), "publisher"),
+            key_ids: Told::of(document.get("signers"), "keyId"),
+            schemes: schemes.into_iter().flatten().map(|(key, _)| key.as_str()).collect(),
         }
     }
+}
+
+/// What the items of a list say under one key.
+struct Told<'a> {
+    texts: Vec<&'a str>,
+    /// Whether there is one that cannot be read: it was told, and may have been meant to be anything.
+    unread: bool,
+}
+
+impl<'a> Told<'a> {
+    fn of(list: Option<&'a Value>, key: &str) -> Self {
+        let items = list.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let texts: Vec<&str> = items.iter().filter_map(|item| text_of(item, key)).collect();
+        // What is fetched need not say it here.
+        let said_elsewhere = items.iter().filter(|item| item.get(key).is_none() && item.get("remote").is_some()).count();
+        let unread = list.is_some_and(|list| !list.is_array()) || texts.len() + said_elsewhere < items.len();
+        Self { texts, unread }
+    }
+
+    /// Whether a text is, or may be, one of them.
+    fn may_have(&self, text: &str) -> bool {
+        self.unread || self.texts.contains(&text)
+    }
+}
+
+/// What a map says under a key, where that is a text that says something.
+fn text_of<'a>(item: &'a Value, key: &str) -> Option<&'a str> {
+    item.get(key)?.as_str().filter(|text| !text.is_empty())
 }
 
 fn compile_policy(raw: raw::Policy, source: &Source<'_>, problems: &mut Problems) -> Option<Policy> {
@@ -201,7 +233,7 @@ fn budget(raw: raw::Limits, place: &Place, problems: &mut Problems) -> Option<Bu
 
 /// Reads and compiles the maps of a list. What comes out keeps its place in the list.
 fn each<R: DeserializeOwned, T>(
-    list: Option<Vec<Value>>,
+    list: Option<&[Value]>,
     place: &Place,
     problems: &mut Problems,
     mut compile: impl FnMut(R, &Place, &mut Problems) -> Option<T>,
@@ -229,7 +261,7 @@ fn one_or_each<R: DeserializeOwned, T>(
 ) -> Vec<(Option<usize>, T)> {
     match raw {
         Value::Array(list) => {
-            each(Some(list), place, problems, compile).into_iter().map(|(index, item)| (Some(index), item)).collect()
+            each(Some(&list), place, problems, compile).into_iter().map(|(index, item)| (Some(index), item)).collect()
         }
         one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
             let raw = read(&one, UnknownKeys::Note, place, problems);
@@ -294,6 +326,16 @@ impl<'a> Seen<'a> {
         if let Some(former) = self.0.insert(text, index) {
             let former = place.index(former);
             problems.add(here, Problem::Duplicate { value: cut(text, 64).to_owned(), former });
+        }
+    }
+}
+
+/// Notes where the items of a list say the same under a key that tells them apart, also where they are otherwise wrong.
+fn check_different(list: Option<&[Value]>, key: &str, place: &Place, problems: &mut Problems) {
+    let mut seen = Seen::default();
+    for (index, item) in list.unwrap_or_default().iter().enumerate() {
+        if let Some(text) = text_of(item, key) {
+            seen.add(text, index, place, &place.index(index).key(key), problems);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Names, Place, Problem, Problems, Seen, each, is_token, protocol, raw, required_text, text, texts};
+use super::{Names, Place, Problem, Problems, check_different, each, is_token, protocol, raw, required_text, text, texts};
 use crate::call::cut;
 use crate::policy::path::{PathTemplate, TopicTemplate};
 use crate::policy::route::HostPattern;
@@ -16,32 +16,66 @@ const NO_BATCHES: &str = "calls of this protocol have no events that can be left
 
 /// The routes of a policy, each with its place in the list.
 pub(super) fn routes(list: Option<Vec<Value>>, names: &Names<'_>, place: &Place, problems: &mut Problems) -> Vec<(usize, Route)> {
-    let routes = each(list, place, problems, route);
-    check(&routes, names, place, problems);
-    routes
+    let entries = each(list.as_deref(), place, problems, |raw, place, problems| Some(entry(raw, place, problems)));
+    check_different(list.as_deref(), "name", place, problems);
+    check(&entries, names, place, problems);
+    entries.into_iter().filter_map(|(index, entry)| Some((index, entry.route?))).collect()
 }
 
-fn route(raw: raw::Route, place: &Place, problems: &mut Problems) -> Option<Route> {
-    let raw::Route { name, matches, protocol, topic, json, grpc, pubsub, components, anonymous, batch } = raw;
-    let name = required_text(name, place, "name", problems);
+/// A route, and what others are held against also where something else of it is wrong.
+struct Entry {
+    calls: Calls,
+    route: Option<Route>,
+}
+
+/// Which calls take a route.
+struct Calls {
+    matcher: Option<Matcher>,
+    /// Whether something of `match` is wrong: other calls were meant then.
+    wrong: bool,
+    /// What `match` says of gRPC.
+    method: Option<String>,
+    access: Access,
+}
+
+impl Calls {
+    fn cover(&self, others: &Self) -> bool {
+        let both = self.matcher.as_ref().zip(others.matcher.as_ref()).filter(|_| !self.wrong && !others.wrong);
+        both.is_some_and(|(own, others)| own.covers(others))
+    }
+}
+
+fn entry(mut raw: raw::Route, place: &Place, problems: &mut Problems) -> Entry {
+    let calls = calls(raw.matches.take(), raw.anonymous, place, problems);
+    Entry { route: route(raw, &calls, place, problems), calls }
+}
+
+fn calls(matches: Option<raw::Match>, anonymous: Option<bool>, place: &Place, problems: &mut Problems) -> Calls {
+    let at = place.key("match");
     let method = matches.as_ref().and_then(|matches| matches.grpc.clone());
-    let matcher = problems.required(place, "match", matches).and_then(|raw| matcher(raw, &place.key("match"), problems));
-    let settings = protocol::Settings { json, grpc, pubsub, components, method: method.as_deref() };
+    let matcher = problems.required(place, "match", matches).and_then(|raw| matcher(raw, &at, problems));
+    let access = if anonymous == Some(true) { Access::Anonymous } else { Access::Token };
+    Calls { matcher, wrong: !problems.none_in(&at), method, access }
+}
+
+fn route(raw: raw::Route, calls: &Calls, place: &Place, problems: &mut Problems) -> Option<Route> {
+    let raw::Route { name, matches: _, protocol, topic, json, grpc, pubsub, components, anonymous: _, batch } = raw;
+    let name = required_text(name, place, "name", problems);
+    let settings = protocol::Settings { json, grpc, pubsub, components, method: calls.method.as_deref() };
     let protocol = problems.required(place, "protocol", protocol);
     let protocol = protocol.and_then(|raw| protocol::protocol(raw, settings, place, problems));
-    let matcher = matcher?;
+    let matcher = calls.matcher.clone()?;
     let topic = match topic {
         Some(topic) => Some(problems.ok(&place.key("topic"), TopicTemplate::parse(&topic, matcher.path.as_ref()))?),
         None => matcher.path.as_ref().and_then(TopicTemplate::of_path),
     };
-    let access = if anonymous == Some(true) { Access::Anonymous } else { Access::Token };
     let (protocol, messages) = protocol?;
     let batch = match batch {
         None | Some(raw::Batches::RefuseAll) => Batches::RefuseAll,
         Some(raw::Batches::DropRefused) if protocol.carries_batches() => Batches::DropRefused,
         Some(raw::Batches::DropRefused) => return problems.wrong(&place.key("batch"), Problem::Contradiction(NO_BATCHES)),
     };
-    Some(Route { name: name?.into(), matcher, protocol, messages, topic, access, batch })
+    Some(Route { name: name?.into(), matcher, protocol, messages, topic, access: calls.access, batch })
 }
 
 fn matcher(raw: raw::Match, place: &Place, problems: &mut Problems) -> Option<Matcher> {
@@ -69,16 +103,13 @@ fn matcher(raw: raw::Match, place: &Place, problems: &mut Problems) -> Option<Ma
 }
 
 /// What no call reaches was not meant to be written, and may be what was meant to be stricter.
-fn check(routes: &[(usize, Route)], names: &Names<'_>, place: &Place, problems: &mut Problems) {
-    let mut seen = Seen::default();
-    for (at, (index, route)) in routes.iter().enumerate() {
+fn check(entries: &[(usize, Entry)], names: &Names<'_>, place: &Place, problems: &mut Problems) {
+    for (at, (index, entry)) in entries.iter().enumerate() {
         let here = place.index(*index);
-        seen.add(&route.name, *index, place, &here.key("name"), problems);
-        let former = routes.iter().take(at).find(|(_, former)| former.matcher.covers(&route.matcher));
-        if let Some((former, _)) = former {
+        if let Some((former, _)) = entries.iter().take(at).find(|(_, former)| former.calls.cover(&entry.calls)) {
             problems.add(&here, Problem::Unreachable { by: place.index(*former) });
         }
-        if route.access == Access::Token && !names.issuers_are_there {
+        if entry.calls.access == Access::Token && !names.issuers_are_there {
             let problem = "its calls need a token and there are no `issuers`: name one, or say `anonymous: true`";
             problems.add(&here, Problem::Contradiction(problem));
         }

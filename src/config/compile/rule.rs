@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use super::schemas::Named;
 use super::{
-    Names, Place, Problem, Problems, audit, contract, count, each, memory, mode, optional, raw, required_text, text, texts,
+    Names, Place, Problem, Problems, audit, check_different, contract, count, each, memory, mode, optional, raw, required_text,
+    text, texts,
 };
 use crate::call::cut;
 use crate::identity::Issuer;
 use crate::json::Pointer;
-use crate::rules::{Claim, ClaimValue, PublisherRule, Quorum, Recording, Rule, RuleError, Rules, SignatureRule};
+use crate::rules::{Claim, ClaimValue, PublisherRule, Quorum, Recording, Rule, Rules, SignatureRule, check_types};
 use crate::signature::{Scheme, Settings};
 
 /// What rules refer to.
@@ -31,8 +32,9 @@ pub(super) fn rules(
     place: &Place,
     problems: &mut Problems,
 ) -> Rules {
-    let rules = each(list, place, problems, |raw, place, problems| rule(raw, context, place, problems));
-    by_type(memory::with_leeway(rules, issuers), place, problems)
+    let rules = each(list.as_deref(), place, problems, |raw, place, problems| rule(raw, context, place, problems));
+    check_different(list.as_deref(), "type", place, problems);
+    by_type(memory::with_leeway(rules, issuers))
 }
 
 fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, problems: &mut Problems) -> Option<Rule> {
@@ -51,11 +53,13 @@ fn rule(raw: raw::Event, context: &Context<'_>, place: &Place, problems: &mut Pr
         audit,
     } = raw;
     let event_type = required_text(event_type, place, "type", problems);
+    let event_type = event_type.filter(|types| problems.ok(&place.key("type"), check_types(types)).is_some());
     let topics = texts(topics, &place.key("topics"), problems);
     let sources = texts(sources, &place.key("sources"), problems);
     let publishers = problems.required(place, "publishers", publishers);
-    let publishers =
-        each(publishers, &place.key("publishers"), problems, |raw, place, problems| publisher(raw, context, place, problems));
+    let publishers = each(publishers.as_deref(), &place.key("publishers"), problems, |raw, place, problems| {
+        publisher(raw, context, place, problems)
+    });
     let signature = match signature {
         Some(raw) => signature_rule(raw, context, &place.key("signature"), problems),
         None => Some((SignatureRule::Optional, None)),
@@ -91,7 +95,7 @@ fn publisher(raw: raw::Publisher, context: &Context<'_>, place: &Place, problems
         return problems.wrong(place, Problem::Empty);
     }
     let raw::Publisher { issuer, subject, peer, client, actor, scopes, claims } = raw;
-    if let Some(name) = issuer.as_deref().filter(|name| !context.names.issuers.contains(name)) {
+    if let Some(name) = issuer.as_deref().filter(|name| !context.names.issuers.may_have(name)) {
         problems.add(&place.key("issuer"), Problem::NoSuch { what: "issuer", name: cut(name, 64).to_owned() });
     }
     let subject = text(subject, &place.key("subject"), problems);
@@ -164,7 +168,7 @@ fn signature_rule(
 ) -> Option<(SignatureRule, Option<Quorum>)> {
     let raw::SignatureRule { required, schemes, signers, at_least } = raw;
     let required = problems.required(place, "required", required);
-    let schemes = schemes.map(|raw| self::schemes(&raw, context.signatures, &place.key("schemes"), problems));
+    let schemes = schemes.map(|raw| self::schemes(&raw, context, &place.key("schemes"), problems));
     let quorum = quorum(signers, at_least, context, place, problems)?;
     let rule = match required? {
         true if !context.names.signers_are_there => {
@@ -195,7 +199,7 @@ fn quorum(
         let problem = || Problem::Contradiction("it means something only with `signers`");
         return if at_least.is_some() { problems.wrong(&place.key("atLeast"), problem()) } else { Some(None) };
     };
-    for (index, owner) in signers.iter().enumerate().filter(|(_, owner)| !context.names.owners.contains(&owner.as_str())) {
+    for (index, owner) in signers.iter().enumerate().filter(|(_, owner)| !context.names.owners.may_have(owner)) {
         let name = cut(owner, 64).to_owned();
         problems.add(&place.key("signers").index(index), Problem::NoSuch { what: "publisher of a signer", name });
     }
@@ -209,21 +213,22 @@ fn quorum(
     Some(Some(Quorum { at_least, signers }))
 }
 
-fn schemes(raw: &[raw::Scheme], settings: &Settings, place: &Place, problems: &mut Problems) -> Vec<Scheme> {
+fn schemes(raw: &[raw::Scheme], context: &Context<'_>, place: &Place, problems: &mut Problems) -> Vec<Scheme> {
     if raw.is_empty() {
         problems.add(place, Problem::Empty);
     }
+    let settings = context.signatures;
     let mut schemes = Vec::with_capacity(raw.len());
     for (index, raw) in raw.iter().enumerate() {
-        let (scheme, in_use) = match raw {
-            raw::Scheme::HttpMessage => (Scheme::HttpMessage, settings.http_message.is_some()),
-            raw::Scheme::StandardWebhooks => (Scheme::StandardWebhooks, settings.standard_webhooks.is_some()),
-            raw::Scheme::Jws => (Scheme::Jws, settings.jws.is_some()),
-            raw::Scheme::Hmac => (Scheme::Hmac, !settings.hmac.is_empty()),
-            raw::Scheme::Dsse => (Scheme::Dsse, settings.dsse.is_some()),
-            raw::Scheme::EventJws => (Scheme::EventJws, settings.event_jws.is_some()),
+        let (scheme, key, in_use) = match raw {
+            raw::Scheme::HttpMessage => (Scheme::HttpMessage, "httpMessage", settings.http_message.is_some()),
+            raw::Scheme::StandardWebhooks => (Scheme::StandardWebhooks, "standardWebhooks", settings.standard_webhooks.is_some()),
+            raw::Scheme::Jws => (Scheme::Jws, "jws", settings.jws.is_some()),
+            raw::Scheme::Hmac => (Scheme::Hmac, "hmac", !settings.hmac.is_empty()),
+            raw::Scheme::Dsse => (Scheme::Dsse, "dsse", settings.dsse.is_some()),
+            raw::Scheme::EventJws => (Scheme::EventJws, "eventJws", settings.event_jws.is_some()),
         };
-        if !in_use {
+        if !in_use && !context.names.schemes.contains(&key) {
             problems.add(&place.index(index), Problem::SchemeNotInUse);
         }
         schemes.push(scheme);
@@ -231,19 +236,11 @@ fn schemes(raw: &[raw::Scheme], settings: &Settings, place: &Place, problems: &m
     schemes
 }
 
-fn by_type(rules: Vec<(usize, Rule)>, place: &Place, problems: &mut Problems) -> Rules {
+fn by_type(rules: Vec<(usize, Rule)>) -> Rules {
     let mut compiled = Rules::default();
-    for (index, rule) in rules {
-        let event_type = rule.event_type.clone();
-        let place_of_type = place.index(index).key("type");
-        match compiled.add(rule) {
-            Ok(()) => {}
-            Err(RuleError::Pattern(error)) => problems.add(&place_of_type, Problem::Value(error.to_string())),
-            Err(RuleError::Duplicate) => {
-                let problem = format!("there is a rule for `{}` already", cut(&event_type, 64));
-                problems.add(&place_of_type, Problem::Value(problem));
-            }
-        }
+    for (_, rule) in rules {
+        // What is wrong with its types was told.
+        compiled.add(rule).unwrap_or_default();
     }
     compiled
 }

@@ -15,8 +15,8 @@ use crate::key::{PublicKey, Secret};
 use crate::keyset;
 use crate::signature::http_message::is_component;
 use crate::signature::{
-    Dsse, DsseMode, DuplicateKeyId, EventJws, FieldType, HttpMessage, Jws, Settings, Signer, SignerKey, SignerSet, Signers,
-    StandardWebhooks, UnsignedAttributes,
+    Dsse, DsseMode, EventJws, FieldType, HttpMessage, Jws, Settings, Signer, SignerKey, SignerSet, Signers, StandardWebhooks,
+    UnsignedAttributes,
 };
 use crate::time::Timestamp;
 
@@ -121,27 +121,16 @@ fn secret_bytes(text: String) -> Option<Vec<u8>> {
     }
 }
 
-/// Signatures name keys by their id, so each may be there once.
-pub(super) fn signers(entries: Vec<(usize, Entry)>, place: &Place, problems: &mut Problems) -> Option<Signers> {
-    let (mut places, mut signers, mut sets) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, entry) in entries {
+/// `None` where a key id is there twice, which was told.
+pub(super) fn signers(entries: Vec<(usize, Entry)>) -> Option<Signers> {
+    let (mut signers, mut sets) = (Vec::new(), Vec::new());
+    for (_, entry) in entries {
         match entry {
-            Entry::Signer(signer) => {
-                places.push(index);
-                signers.push(signer);
-            }
+            Entry::Signer(signer) => signers.push(signer),
             Entry::Set(set) => sets.push(set),
         }
     }
-    Signers::new(signers)
-        .map(|signers| signers.with_sets(sets))
-        .map_err(|duplicates| {
-            for DuplicateKeyId { key_id, index } in duplicates {
-                let place = place.index(places.get(index).copied().unwrap_or(index)).key("keyId");
-                problems.add(&place, Problem::Value(format!("another signer has the key id `{}`", cut(&key_id, 64))));
-            }
-        })
-        .ok()
+    Signers::new(signers).map(|signers| signers.with_sets(sets)).ok()
 }
 
 /// The schemes in use: those that are named, or without a word all where there are signers and none where there are none.
@@ -181,7 +170,7 @@ pub(super) fn settings(
         standard_webhooks: standard_webhooks
             .and_then(|raw| self::standard_webhooks(raw, &place.key("standardWebhooks"), problems)),
         jws: jws.and_then(|raw| self::jws(raw, &place.key("jws"), problems)),
-        hmac: hmac::profiles(hmac, signers, &place.key("hmac"), problems),
+        hmac: hmac::profiles(hmac, names, signers, &place.key("hmac"), problems),
         dsse: dsse.map(|raw| self::dsse(raw, &place.key("dsse"), problems)),
         event_jws: event_jws.and_then(|raw| self::event_jws(raw, &place.key("eventJws"), problems)),
     }

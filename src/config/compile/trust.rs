@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Names, Problems, Source, each, fetched, identity, raw, signature};
+use super::{Names, Problems, Source, check_different, each, fetched, identity, raw, signature};
 use crate::identity::{Issuer, TokenSettings};
 use crate::keyset::{self, Revocations};
 use crate::signature::{Settings, Signers};
@@ -30,15 +30,20 @@ pub(super) fn trust(parts: Parts, names: &Names<'_>, source: &Source<'_>, proble
     let root = source.root;
     let Parts { issuers, token, signers, revoked, signatures } = parts;
     let mut fetched = Vec::new();
-    let issuers = each(issuers, &root.key("issuers"), problems, |raw, place, problems| {
-        identity::issuer(raw, &mut fetched, place, problems)
-    });
-    identity::check_different(&issuers, &root.key("issuers"), problems);
+    let list = issuers.as_deref();
+    let issuers =
+        each(list, &root.key("issuers"), problems, |raw, place, problems| identity::issuer(raw, &mut fetched, place, problems));
+    // Names are what policies refer to, and `iss` is what tokens are judged by.
+    check_different(list, "name", &root.key("issuers"), problems);
+    check_different(list, "issuer", &root.key("issuers"), problems);
     let token = identity::token(token.unwrap_or_default(), &root.key("token"), problems);
-    let signers = each(signers, &root.key("signers"), problems, |raw, place, problems| {
+    let list = signers.as_deref();
+    let signers = each(list, &root.key("signers"), problems, |raw, place, problems| {
         signature::signer(raw, source.env, &mut fetched, place, problems)
     });
-    let mut signers = signature::signers(signers, &root.key("signers"), problems);
+    // Signatures name keys by their id.
+    check_different(list, "keyId", &root.key("signers"), problems);
+    let mut signers = signature::signers(signers);
     let revoked = fetched::revoked(revoked, &mut fetched, &root.key("revoked"), problems);
     let mut none = Signers::default();
     let own = signers.as_mut().unwrap_or(&mut none);

@@ -55,7 +55,7 @@ enum Call {
 pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
     let media = MediaType::of(head)?;
     if let Some((media, _)) = media
-        && let Some(codec) = grpc::codec(media, head)?
+        && let Some(codec) = grpc::codec(media)
     {
         method(head)?;
         return Ok(Form::Grpc(codec));

@@ -30,7 +30,7 @@ pub enum Codec {
 /// gRPC and nothing else.
 pub(super) fn form(head: &Head) -> Result<Form, ProtocolError> {
     let (media, text) = MediaType::of(head)?.ok_or_else(|| unsupported(""))?;
-    codec(media, head)?.map(Form::Grpc).ok_or_else(|| unsupported(text))
+    codec(media).map(Form::Grpc).ok_or_else(|| unsupported(text))
 }
 
 /// How the frames of a call are written.
@@ -65,11 +65,13 @@ fn framing(head: &Head) -> Result<Framing, ProtocolError> {
 }
 
 /// What a content type says of a gRPC call; `None` where it is none of gRPC's.
-pub(super) fn codec(media: MediaType<'_>, head: &Head) -> Result<Option<Codec>, ProtocolError> {
-    let Some((_, codec)) = subtype(media) else { return Ok(None) };
-    // What cannot be decompressed is refused before the body is there.
-    frames::encoding(head)?;
-    Ok(Some(codec))
+pub(super) fn codec(media: MediaType<'_>) -> Option<Codec> {
+    subtype(media).map(|(_, codec)| codec)
+}
+
+/// Whether the messages of a call are encoded in a way that is read here.
+pub(super) fn readable(head: &Head) -> Result<(), ProtocolError> {
+    frames::encoding(head).map(|_| ())
 }
 
 /// The message of a body that is exactly one frame. The budget bounds it also while it is decompressed.

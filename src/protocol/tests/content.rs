@@ -32,11 +32,11 @@ fn identity_and_gzip_are_read() {
 fn any_other_encoding_is_refused_on_the_headers_too() {
     for encoding in ["", "br", "zstd", "deflate", "gzip, gzip", "identity, gzip", "gzip,", "gzip;q=1", "gzipx"] {
         let head = head(&[("content-encoding", encoding)]);
-        assert!(matches!(declared(&head, &BUDGET), Err(ProtocolError::Encoding { .. })), "{encoding}");
+        assert!(matches!(readable(&head, Form::Structured), Err(ProtocolError::Encoding { .. })), "{encoding}");
         assert!(matches!(content(&head, b"", &BUDGET), Err(ProtocolError::Encoding { .. })), "{encoding}");
     }
     let twice = head(&[("content-encoding", "gzip"), ("content-encoding", "gzip")]);
-    assert!(matches!(declared(&twice, &BUDGET), Err(ProtocolError::Header(_))));
+    assert!(matches!(readable(&twice, Form::Structured), Err(ProtocolError::Header(_))));
     assert!(matches!(content(&twice, b"", &BUDGET), Err(ProtocolError::Header(_))));
 }
 
@@ -83,8 +83,22 @@ fn the_declared_length_is_held_against_the_bound() {
     assert_eq!(declare("65537"), Err(ProtocolError::TooLarge { limit }));
     assert_eq!(declare("99999999999999999999999999"), Err(ProtocolError::TooLarge { limit }));
     for length in ["", "-1", "+1", " 1", "1, 1", "0x10", "1.0", "\u{661}"] {
-        assert!(is_malformed(&declare(length)), "{length}");
+        assert!(matches!(declare(length), Err(ProtocolError::Broken(_))), "{length}");
     }
     let twice = head(&[("content-length", "1"), ("content-length", "1")]);
     assert!(matches!(declared(&twice, &BUDGET), Err(ProtocolError::Header(_))));
+}
+
+#[test]
+fn a_body_that_is_not_as_long_as_it_is_said_to_be_is_refused() {
+    for (length, body, is_broken) in
+        [("3", "abc", false), ("0", "", false), ("2", "abc", true), ("4", "abc", true), ("x", "abc", true)]
+    {
+        let found = content(&head(&[("content-length", length)]), body.as_bytes(), &BUDGET);
+        assert_eq!(matches!(found, Err(ProtocolError::Broken(_))), is_broken, "{length}: {found:?}");
+    }
+    let body = gzip(b"abc");
+    let said = |length: usize| head(&[("content-length", &length.to_string()), ("content-encoding", "gzip")]);
+    assert_eq!(content(&said(body.len()), &body, &BUDGET), Ok(Cow::Owned(b"abc".to_vec())), "it is that of what was sent");
+    assert!(matches!(content(&said(3), &body, &BUDGET), Err(ProtocolError::Broken(_))));
 }

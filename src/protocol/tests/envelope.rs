@@ -73,6 +73,30 @@ fn what_has_two_readings_is_refused() {
     }
 }
 
+/// Go and .NET match names without regard to case, and of two take the last.
+#[test]
+fn a_name_that_differs_by_case_alone_from_one_that_a_pointer_leads_through_is_refused() {
+    for body in [
+        r#"{"eventType":"t","EventType":"u"}"#,
+        r#"{"EVENTTYPE":"u","eventType":"t"}"#,
+        r#"{"eventType":"t","Timestamp":"2026-11-23T07:59:58Z"}"#,
+        r#"{"eventType":"t","timestamp":"2026-11-23T07:59:58Z","TimeStamp":"2026-11-23T07:59:58Z"}"#,
+        r#"{"eventType":"t","payload":1,"Payload":2}"#,
+        r#"{"eventType":"t","meta":{"id":"1"},"Meta":{"id":"2"}}"#,
+        r#"{"eventType":"t","meta":{"id":"1","ID":"2"}}"#,
+        r#"{"eventType":"t","\u0053ubject":"s"}"#,
+        "{\"eventType\":\"t\",\"\u{17f}ubject\":\"s\"}",
+    ] {
+        assert!(is_malformed(&one(body)), "{body}");
+    }
+    for body in [
+        r#"{"eventType":"t","event_type":"u","eventTypes":"v","other":1,"Other":2}"#,
+        r#"{"eventType":"t","meta":{"id":"1","x":{"ID":"2"}},"payload":{"a":1,"A":2,"eventtype":"u"}}"#,
+    ] {
+        assert_eq!(one(body).unwrap().event_type, "t", "{body}");
+    }
+}
+
 #[test]
 fn without_a_pointer_the_whole_document_is_the_data() {
     let Protocol::Json(mut envelope) = json() else { panic!() };

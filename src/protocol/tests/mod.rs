@@ -66,6 +66,44 @@ fn mismatch(header: &str) -> ProtocolError {
     ProtocolError::HeaderMismatch(header.to_owned())
 }
 
+/// Go and .NET match names without regard to case: what would be another member to them is unknown to us, and refused.
+#[test]
+fn names_of_envelopes_that_differ_by_case_alone_are_refused() {
+    const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","data":1}"#;
+    const BASE64: &str = "eyJzcGVjdmVyc2lvbiI6IjEuMCIsImlkIjoiMSIsInNvdXJjZSI6Ii9zIiwidHlwZSI6InQifQ==";
+    let v2 = format!(r#"{{"records":[{{"value":{EVENT}}}]}}"#);
+    let v3 = format!(r#"{{"headers":[{{"name":"x","value":"eA=="}}],"value":{{"type":"JSON","data":{EVENT}}}}}"#);
+    let pubsub = format!(
+        r#"{{"messages":[{{"data":"{BASE64}","attributes":{{"content-type":"application/cloudevents+json"}},"orderingKey":"k"}}]}}"#
+    );
+    for (protocol, content_type, body, names) in [
+        (Protocol::CloudEvents, "application/cloudevents+json", EVENT, &["specversion", "id", "source", "type", "data"][..]),
+        (Protocol::KafkaRest, "application/vnd.kafka.json.v2+json", v2.as_str(), &["records", "value", "id", "type", "data"]),
+        (Protocol::KafkaRest, "application/json", v3.as_str(), &["headers", "name", "value", "type", "data", "id"]),
+        (
+            Protocol::PubSub(crate::protocol::pubsub::Attributes::CloudEvents),
+            "application/json",
+            pubsub.as_str(),
+            &["messages", "data", "attributes", "content-type", "orderingKey"],
+        ),
+    ] {
+        let read = |body: &str| {
+            let head = head(&[("content-type", content_type)]);
+            let form = protocol.form(&head)?;
+            protocol.events(form, &head, body.as_bytes(), Some("carts"), &BUDGET).map(|events| events.len())
+        };
+        assert_eq!(read(body), Ok(1), "{body}");
+        for name in names {
+            let member = format!("\"{name}\":");
+            let upper = member.to_ascii_uppercase();
+            for instead in [format!("{upper}1,{member}"), format!("{upper}\"1\",{member}")] {
+                let changed = body.replacen(&member, &instead, 1);
+                assert!(read(&changed).is_err(), "{changed}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_form_of_another_protocol_is_no_form() {
     let head = head(&[]);

@@ -129,7 +129,7 @@ fn event<'a>(content_type: Option<&'a str>, data: Data<'a>) -> Event<'a> {
 }
 
 fn judge(versions: &Versions, event: &Event<'_>) -> Result<(), Violation> {
-    versions.check(event, &JsonData::of(event, 16), Timestamp::parse(NOW).unwrap())
+    versions.check(event, &JsonData::of(event, 16).map_err(|_| Violation::NotJson)?, Timestamp::parse(NOW).unwrap())
 }
 
 fn binary(bytes: &[u8]) -> Event<'_> {
@@ -297,11 +297,11 @@ fn a_version_of_every_form_ends() {
     let (versions, event) = (Versions::new(vec![old]), binary(b""));
     assert!(matches!(judge(&versions, &event), Err(Violation::Deprecated { .. })));
     let before = Timestamp::parse("2026-11-23T07:59:59Z").unwrap();
-    let data = JsonData::of(&event, 16);
+    let data = JsonData::of(&event, 16).unwrap();
     assert_eq!(versions.check(&event, &data, before), Ok(()));
     assert!(versions.is_deprecated(&event, &data, before));
     let other = Event { declared: Declared::Message(Cow::Borrowed("x")), ..binary(b"") };
-    assert!(!versions.is_deprecated(&other, &JsonData::of(&other, 16), before));
+    assert!(!versions.is_deprecated(&other, &JsonData::of(&other, 16).unwrap(), before));
 }
 
 fn avro(framing: Framing) -> Form {

@@ -23,7 +23,7 @@ fn of_event(condition: &str, headers: &[(&str, &[u8])], event: Event<'_>) -> Res
         route: "events",
         head: &head,
         now: Timestamp::parse(NOW).unwrap(),
-        data: &JsonData::of(&event, 8),
+        data: &JsonData::of(&event, 8).unwrap(),
     };
     let rule = Rule { conditions: vec![Condition::compile(condition, &environment()).unwrap()], ..rule("com.shop.*") };
     check_content(&rule, &facts).map_err(|violation| violation.to_string())

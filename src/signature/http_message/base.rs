@@ -214,6 +214,7 @@ pub(super) fn base(label: &Label<'_>, components: &[Component<'_>], request: &Re
 
 /// The value of a header in that form; `None` where it is absent.
 fn field<'h>(name: &str, form: &Form<'_>, head: &'h Head) -> Result<Option<Cow<'h, str>>, SignatureError> {
+    head.check_look_alike(name)?;
     if let Form::Bytes = form {
         let lines: Vec<String> = head.values(name).map(|line| format!(":{}:", STANDARD.encode(line.trim_ascii()))).collect();
         return Ok((!lines.is_empty()).then(|| lines.join(", ").into()));

@@ -592,6 +592,18 @@ fn a_header_that_is_there_twice_is_refused() {
     }
 }
 
+/// CGI and WSGI join the two, and the upstream reads what nobody signed.
+#[test]
+fn a_header_that_servers_may_take_for_a_covered_one_is_refused() {
+    for like in ["content_digest", "content_type"] {
+        let signed = signed(&ours(&format!(r#"{ALL} "content-type""#), ""));
+        let headers = signed.headers().map(|(name, value)| (name, std::str::from_utf8(value).unwrap()));
+        let headers: Vec<(&str, &str)> = headers.chain([(like, "x")]).collect();
+        assert!(verify(&signed, BODY).is_ok());
+        assert_eq!(verify(&head(&headers), BODY), Err(SignatureError::Header(HeaderError::LookAlike(like.to_owned()))));
+    }
+}
+
 #[test]
 fn one_of_the_two_headers_alone_is_malformed() {
     assert!(is_malformed(&verify(&with_headers(&["signature"], &[]), BODY)));
