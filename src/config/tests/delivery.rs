@@ -16,7 +16,7 @@ fn a_call_waits_for_its_records_where_the_policy_says_so_and_then_no_record_is_d
     assert_eq!((usual.delivery, usual.queue.when_full, usual.comes_first()), (Delivery::Async, WhenFull::DropOldest, false));
     let refuse = audit(json!({"cluster": "logs", "delivery": "async", "whenFull": "refuse"}));
     assert_eq!((refuse.delivery, refuse.queue.when_full, refuse.comes_first()), (Delivery::Async, WhenFull::Refuse, true));
-    assert_eq!((refuse.batch.records, refuse.batch.interval), (100, Duration::from_secs(1)));
+    assert_eq!((refuse.batch.records, refuse.batch.interval), (256, Duration::from_secs(1)));
     for value in [
         json!({"cluster": "logs", "delivery": "before-forward"}),
         json!({"cluster": "logs", "delivery": "before-forward", "whenFull": "refuse"}),
