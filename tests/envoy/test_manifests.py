@@ -80,8 +80,3 @@ def test_the_policy_of_envoy_yaml_is_that_of_the_examples():
     [policy] = policies("envoy.yaml")
     assert policy.pop("hold") == "body"
     assert policy == load(ROOT / "examples/policy.yaml")
-
-
-def test_the_module_is_under_a_megabyte_and_a_half():
-    """It costs its users half a second of start per megabyte, ten times that on a small sidecar."""
-    assert local.MODULE.stat().st_size < 1_500_000
