@@ -53,7 +53,7 @@
 //! - no clock, no randomness, no input or output in the core: time is an argument (`tests/floor_plan.rs`, `clippy.toml`);
 //! - no error that lets a call pass: every stage's error is a refusal, and only the policy's `observe` says otherwise;
 //! - no second reading: events are parsed once, strictly, and rules see the bytes that were signed;
-//! - no token, key or data in a reply, a record or the log.
+//! - no token, key or data in a reply, a record, a span, the statistics or the log (`tests/record.rs`, `tests/envoy/test_leaks.py`).
 //!
 //! # Judging one call
 //!
