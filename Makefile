@@ -1,7 +1,7 @@
 # What can be done here. `make help` lists it; CI calls the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help wasm run test lint fuzz bench bench-crypto bench-module bench-memory bench-cluster bench-audit clean cli test-rust test-node test-alerts test-envoy
+.PHONY: help wasm run test lint fuzz bench bench-crypto bench-module bench-memory bench-cluster bench-audit bench-verify clean cli test-rust test-node test-alerts test-envoy
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -101,6 +101,10 @@ bench-cluster: wasm cli $(VENV)/ready ## 100,000 events and their replays throug
 
 bench-audit: wasm cli $(VENV)/ready ## 1,000 calls/s for five minutes, for both deliveries, while the log cluster is slow, broken and away in turn (needs wrk)
 	@$(VENV)/bin/python tests/bench/audit.py $(ARGS)
+
+bench-verify: ## a gigabyte of chained records through `eventguard audit verify`, built for speed: MB/s and memory (ARGS="--bytes 1e8")
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=3 $(CARGO) build --release --bin eventguard
+	@$(PYTHON) tests/bench/verify.py $(ARGS)
 
 clean: ## remove everything that was built or fetched
 	$(CARGO) clean
