@@ -50,10 +50,13 @@
 //! What there is not, and where that is held:
 //!
 //! - no panic outside of tests (clippy lints in `Cargo.toml`), no `unsafe` outside of `filter` (`tests/floor_plan.rs`);
-//! - no clock, no randomness, no input or output in the core: time is an argument (`tests/floor_plan.rs`, `clippy.toml`);
+//! - no clock, no randomness, no environment, no input or output in the core: time and chance are arguments (`tests/floor_plan.rs`;
+//!   the clock also in `clippy.toml`);
+//! - no dependence on the machine: the tests of this library pass natively and as WebAssembly on 32 bits, and the cases also on a host that
+//!   has nothing (`make test-node`);
 //! - no error that lets a call pass: every stage's error is a refusal, and only the policy's `observe` says otherwise;
 //! - no second reading: events are parsed once, strictly, and rules see the bytes that were signed;
-//! - no token, key or data in a reply, a record or the log.
+//! - no token, key or data in a reply, a record, a span, the statistics or the log (`tests/record.rs`, `tests/envoy/test_leaks.py`).
 //!
 //! # Judging one call
 //!

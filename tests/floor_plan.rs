@@ -1,5 +1,5 @@
-//! Holds the floor plan of `src/lib.rs`: which module may name which, that its table there is the one held here, and that what
-//! must stay at the border (proxy-wasm, clock, sockets, `clap`) does.
+//! Holds the floor plan of `src/lib.rs`: which module may name which, that its table there is the one held here, that what must stay at
+//! the border (proxy-wasm, clock, sockets, `clap`) does, and that the core has no randomness, no input and no output.
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
@@ -122,11 +122,31 @@ fn modules() -> BTreeMap<String, Vec<(PathBuf, String)>> {
             continue;
         }
         let text = fs::read_to_string(&file).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap();
+        let code = without_tests(&text);
         let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         modules.entry(first).or_default().push((relative, code.join("\n")));
     }
     modules
+}
+
+/// A text without its test modules: those in files of their own, and the one in it, which is always its end.
+fn without_tests(text: &str) -> String {
+    let mut code = String::new();
+    for part in text.split_inclusive("#[cfg(test)]\n") {
+        let rest = code.is_empty() || {
+            let line = part.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
+            assert!(
+                line.contains("mod ") || line.ends_with(';') || line.ends_with('{'),
+                "what is it that is for tests: `{line}`?"
+            );
+            !(line.contains("mod ") && line.ends_with('{'))
+        };
+        if !rest {
+            break;
+        }
+        code.push_str(part);
+    }
+    code
 }
 
 /// The modules of this crate that a text names, from `crate::a::b`, `crate::{a, b::c}` and the command line's `eventguard::a`.
@@ -224,8 +244,81 @@ fn what_belongs_to_the_border_stays_there() {
     }
 }
 
+/// What the core would have randomness, an environment, input or output by. (Its clock: `what_belongs_to_the_border_stays_there`.)
+const OUTSIDE: &[&str] = &[
+    "std::env",
+    "std::io",
+    "std::os",
+    "std::process",
+    "std::thread",
+    "print!",
+    "println!",
+    "dbg!",
+    "rand::",
+    "rand_core",
+    "getrandom",
+    "OsRng",
+    "::generate(",
+    "RandomState",
+    "HashMap::new(",
+    "HashMap::from(",
+    "HashMap::with_capacity(",
+    "HashSet::new(",
+    "HashSet::from(",
+    "HashSet::with_capacity(",
+];
+
+/// What of it is harmless where it is: gzip is read by a trait, from bytes in memory.
+const INSIDE: &[(&str, &str)] = &[("protocol/content.rs", "use std::io::Read;")];
+
+/// What of the world outside a text names. Maps without a hasher of their own are seeded by chance.
+fn outside(code: &str) -> Vec<String> {
+    let named = OUTSIDE.iter().filter(|word| code.contains(**word)).map(|word| (*word).to_owned());
+    let seeded = [("HashMap<", 3), ("HashSet<", 2)].into_iter().filter(|(name, all)| {
+        let mut places = code.match_indices(name);
+        places.any(|(at, _)| arguments(&code[at + name.len()..]) < *all)
+    });
+    named.chain(seeded.map(|(name, _)| format!("{name} without a hasher"))).collect()
+}
+
+/// How many arguments a type has whose text begins behind its `<`.
+fn arguments(text: &str) -> usize {
+    let (mut depth, mut count) = (0_i32, 1);
+    for character in text.chars() {
+        match character {
+            '<' | '(' | '[' => depth += 1,
+            '>' if depth == 0 => break,
+            '>' | ')' | ']' => depth -= 1,
+            ',' if depth == 0 => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+#[test]
+fn the_core_has_no_randomness_no_environment_no_input_and_no_output() {
+    let mut broken = Vec::new();
+    for (module, files) in modules() {
+        for (file, code) in files.iter().filter(|_| CORE.contains(&module.as_str())) {
+            let harmless = INSIDE
+                .iter()
+                .filter(|(place, _)| file.ends_with(place))
+                .fold(code.clone(), |code, (_, line)| code.replace(line, ""));
+            broken.extend(outside(&harmless).iter().map(|word| format!("{} names `{word}`", file.display())));
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
 #[test]
 fn the_scan_finds_what_it_should() {
+    assert_eq!(outside("let seed = getrandom::fill(&mut bytes);"), ["getrandom"]);
+    assert_eq!(outside("eprintln!(\"{token}\"); std::env::var(name)"), ["std::env", "println!"]);
+    assert_eq!(outside("let known: HashMap<String, Vec<(u8, u8)>> = HashMap::default();"), ["HashMap< without a hasher"]);
+    assert!(outside("type Index = HashMap<String, Vec<(u8, u8)>, BuildHasherDefault<DefaultHasher>>;").is_empty());
+    let text = "use a;\n#[cfg(test)]\nmod tests;\nuse crate::json;\n#[cfg(test)]\nmod more {\nuse crate::filter;\n}\n";
+    assert_eq!(named(&without_tests(text)), ["json"]);
     assert_eq!(named("use crate::time::Timestamp;"), ["time"]);
     assert!(named("use crate::{json, key::Jwk};").contains(&"json".to_owned()));
     assert!(named("use crate::{json, key::Jwk};").contains(&"key".to_owned()));

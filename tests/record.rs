@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use eventguard::audit::form::Form;
 use eventguard::audit::{Aftermath, Answer, Checkpoint, Circumstances, Integrity, Queue, Record, Settings, WhenFull};
 use eventguard::decision::Refusal;
@@ -73,10 +75,13 @@ fn what_is_recorded_of_every_case_is_of_the_form_that_the_schema_says() {
     }
 }
 
+/// The private half of the key that signs the stream.
+const PRIVATE: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+
 /// Lines of a stream that tells of everything that it can: it starts, drops, loses a batch, is signed and stops.
 fn stream() -> Vec<String> {
-    let jwk = r#"{"kty":"OKP","crv":"Ed25519","kid":"k","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
-    let key = SigningKey::from_jwk(jwk).unwrap().into();
+    let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"k","d":"{PRIVATE}"}}"#);
+    let key = SigningKey::from_jwk(&jwk).unwrap().into();
     let settings = Settings {
         form: Form::Otlp,
         batch_records: 2,
@@ -150,7 +155,7 @@ fn what_is_not_of_the_form_breaks_the_schema() {
     }
 }
 
-/// What must not leave: the parts of tokens and signatures, and the texts in an event's data.
+/// What must not leave of a call: the parts of tokens and signatures, and the texts in an event's data.
 fn secrets(case: &Value) -> Vec<String> {
     let call = &case["call"];
     let header = |header: &Value| (header[0].as_str().unwrap().to_lowercase(), header[1].as_str().unwrap_or_default().to_owned());
@@ -174,14 +179,48 @@ fn texts(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// What must not leave of a policy, and of a key: it as it is written, and as bytes in the forms in which bytes are written.
+fn forms(written: &str, bytes: &[u8]) -> Vec<String> {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let padded = [STANDARD.encode(bytes), URL_SAFE.encode(bytes)];
+    let mut forms = vec![written.to_owned(), hex, String::from_utf8_lossy(bytes).into_owned()];
+    forms.extend(padded.iter().map(|text| text.trim_end_matches('=').to_owned()));
+    forms
+}
+
+/// The secrets of the signers in the policy of the cases.
+fn keys() -> Vec<String> {
+    let policy: Value = serde_json::from_slice(&fs::read(path("tests/cases/policy.json")).unwrap()).unwrap();
+    let secrets = policy["signers"].as_array().unwrap().iter().filter_map(|signer| signer["secret"]["value"].as_str());
+    secrets.flat_map(|secret| forms(secret, &STANDARD.decode(secret.trim_start_matches("whsec_")).unwrap())).collect()
+}
+
+/// Asserts that none of the lines has the secret, nor what a message that cuts it to 64 bytes would leave of it.
+fn assert_hidden(secret: &str, lines: &[String], name: &str) {
+    let pieces: Vec<String> =
+        secret.as_bytes().chunks_exact(16).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect();
+    for piece in pieces.iter().map(String::as_str).chain([secret]) {
+        assert!(lines.iter().all(|line| !line.contains(piece)), "`{piece}` of `{secret}` of {name} in {lines:?}");
+    }
+}
+
 #[test]
-fn no_record_holds_a_token_a_signature_or_data() {
-    let mut looked_for = 0;
+fn no_record_holds_a_token_a_signature_a_key_or_data() {
+    let (mut looked_for, keys) = (0, keys());
+    assert_eq!(keys.len(), 5, "one signer of the policy has a secret: {keys:?}");
     for (case, lines) in cases() {
-        for secret in secrets(&case) {
-            looked_for += 1;
-            assert!(lines.iter().all(|line| !line.contains(&secret)), "`{secret}` of {} in {lines:?}", case["name"]);
-        }
+        let secrets = secrets(&case);
+        looked_for += secrets.len();
+        secrets.iter().chain(&keys).for_each(|secret| assert_hidden(secret, &lines, &case["name"].to_string()));
     }
     assert!(looked_for > 200, "{looked_for}");
+}
+
+#[test]
+fn nothing_of_a_stream_holds_the_key_that_signs_its_checkpoints() {
+    let lines = stream();
+    assert!(lines.iter().any(|line| line.contains("\"event_code\":\"checkpoint\"")), "{lines:#?}");
+    for secret in forms(PRIVATE, &URL_SAFE_NO_PAD.decode(PRIVATE).unwrap()) {
+        assert_hidden(&secret, &lines, "the stream");
+    }
 }

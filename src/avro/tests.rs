@@ -1,5 +1,6 @@
 //! The first tests hold the reader against another one, `apache-avro`, with schemas and values of any kind.
 
+// `apache-avro` is not built for WebAssembly: see `Cargo.toml`.
 #[cfg(not(target_arch = "wasm32"))]
 mod differential;
 mod readings;

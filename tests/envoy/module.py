@@ -30,17 +30,28 @@ class Reader:
 IMPORTS, EXPORTS = 2, 7
 
 
-def functions(module):
-    """The names of what a module asks of its host, and of what the host may ask of it."""
-    reader, names = Reader(module.read_bytes()[8:]), set()
+def entries(module):
+    """What a module asks of its host, and what the host may ask of it: (section, name of the host's module or none, name)."""
+    reader = Reader(module.read_bytes()[8:])
     while reader:
         [section] = reader.take(1)
         content = Reader(reader.take(reader.number()))
         for _ in range(content.number() if section in (IMPORTS, EXPORTS) else 0):
-            if section == IMPORTS:
-                content.text()
+            place = content.text() if section == IMPORTS else None
             name, kind = content.text(), content.take(1)
             assert section == EXPORTS or kind == b"\0", f"{name} is no function"
             content.number()
-            names.add(name)
-    return names
+            yield section, place, name
+
+
+def functions(module):
+    """The names of what a module asks of its host, and of what the host may ask of it."""
+    return {name for _, _, name in entries(module)}
+
+
+def imports(module):
+    """What a module asks of its host: names by the module of the host that they are asked of, each list sorted."""
+    found = {}
+    for section, place, name in sorted(entry for entry in entries(module) if entry[0] == IMPORTS):
+        found.setdefault(place, []).append(name)
+    return found
