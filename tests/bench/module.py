@@ -31,9 +31,10 @@ def kinds():
 
 def given(policy):
     """What a proxy would show the module."""
+    body = bench.event()
     head = [(":method", "POST"), (":path", "/events/orders"), (":authority", "bus.shop.example"), (":scheme", "http"), *bench.calls()["plain"],
-            ("x-forwarded-proto", "http"), ("x-request-id", "b4f8a2c1-0d3e-4f5a-9b6c-7d8e9f0a1b2c"), ("content-length", "1024")]
-    return json.dumps({"policy": json.dumps(policy), "headers": head, "body": bench.event().decode()})
+            ("x-forwarded-proto", "http"), ("x-request-id", "b4f8a2c1-0d3e-4f5a-9b6c-7d8e9f0a1b2c"), ("content-length", str(len(body)))]
+    return json.dumps({"policy": json.dumps(policy), "headers": head, "body": body.decode()})
 
 
 def run(module, path, calls, *options):
