@@ -131,10 +131,11 @@ exports.proxy_on_tick(ROOT);
 
 let context = ROOT;
 
-/// One call, every one with another event id; each thousandth a tick, and what it sends is taken.
+/// One call, every one with another event id and of the same length; each thousandth a tick, and what it sends is taken.
 function call() {
   context += 1;
-  buffer = encoder.encode(body.replace('"e-1"', `"e-${context}"`));
+  const id = `"e-${context}"`;
+  buffer = encoder.encode(body.replace('"e-1"', id).replace("a".repeat(id.length - '"e-1"'.length), ""));
   exports.proxy_on_context_create(context, ROOT);
   exports.proxy_on_request_headers(context, headers.length, 0);
   exports.proxy_on_request_body(context, buffer.length, 0);
