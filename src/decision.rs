@@ -45,6 +45,9 @@ pub enum Refusal {
     /// The proxy did not give us what it holds.
     #[error("the proxy did not hand over the call")]
     Unreadable,
+    /// What the proxy's route says to the filter is not understood: it may have been meant to be stricter.
+    #[error("what the proxy's route says to the filter cannot be followed")]
+    RouteSettings,
     /// The call ended before its body was whole.
     #[error("the call was broken off before its body was whole")]
     BrokenOff,
@@ -105,6 +108,7 @@ impl Refusal {
             | Self::Signature(_)
             | Self::Rule(_)
             | Self::Unreadable
+            | Self::RouteSettings
             | Self::BrokenOff
             | Self::HoldMissing
             | Self::Unrecorded(_) => None,

@@ -116,6 +116,23 @@ def test_route_metadata_that_means_nothing_lets_nothing_pass(routed, client, ups
     assert upstream.saw_nothing_of(call.id)
 
 
+@pytest.mark.parametrize("hold", HOLDS)
+def test_what_goes_on_unjudged_has_neither_its_token_nor_forged_headers(start_once, upstream, sink, hold):
+    """Where the metadata means nothing and the policy only observes."""
+    routes = [upstream_route("number", {"path": "/events/carts"}, {"route": 7}), upstream_route("rest", {"prefix": "/"})]
+    proxy = start_once({**reference_policy(), "mode": "observe"}, hold=hold, logs=sink, routes=routes)
+    for client in clients.BOTH:
+        call = publish(proxy, client, headers=[STRUCTURED, bearer(), FORGED, ("x_eventguard_publisher", "shop/root")])
+        assert call.response.status == 200, call.response
+        seen = upstream.one(call.id)
+        assert seen.body == call.body
+        assert not any(value == FORGED[1] or name == "authorization" for name, value in seen.headers), seen.headers
+        assert seen.header("x-eventguard-verdict") == ["observe"]
+        record = sink.wait(call.id)[0]
+        assert (record["verdict"], record["code"]) == ("observe", "call.malformed")
+        assert "route" in record["detail"]
+
+
 def test_where_the_filter_is_off_nothing_is_judged(routed, client, upstream):
     call = publish(routed, client, path="/healthz", headers=[("authorization", "Basic eDp5")])
     assert call.response.status == 200

@@ -61,7 +61,7 @@ impl Exchange {
         let undecided = || self.refuse_undecided(Refusal::HoldMissing);
         let nobody = || inspect::refuse(self.policy.mode, None, Refusal::HoldMissing);
         let last = outcomes.pop().or_else(undecided).unwrap_or_else(nobody);
-        let refused = |outcome| Outcome { verdict: Verdict::Refuse, refusal: Some(Refusal::HoldMissing), ..outcome };
+        let refused = |outcome| in_every_mode(Outcome { refusal: Some(Refusal::HoldMissing), ..outcome });
         self.end(outcomes.into_iter().map(refused).collect(), refused(last))
     }
 
@@ -80,4 +80,9 @@ impl Exchange {
         outcomes.extend(end.outcomes);
         Step { outcomes, ..end }
     }
+}
+
+/// The outcome of a call that does not go on, though the policy may only observe.
+pub(super) fn in_every_mode(outcome: Outcome) -> Outcome {
+    Outcome { verdict: Verdict::Refuse, ..outcome }
 }

@@ -24,7 +24,7 @@ fn judge(exchange: &mut Exchange, more: &[(&str, &[u8])], body: &str) -> Step {
     let batch: (&str, &[u8]) = ("content-type", b"application/cloudevents-batch+json");
     let others = map("/open/carts", more);
     let map = others.iter().filter(|(name, _)| *name != "content-type").chain([batch]).collect();
-    let arrival = Arrival { map: Some(map), hints: Hints::default(), peer: None, end_of_stream: false };
+    let arrival = Arrival { map: Some(map), hints: Ok(Hints::default()), peer: None, end_of_stream: false };
     with(|with| exchange.head(arrival, with));
     body_end(exchange, body.as_bytes())
 }

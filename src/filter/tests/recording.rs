@@ -44,7 +44,7 @@ impl Proxy {
         let map: [(&str, &str); 4] =
             [(":method", "POST"), (":authority", "bus"), (":path", path), ("content-type", "application/cloudevents-batch+json")];
         let peer = Peer::from_uri("spiffe://shop/cart".to_owned());
-        let arrival = Arrival { map: Some(map.into_iter().collect()), hints: Hints::default(), peer, end_of_stream: false };
+        let arrival = Arrival { map: Some(map.into_iter().collect()), hints: Ok(Hints::default()), peer, end_of_stream: false };
         self.with(|with| exchange.head(arrival, with))
     }
 
