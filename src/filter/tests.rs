@@ -227,6 +227,19 @@ fn a_call_that_is_only_observed_goes_on_without_its_token_and_forged_headers_wha
 }
 
 #[test]
+fn a_call_that_is_broken_off_did_not_go_on_also_where_it_is_only_observed() {
+    for path in ["/open/carts", "/events/carts"] {
+        let mut exchange = exchange(r#""mode": "observe","#);
+        head(&mut exchange, path, &[], false);
+        let step = with(|with| exchange.broken_off(with.means()));
+        let verdict = step.outcomes.last().map(|outcome| outcome.verdict);
+        // Of the other its head decided: it went on before it was broken off.
+        assert_eq!(verdict, if path == "/open/carts" { Some(Verdict::Refuse) } else { None });
+        assert!(!replied(&step));
+    }
+}
+
+#[test]
 fn observe_mode_refuses_nothing_and_says_what_it_would_have_done() {
     let mut exchange = exchange(r#""mode": "observe", "hold": "headers","#);
     head(&mut exchange, "/open/carts", &[], false);

@@ -3,13 +3,14 @@
 import json
 import subprocess
 import time
+import uuid
 
 import pytest
 
 import clients
 import local
 import proxy as proxies
-from conftest import HOLDS, STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy
+from conftest import HOLDS, STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy, written
 from test_stats import counters
 
 
@@ -44,6 +45,16 @@ def test_in_observe_mode_everything_passes_and_the_record_says_what_would_have_b
     assert not any("forged" in value for _, value in seen.headers)
     record = sink.wait(call.id)[0]
     assert (record["verdict"], record["code"]) == ("observe", code)
+
+
+def test_a_call_that_is_broken_off_did_not_go_on_in_any_mode(observing, upstream, sink):
+    request_id = str(uuid.uuid4())
+    with clients.connect(observing.port) as connection:
+        connection.sendall(written(request_id, b"{", length=100))
+        time.sleep(0.2)
+    record = sink.wait(request_id)[0]
+    assert (record["verdict"], record["code"], record["mode"]) == ("refuse", "call.malformed", "observe")
+    assert not any(request.complete for request in upstream.by_id(request_id))
 
 
 def test_in_observe_mode_the_upstream_is_told_of_an_honest_call(observing, client, upstream, sink):

@@ -42,12 +42,12 @@ impl Exchange {
         }
     }
 
-    /// The call has ended. Where nothing was decided, that it was broken off is what is recorded.
+    /// The call has ended. Where nothing was decided, that it was broken off is what is recorded: it did not go on, whatever the mode.
     pub fn broken_off(&mut self, means: Means<'_>) -> Step {
         match self.give_up(Refusal::BrokenOff, means).or_else(|| self.refuse_undecided(Refusal::BrokenOff)) {
             Some(outcome) => {
                 self.state = State::Refused;
-                Step { outcomes: vec![outcome], ..Step::quiet(Flow::Pause) }
+                Step { outcomes: vec![in_every_mode(outcome)], ..Step::quiet(Flow::Pause) }
             }
             None => Step::quiet(Flow::Pause),
         }
