@@ -150,6 +150,35 @@ def test_where_the_filter_is_off_nothing_is_judged(routed, client, upstream):
     assert upstream.one(call.id).header("authorization") == ["Basic eDp5"]
 
 
+@pytest.fixture(scope="module", params=HOLDS)
+def named(request, start, sink):
+    """Two routes of the policy that Envoy's routes choose by their names, whatever the path, and one that takes what is left."""
+    def route(name, topic, **match):
+        return {"name": name, "match": match, "protocol": "cloudevents", "topic": topic}
+    policy = {**reference_policy(), "routes": [
+        route("of-carts", "carts", routeName="bus-carts"), route("of-orders", "orders", routeName="bus-orders", path="/v1/{any}")]}
+    routes = [upstream_route("bus-carts", {"prefix": "/", "headers": [{"name": "x-to", "string_match": {"exact": "carts"}}]}),
+              upstream_route("bus-orders", {"prefix": "/", "headers": [{"name": "x-to", "string_match": {"exact": "orders"}}]}),
+              upstream_route("bus-carts-too", {"prefix": "/"})]
+    return start(policy, hold=request.param, logs=sink, routes=routes)
+
+
+def test_the_name_of_envoys_route_chooses_the_route_of_the_policy(named, client, upstream, sink):
+    call = publish(named, client, path="/v1/publish", headers=[STRUCTURED, bearer(), ("x-to", "carts")])
+    assert_admitted(call, upstream)
+    assert (sink.wait(call.id)[0]["route"], sink.wait(call.id)[0]["topic"]) == ("of-carts", "carts")
+    call = publish(named, client, path="/v1/publish", headers=[STRUCTURED, bearer(), ("x-to", "orders")])
+    assert_refused(call, upstream, "rule.topic", 403)
+    assert (sink.wait(call.id)[0]["route"], sink.wait(call.id)[0]["topic"]) == ("of-orders", "orders")
+
+
+@pytest.mark.parametrize("path, to", [("/v1/publish", "elsewhere"), ("/elsewhere", "orders")])
+def test_a_route_that_names_envoys_route_takes_no_call_of_another_one(named, client, upstream, path, to):
+    """Also none whose name only begins so; and what else the route asks for must hold too."""
+    call = publish(named, client, path=path, headers=[STRUCTURED, bearer(), ("x-to", to)])
+    assert_refused(call, upstream, "route.unmatched", 403)
+
+
 FORGED = ("x-eventguard-publisher", "shop/root")
 STRIP = {"name": "envoy.http.early_header_mutation.header_mutation", "typed_config": proxies.typed(
     "http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=[{"remove": FORGED[0]}])}
