@@ -45,6 +45,9 @@ pub enum Refusal {
     /// The proxy did not give us what it holds.
     #[error("the proxy did not hand over the call")]
     Unreadable,
+    /// What the proxy's route says to the filter is not understood: it may have been meant to be stricter.
+    #[error("what the proxy's route says to the filter cannot be followed")]
+    RouteSettings,
     /// The call ended before its body was whole.
     #[error("the call was broken off before its body was whole")]
     BrokenOff,
@@ -105,6 +108,7 @@ impl Refusal {
             | Self::Signature(_)
             | Self::Rule(_)
             | Self::Unreadable
+            | Self::RouteSettings
             | Self::BrokenOff
             | Self::HoldMissing
             | Self::Unrecorded(_) => None,
@@ -186,6 +190,23 @@ impl Outcome {
         // The last first, so that each finds what it was granted.
         let grants = self.events.iter_mut().rev().flat_map(|event| std::mem::take(&mut event.grants).into_iter().rev());
         grants.chain(std::mem::take(&mut self.shadow_grants)).collect()
+    }
+
+    /// What became of an event of the call, or of the call where none was read. An event goes where its call goes: with a refused call it
+    /// is refused, with an observed one observed.
+    #[must_use]
+    pub fn verdict_of(&self, event: Option<&JudgedEvent>) -> Verdict {
+        match (self.verdict, event.map(|event| event.verdict)) {
+            (Verdict::Refuse, _) | (_, Some(Verdict::Refuse)) => Verdict::Refuse,
+            (Verdict::Observe, _) | (_, Some(Verdict::Observe)) => Verdict::Observe,
+            (Verdict::Admit, Some(Verdict::Admit) | None) => Verdict::Admit,
+        }
+    }
+
+    /// Why: the event's own reason, or else the call's.
+    #[must_use]
+    pub fn reason_of<'a>(&'a self, event: Option<&'a JudgedEvent>) -> Option<&'a Refusal> {
+        event.and_then(|event| event.refusal.as_ref()).or(self.refusal.as_ref())
     }
 }
 

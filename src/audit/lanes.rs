@@ -137,6 +137,13 @@ impl Lanes {
         self.kept.free(self.end);
     }
 
+    /// Drops all that waits or is under way: how many those were.
+    pub fn clear(&mut self) -> usize {
+        let held = self.held();
+        (self.admitted, self.refused) = (Lane::default(), Lane::default());
+        held
+    }
+
     /// How many wait.
     pub fn waiting(&self) -> usize {
         self.admitted.waiting.len() + self.refused.waiting.len()

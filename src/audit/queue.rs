@@ -28,6 +28,10 @@ const BATCH_BYTES: usize = 1 << 20;
 /// A batch under way of which nothing is heard counts as failed then. Whoever sends has its own, shorter timeout; this is for an
 /// answer that got lost, so that the queue does not stand still for ever.
 const LONGEST_FLIGHT: Duration = Duration::from_secs(120);
+/// How long a drain goes on trying: a log cluster that is started anew is back by then, and what waits does not pile up where one policy
+/// follows another.
+const LONGEST_DRAIN: Duration = Duration::from_secs(60);
+
 /// The delivery queue.
 #[derive(Debug)]
 pub struct Queue {
@@ -43,8 +47,8 @@ pub struct Queue {
     /// No batch goes before this.
     resume_at: Duration,
     circuit: Circuit,
-    /// Whether what waits goes without waiting to be due.
-    draining: bool,
+    /// Since when what waits goes without waiting to be due.
+    draining: Option<Duration>,
     /// Losses that the stream does not tell of yet.
     untold: Drops,
     counters: Counters,
@@ -68,7 +72,7 @@ impl Queue {
             batches: 0,
             waiting_since: None,
             resume_at: Duration::ZERO,
-            draining: false,
+            draining: None,
             untold: Drops::default(),
             counters: Counters::default(),
         }
@@ -161,10 +165,26 @@ impl Queue {
     pub fn drain(&mut self, now: Timestamp) -> Option<Batch> {
         let elapsed = self.clock.advance(now);
         self.give_up_lost_flight(elapsed);
-        if !std::mem::replace(&mut self.draining, true) {
-            self.resume_at = elapsed;
+        if self.draining.is_none() {
+            (self.draining, self.resume_at) = (Some(elapsed), elapsed);
         }
-        (elapsed >= self.resume_at).then(|| self.depart(now, elapsed)).flatten()
+        let may_go = elapsed >= self.resume_at && !self.has_drained_long(elapsed);
+        may_go.then(|| self.depart(now, elapsed)).flatten()
+    }
+
+    /// Ends a drain that is over: nothing is left, or a minute has gone by and nothing is under way. Then the rest is given up, and counts
+    /// as dropped: how many records that are. `None` where the drain goes on.
+    pub fn end_drain(&mut self, now: Timestamp) -> Option<u64> {
+        if self.is_empty() {
+            return Some(0);
+        }
+        let elapsed = self.clock.advance(now);
+        let is_under_way = self.flight.as_ref().is_some_and(|flight| flight.since.is_some());
+        (self.has_drained_long(elapsed) && !is_under_way).then(|| self.give_up())
+    }
+
+    fn has_drained_long(&self, now: Duration) -> bool {
+        self.draining.is_some_and(|since| now.saturating_sub(since) >= LONGEST_DRAIN)
     }
 
     /// The log cluster has answered to the batch `id`; as [`delivered`](Self::delivered).
@@ -247,7 +267,10 @@ impl Queue {
     /// Whether nothing waits and nothing is under way.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.flight.is_none() && self.counters().queued == 0 && self.untold.is_empty() && !(self.draining && self.trail.is_open())
+        self.flight.is_none()
+            && self.counters().queued == 0
+            && self.untold.is_empty()
+            && !(self.draining.is_some() && self.trail.is_open())
     }
 
     /// The batch that waits to be sent again, or else a new one.
@@ -279,7 +302,7 @@ impl Queue {
         let (load, last) = self.load_records(&mut records);
         let events = records.len() - losses;
         let is_all = self.lanes.waiting() == 0;
-        self.trail.close(&mark, is_all && self.draining, &mut records, now, elapsed);
+        self.trail.close(&mark, is_all && self.draining.is_some(), &mut records, now, elapsed);
         self.waiting_since = (!is_all).then_some(elapsed);
         let body = Rc::new(self.settings.form.body(&self.sender, self.trail.chain(), &records));
         let progress = Progress::new(Parts { losses, events, end: records.len() - losses - events });
@@ -358,7 +381,7 @@ impl Queue {
 
     /// What was not taken is told next: without a pause a log cluster that takes nothing would be asked without an end.
     fn pause_drain(&mut self) {
-        if self.draining {
+        if self.draining.is_some() {
             self.resume_at = self.clock.elapsed + FIRST_BACKOFF;
         }
     }
@@ -377,6 +400,17 @@ impl Queue {
         self.counters.retried += u64::try_from(flight.progress.left().events).unwrap_or(u64::MAX);
         self.flight = Some(Flight { since: None, ..flight });
         Settled::Nothing
+    }
+
+    /// Nobody will send what is left. Of a batch under way the log cluster may have taken some.
+    fn give_up(&mut self) -> u64 {
+        let count = |records| u64::try_from(records).unwrap_or(u64::MAX);
+        let without = |flight: Flight| count(flight.progress.left().events + flight.progress.lost().events);
+        let taken = self.flight.take().map_or(0, |flight| flight.counts().total().saturating_sub(without(flight)));
+        let given_up = count(self.lanes.clear()).saturating_sub(taken);
+        self.counters.sent += taken;
+        self.counters.dropped += given_up;
+        given_up
     }
 
     fn give_up_lost_flight(&mut self, now: Duration) {

@@ -484,6 +484,79 @@ fn draining_sends_what_waits_at_once_but_does_not_ask_a_failing_log_cluster_with
 }
 
 #[test]
+fn a_drain_ends_when_the_log_cluster_has_everything_and_the_end_of_the_chain() {
+    let mut trial = Trial::new(SETTINGS);
+    trial.push_many(Kind::Admitted, 4);
+    for _ in 0..2 {
+        let batch = trial.queue.drain(trial.now).unwrap();
+        assert_eq!(trial.queue.end_drain(trial.now), None);
+        trial.answer(batch.id, ACCEPTED);
+    }
+    assert_eq!((trial.queue.end_drain(trial.now), trial.queue.counters().sent), (Some(0), 4));
+    assert_eq!(verified(&trial.taken).wrong, 0);
+}
+
+#[test]
+fn a_drain_does_not_go_on_for_ever_and_what_it_gives_up_is_counted() {
+    let mut trial = Trial::new(SETTINGS);
+    trial.push_many(Kind::Admitted, 4);
+    let (mut tries, begun) = (0, trial.now);
+    while trial.now.since(begun) < LONGEST_DRAIN {
+        assert_eq!(trial.queue.end_drain(trial.now), None);
+        if let Some(batch) = trial.queue.drain(trial.now) {
+            tries += 1;
+            trial.answer(batch.id, Answer::Failed);
+        }
+        trial.after(250);
+    }
+    assert!((5..20).contains(&tries), "{tries}");
+    assert_eq!((trial.queue.drain(trial.now), trial.queue.end_drain(trial.now)), (None, Some(4)));
+    let Counters { sent, dropped, queued, .. } = trial.queue.counters();
+    assert_eq!((sent, dropped, queued, trial.queue.gauges().bytes), (0, 4, 0, 0));
+}
+
+#[test]
+fn a_drain_that_is_over_waits_for_what_is_under_way_and_no_longer_than_that() {
+    for answer in [Some(ACCEPTED), Some(Answer::Failed), None] {
+        let mut trial = Trial::new(SETTINGS);
+        trial.push_many(Kind::Admitted, 4);
+        let batch = trial.queue.drain(trial.now).unwrap();
+        trial.after(60_000);
+        assert_eq!(trial.queue.end_drain(trial.now), None);
+        match answer.clone() {
+            Some(answer) => trial.answer(batch.id, answer),
+            None => {
+                // It got lost.
+                trial.after(60_000);
+                assert_eq!(trial.queue.drain(trial.now), None);
+            }
+        }
+        let given_up = if answer == Some(ACCEPTED) { 1 } else { 4 };
+        assert_eq!((trial.queue.end_drain(trial.now), trial.queue.counters().sent), (Some(given_up), 4 - given_up));
+    }
+}
+
+#[test]
+fn what_the_log_cluster_has_of_a_batch_is_not_given_up() {
+    let mut trial = Trial::new(SETTINGS);
+    trial.push_many(Kind::Admitted, 4);
+    let batch = trial.queue.drain(trial.now).unwrap();
+    // Of the chain's start and three records it asks for two again, and will not have one.
+    trial.answer(batch.id, Answer::Each { again: vec![1, 3], rejected: vec![2], retry_after: None });
+    trial.after(60_000);
+    assert_eq!(trial.queue.end_drain(trial.now), Some(4));
+    assert_eq!((trial.queue.counters().sent, trial.queue.counters().dropped), (0, 4));
+
+    let mut trial = Trial::new(SETTINGS);
+    trial.push_many(Kind::Admitted, 4);
+    let batch = trial.queue.drain(trial.now).unwrap();
+    trial.answer(batch.id, Answer::Each { again: vec![1], rejected: vec![2], retry_after: None });
+    trial.after(60_000);
+    assert_eq!(trial.queue.end_drain(trial.now), Some(3));
+    assert_eq!((trial.queue.counters().sent, trial.queue.counters().dropped), (1, 3));
+}
+
+#[test]
 fn a_record_is_sent_as_it_is_written_with_its_place_in_the_chain() {
     let outcome = outcome(vec![event("c-1")]);
     let record = Record::new(&outcome, Some((0, &outcome.events[0])), &circumstances());

@@ -116,14 +116,10 @@ impl<'a> Record<'a> {
         Self { outcome, event, circumstances: *circumstances }
     }
 
-    /// What became of the event, which goes where its call goes: with a refused call it is refused, with an observed one observed.
+    /// What became of the event, which goes where its call goes.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        match (self.outcome.verdict, self.judged().map(|event| event.verdict)) {
-            (Verdict::Refuse, _) | (_, Some(Verdict::Refuse)) => Verdict::Refuse,
-            (Verdict::Observe, _) | (_, Some(Verdict::Observe)) => Verdict::Observe,
-            (Verdict::Admit, Some(Verdict::Admit) | None) => Verdict::Admit,
-        }
+        self.outcome.verdict_of(self.judged())
     }
 
     /// What the queue keeps room for.
@@ -254,8 +250,8 @@ impl<'a> Record<'a> {
     }
 
     fn reason(&self) -> Option<(&'a Refusal, Cause)> {
-        let own = self.judged().and_then(|event| event.refusal.as_ref()).map(|refusal| (refusal, Cause::Event));
-        own.or_else(|| self.outcome.refusal.as_ref().map(|refusal| (refusal, Cause::Call)))
+        let is_own = self.judged().is_some_and(|event| event.refusal.is_some());
+        self.outcome.reason_of(self.judged()).map(|refusal| (refusal, if is_own { Cause::Event } else { Cause::Call }))
     }
 
     fn publisher(&self) -> Option<&'a Publisher> {

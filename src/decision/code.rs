@@ -122,7 +122,7 @@ impl Refusal {
         match self {
             Self::UnmatchedRoute => Code::ROUTE_UNMATCHED,
             Self::Call(error) => header_code(error),
-            Self::Unreadable | Self::BrokenOff => Code::CALL_MALFORMED,
+            Self::Unreadable | Self::RouteSettings | Self::BrokenOff => Code::CALL_MALFORMED,
             Self::HoldMissing => Code::HOLD_MISSING,
             Self::Unrecorded(_) => Code::AUDIT_UNAVAILABLE,
             Self::NotFetched(_) => Code::KEYS_UNAVAILABLE,

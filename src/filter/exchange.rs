@@ -16,6 +16,7 @@ use std::rc::Rc;
 use crate::call::{Head, HeaderMap, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{Outcome, Refusal, Verdict};
+use crate::filter::metadata::MetadataError;
 use crate::filter::quotas::Quotas;
 use crate::filter::reply::Caller;
 use crate::filter::step::{Command, Flow, Step};
@@ -32,6 +33,7 @@ use decide::{At, CONTENT_LENGTH, PUBLISHER_HEADER, REFUSED_HEADER};
 use recording::Records;
 use signed::Whole;
 use state::{Pause, State};
+use undecided::in_every_mode;
 use wait::{Came, Shown};
 
 /// What every header of ours starts with. Callers' own are removed, whatever becomes of the call.
@@ -68,8 +70,8 @@ impl<'a> Surroundings<'a> {
 pub struct Arrival<'a> {
     /// The header map; `None` where it could not be read.
     pub map: Option<HeaderMap>,
-    /// What Envoy's route says.
-    pub hints: Hints<'a>,
+    /// What Envoy's route says; an error where that cannot be followed.
+    pub hints: Result<Hints<'a>, MetadataError>,
     /// The peer.
     pub peer: Option<Peer>,
     /// Whether there is no body.
@@ -214,16 +216,21 @@ impl Exchange {
     pub fn head(&mut self, arrival: Arrival<'_>, with: &mut Surroundings<'_>) -> Step {
         let Arrival { map, hints, peer, end_of_stream } = arrival;
         self.arrived.set(Some(with.now));
-        let commands = map.as_ref().map(forged).unwrap_or_default();
-        let mode = hints.mode.unwrap_or(self.policy.mode);
-        let head = match map.map(Head::from_map) {
-            None => return self.decide(inspect::refuse(mode, peer.as_ref(), Refusal::Unreadable), commands),
-            Some(Err(error)) => return self.decide(inspect::refuse(mode, peer.as_ref(), error.into()), commands),
-            Some(Ok(head)) => head,
+        let mode = hints.as_ref().ok().and_then(|hints| hints.mode).unwrap_or(self.policy.mode);
+        let refuse = |refusal| inspect::refuse(mode, peer.as_ref(), refusal);
+        let Some(map) = map else {
+            // What cannot be read cannot be changed.
+            return self.decide(in_every_mode(refuse(Refusal::Unreadable)), Vec::new());
+        };
+        let came = Came::new(forged(&map), end_of_stream, with.now);
+        let head = match Head::from_map(map) {
+            Err(error) => return self.decide_of_head(refuse(error.into()), came),
+            Ok(head) => head,
         };
         self.caller = Caller::of(&head);
+        let Ok(hints) = hints else { return self.decide_of_head(refuse(Refusal::RouteSettings), came) };
         let opening = inspect::head(&self.policy, Incoming { head, hints, peer }, with.head_means());
-        self.opened(opening, Came::new(commands, end_of_stream, with.now), with)
+        self.opened(opening, came, with)
     }
 
     /// What follows from the head; `came` is what the proxy has told with it.

@@ -23,6 +23,9 @@ use crate::ledger::{self, Ending};
 use crate::policy::{Hints, Hold};
 use crate::time::Timestamp;
 
+/// What becomes of calls on a route whose metadata cannot be followed.
+const NOT_FOLLOWED: &str = "calls on this route are refused, unless the policy only observes: then they go on unjudged";
+
 /// The context of one call.
 pub struct Call {
     own: Ongoing,
@@ -184,16 +187,15 @@ impl HttpContext for Call {
         let watch = self.begin(Some(Stage::Head));
         let route_name = if self.shared.ask_for_route_name { text_property("xds\0route_name") } else { None };
         let settings = route_settings();
-        let map = match &settings {
-            Ok(_) => host::request_headers().ok(),
-            Err(error) => {
-                host::log(Level::Error, &format!("eventguard: {error}; calls on this route are refused"));
-                None
-            }
-        };
-        let settings = settings.unwrap_or_default();
-        let hints = Hints { route_name: route_name.as_deref(), route: settings.route.as_deref(), mode: settings.mode };
-        let arrival = Arrival { map, hints, peer: Some(peer()), end_of_stream };
+        if let Err(error) = &settings {
+            host::log(Level::Error, &format!("eventguard: {error}; {NOT_FOLLOWED}"));
+        }
+        let hints = settings.as_ref().map_err(Clone::clone).map(|settings| Hints {
+            route_name: route_name.as_deref(),
+            route: settings.route.as_deref(),
+            mode: settings.mode,
+        });
+        let arrival = Arrival { map: host::request_headers().ok(), hints, peer: Some(peer()), end_of_stream };
         let step = self.shared.judge(&self.own.exchange, watch.began(), |call, with| call.head(arrival, with));
         if let Some(cache) = step.cache {
             self.shared.tally.token(cache);

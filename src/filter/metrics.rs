@@ -44,25 +44,26 @@ impl Counted {
 }
 
 impl<'o> EventCount<'o> {
-    /// One count for each event of a call; one of type `none` where the call was refused before its events were read. Another one
-    /// where the shadow differs, with the code that it adds or takes away.
+    /// One count for each event of a call, as its record has it; one of type `none` where the call was refused before its events were read.
+    /// Another one where the shadow differs, with the code that it adds or takes away.
     pub fn of(outcome: &'o Outcome, mut count: impl FnMut(Self)) {
         let route = outcome.route.as_deref().unwrap_or("none");
         let code = |refusal: Option<&Refusal>| refusal.map_or("none", |refusal| refusal.code().as_str());
-        let mut both = |verdict, refusal: Option<&'o Refusal>, shadow: Option<&'o Difference>, event_type| {
-            count(Self { counted: Counted::Event(verdict), code: code(refusal), route, event_type });
+        let mut both = |event, refusal: Option<&'o Refusal>, shadow: Option<&'o Difference>, event_type| {
+            let counted = Counted::Event(outcome.verdict_of(event));
+            count(Self { counted, code: code(outcome.reason_of(event)), route, event_type });
             if let Some(shadow) = shadow {
                 let refusal = shadow.refusal.as_ref().or(refusal);
                 count(Self { counted: Counted::Shadow(shadow.verdict), code: code(refusal), route, event_type });
             }
         };
         if outcome.events.is_empty() {
-            both(outcome.verdict, outcome.refusal.as_ref(), outcome.shadow.as_deref(), "none");
+            both(None, outcome.refusal.as_ref(), outcome.shadow.as_deref(), "none");
         }
         for event in &outcome.events {
             // The rule's own pattern, so that callers cannot make names: types outside the policy are all one.
             let event_type = event.rule.as_deref().unwrap_or("other");
-            both(event.verdict, event.refusal.as_ref(), event.shadow.as_deref(), event_type);
+            both(Some(event), event.refusal.as_ref(), event.shadow.as_deref(), event_type);
         }
     }
 
@@ -210,7 +211,7 @@ pub const METRICS: &[Metric] = {
             names::EVENTS,
             Counter,
             &["verdict", "code", "route", "type"],
-            "events judged; `type` is the rule's, `other` outside the policy, `none` for a call whose events were not read",
+            "events judged, as their records have them: one that does not go on since its call is refused counts as refused; `type` is the rule's, `other` outside the policy, `none` for a call whose events were not read",
         ),
         metric(names::ADMITTED, Counter, &[], "events admitted, whatever the labels that `eventguard_events_total` has"),
         metric(names::OBSERVED, Counter, &[], "events that went on in observe mode and would have been refused"),

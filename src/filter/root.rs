@@ -84,6 +84,7 @@ impl RootContext for Root {
                 traces.tick(now);
             }
             self.reported.tell(&shared, self.draining);
+            self.end_drain(&shared, now);
             let ended = shared.fetching.tick(now);
             // Last: they act for other contexts.
             judge_waiting(&shared, &ended, now);
@@ -111,14 +112,14 @@ impl Context for Root {
             return;
         }
         if shared.traces.as_ref().is_some_and(|traces| traces.answered(token, headers, now)) {
-            self.end_drain(&shared);
+            self.end_drain(&shared, now);
             return;
         }
         let Some((_, batch)) = self.in_flight.extract_if(.., |(call, _)| *call == token).next() else { return };
         let settled = delivery::answered(&mut shared.queue.borrow_mut(), &shared.policy.audit, batch, headers, now);
         self.send(&shared, now);
         self.reported.tell(&shared, self.draining);
-        self.end_drain(&shared);
+        self.end_drain(&shared, now);
         // Last: it acts for other contexts.
         shared.release(settled, now);
     }
@@ -144,7 +145,8 @@ impl Context for Root {
         if self.ticks {
             announce::left(&shared.policy);
         }
-        self.in_flight.is_empty() && !traces_wait
+        let is_drained = shared.queue.borrow().is_empty();
+        is_drained && !traces_wait
     }
 }
 
@@ -160,12 +162,18 @@ impl Root {
         }
     }
 
-    fn end_drain(&self, shared: &Shared) {
-        let traces_are_done = shared.traces.as_ref().is_none_or(Traces::is_idle);
-        if self.draining && self.in_flight.is_empty() && traces_are_done && shared.queue.borrow().is_empty() {
-            // There is nobody left to tell of a failure.
-            let _ = host::context_done();
+    fn end_drain(&mut self, shared: &Shared, now: Timestamp) {
+        if !self.draining || !shared.traces.as_ref().is_none_or(Traces::is_idle) {
+            return;
         }
+        let Some(given_up) = shared.queue.borrow_mut().end_drain(now) else { return };
+        if given_up > 0 {
+            let why = "records of a policy that is gone were given up: the log cluster has not taken them for a minute";
+            host::log(Level::Error, &format!("eventguard: {given_up} {why}"));
+            self.reported.tell(shared, self.draining);
+        }
+        // There is nobody left to tell of a failure.
+        let _ = host::context_done();
     }
 }
 

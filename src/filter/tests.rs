@@ -11,6 +11,7 @@ mod wait;
 use std::rc::Rc;
 
 use super::exchange::{Arrival, Buffered, Exchange, Surroundings};
+use super::metadata::MetadataError;
 use super::step::{Command, Flow, Step};
 use crate::call::HeaderMap;
 use crate::config;
@@ -59,7 +60,7 @@ fn map(path: &str, more: &[(&str, &[u8])]) -> HeaderMap {
 }
 
 fn head(exchange: &mut Exchange, path: &str, more: &[(&str, &[u8])], end_of_stream: bool) -> Step {
-    let arrival = Arrival { map: Some(map(path, more)), hints: Hints::default(), peer: None, end_of_stream };
+    let arrival = Arrival { map: Some(map(path, more)), hints: Ok(Hints::default()), peer: None, end_of_stream };
     with(|with| exchange.head(arrival, with))
 }
 
@@ -135,9 +136,13 @@ fn a_malformed_event_is_answered_with_400_and_not_500() {
 
 #[test]
 fn what_the_proxy_cannot_hand_over_is_refused() {
-    let arrival = Arrival { map: None, hints: Hints::default(), peer: None, end_of_stream: false };
-    let step = with(|with| exchange("").head(arrival, with));
-    assert_eq!((code(&step), replied(&step)), (Some(Code::CALL_MALFORMED), true));
+    // A head that cannot be read cannot be changed either: it does not go on in any mode.
+    for mode in ["", r#""mode": "observe","#, r#""unmatched": "pass","#] {
+        let arrival = Arrival { map: None, hints: Ok(Hints::default()), peer: None, end_of_stream: false };
+        let step = with(|with| exchange(mode).head(arrival, with));
+        assert_eq!((step.flow, code(&step), replied(&step)), (Flow::Pause, Some(Code::CALL_MALFORMED), true), "{mode}");
+        assert_eq!(step.outcomes.last().map(|outcome| outcome.verdict), Some(Verdict::Refuse));
+    }
 
     let mut exchange = exchange("");
     head(&mut exchange, "/open/carts", &[], false);
@@ -198,6 +203,42 @@ fn headers_that_this_filter_sets_are_stripped_first_also_for_unmatched_routes_an
     assert!(!step.commands.iter().any(|command| matches!(command, Command::Remove(name) if name.contains("eventguar"))));
 }
 
+/// What goes on unjudged: a route whose settings cannot be followed, and pseudo-headers that are not text, or there twice.
+#[test]
+fn a_call_that_is_only_observed_goes_on_without_its_token_and_forged_headers_whatever_could_not_be_read() {
+    let errors = [MetadataError::Unreadable, MetadataError::Malformed, MetadataError::UnknownValue("mode")];
+    let unfollowed = errors.into_iter().map(|error| (Err(error), "/open/carts", (":other", b"".as_slice())));
+    let unreadable = [(":scheme", b"\xff".as_slice()), (":path", b"/events/carts")];
+    let unreadable = unreadable.into_iter().map(|header| (Ok(Hints::default()), "/events/carts", header));
+    for (hints, path, pseudo) in unfollowed.chain(unreadable) {
+        let headers = [("x-eventguard-publisher", b"shop/root".as_slice()), ("authorization", b"Bearer x"), pseudo];
+        for (settings, goes_on) in [(r#""mode": "observe","#, true), ("", false), (r#""unmatched": "pass","#, false)] {
+            let arrival = Arrival { map: Some(map(path, &headers)), hints: hints.clone(), peer: None, end_of_stream: false };
+            let mut exchange = exchange(settings);
+            let step = with(|with| exchange.head(arrival, with));
+            assert_eq!(code(&step).map(Code::http_status), Some(400), "{pseudo:?} {settings}");
+            assert_eq!((replied(&step), exchange.went_on()), (!goes_on, goes_on), "{pseudo:?} {settings}");
+            let changes = ["x-eventguard-publisher", "authorization"].map(|name| Command::Remove(name.to_owned()));
+            let verdict = Command::Set("x-eventguard-verdict", "observe".to_owned());
+            let is_changed = changes.iter().chain([&verdict]).all(|change| step.commands.contains(change));
+            assert_eq!(is_changed, goes_on, "{pseudo:?} {settings}: {:?}", step.commands);
+        }
+    }
+}
+
+#[test]
+fn a_call_that_is_broken_off_did_not_go_on_also_where_it_is_only_observed() {
+    for path in ["/open/carts", "/events/carts"] {
+        let mut exchange = exchange(r#""mode": "observe","#);
+        head(&mut exchange, path, &[], false);
+        let step = with(|with| exchange.broken_off(with.means()));
+        let verdict = step.outcomes.last().map(|outcome| outcome.verdict);
+        // Of the other its head decided: it went on before it was broken off.
+        assert_eq!(verdict, if path == "/open/carts" { Some(Verdict::Refuse) } else { None });
+        assert!(!replied(&step));
+    }
+}
+
 #[test]
 fn observe_mode_refuses_nothing_and_says_what_it_would_have_done() {
     let mut exchange = exchange(r#""mode": "observe", "hold": "headers","#);
@@ -242,7 +283,7 @@ fn a_grpc_caller_is_answered_in_its_own_way() {
     let map = map("/events/carts", &[]);
     let other = map.iter().map(|(name, value)| (name, if name == "content-type" { b"application/grpc+thrift" } else { value }));
     let map = other.collect();
-    let arrival = Arrival { map: Some(map), hints: Hints::default(), peer: None, end_of_stream: false };
+    let arrival = Arrival { map: Some(map), hints: Ok(Hints::default()), peer: None, end_of_stream: false };
     let step = with(|with| exchange.head(arrival, with));
     let Some(Command::Reply(reply)) = step.commands.last() else { panic!("{:?}", step.commands) };
     assert_eq!((reply.status, reply.grpc_status), (200, Some(Code::CALL_CONTENT_TYPE.grpc_status())));
@@ -259,7 +300,7 @@ fn a_grpc_refusal_has_its_code_as_the_reason_of_an_error_info() {
     ] {
         let map = map("/events/carts", &[]);
         let map = map.iter().map(|(name, value)| (name, if name == "content-type" { content_type.as_bytes() } else { value }));
-        let arrival = Arrival { map: Some(map.collect()), hints: Hints::default(), peer: None, end_of_stream: false };
+        let arrival = Arrival { map: Some(map.collect()), hints: Ok(Hints::default()), peer: None, end_of_stream: false };
         let step = with(|with| exchange("").head(arrival, with));
         let Some(Command::Reply(reply)) = step.commands.last() else { panic!("{:?}", step.commands) };
         assert_eq!((reply.status, reply.grpc_status), (200, status), "{content_type}");
@@ -297,7 +338,7 @@ mod streams {
         let map =
             [(":method", "POST"), (":authority", "bus"), (":path", "/bus.Bus/Publish"), ("content-type", "application/grpc")];
         let peer = crate::call::Peer::from_uri("spiffe://shop/cart".to_owned());
-        let arrival = Arrival { map: Some(map.into_iter().collect()), hints: Hints::default(), peer, end_of_stream: false };
+        let arrival = Arrival { map: Some(map.into_iter().collect()), hints: Ok(Hints::default()), peer, end_of_stream: false };
         let step = with(|with| exchange.head(arrival, with));
         assert!(exchange.stream().is_some() && step.outcomes.is_empty(), "{step:?}");
         exchange

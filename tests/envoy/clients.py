@@ -127,7 +127,7 @@ class Answers:
         if status == 100:
             return response
         if response.header("transfer-encoding") == "chunked":
-            response.body = self._chunks()
+            response.body, response.reset = self._chunks()
         else:
             size = int(response.header("content-length") or 0)
             self.until(lambda: len(self.data) >= size)
@@ -137,14 +137,15 @@ class Answers:
     def _chunks(self):
         body = b""
         while True:
-            self.until(lambda: b"\r\n" in self.data)
+            if not self.until(lambda: b"\r\n" in self.data):
+                return body, True
             line, _, self.data = self.data.partition(b"\r\n")
             size = int(line, 16)
             self.until(lambda: len(self.data) >= size + 2)
             body += self.data[:size]
             self.data = self.data[size + 2:]
             if size == 0:
-                return body
+                return body, False
 
 
 class H2:

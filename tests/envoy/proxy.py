@@ -14,18 +14,18 @@ class Proxy(local.Envoy):
     """Listens on `port` in cleartext (HTTP/1.1 and HTTP/2) and on `tls_port` with TLS, where a client certificate is asked for but
     not required. `manager` is what else the HTTP connection manager is told, `http2` whether the upstream is spoken to in HTTP/2, and
     `room` how many bytes of a call the proxy holds. `clusters` are others by name, each with
-    its port; `environment` are the variables that the filter sees, `before` the filters in front of it, `behind` those
-    behind it, and `allowed` what of the host it may use, where that is not all."""
+    its port, and `settings` what else is said of a cluster, by its name; `environment` are the variables that the filter sees, `before` the filters in front of it, `behind` those
+    behind it, `allowed` what of the host it may use, where that is not all, and `failure` its failure policy."""
 
     def __init__(self, binary, directory, policy, *, upstream, logs=None, pki=None, hold="body", flag=None, buffer=None, filters=None,
                  routes=None, limits=None, tags=True, concurrency=1, dynamic=False, access_log=True, configuration=None, module=local.MODULE, vm_id="eventguard",
-                 manager=None, http2=False, room=1 << 20, clusters=None, environment=None, before=(), behind=(), allowed=None):
+                 manager=None, http2=False, room=1 << 20, clusters=None, settings=None, environment=None, before=(), behind=(), allowed=None, failure="FAIL_RELOAD"):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.policy = {**policy, "hold": hold}
         if logs:
             self.policy.setdefault("audit", {"cluster": "logs"})
-        self.module, self.vm_id, self.environment, self.allowed = str(module), vm_id, environment, allowed
+        self.module, self.vm_id, self.environment, self.allowed, self.failure = str(module), vm_id, environment, allowed, failure
         self.flag = hold == "headers" if flag is None else flag
         buffered = hold == "body" if buffer is None else buffer
         self.port, self.tls_port, admin = local.free_port(), local.free_port() if pki else None, local.free_port()
@@ -56,6 +56,8 @@ class Proxy(local.Envoy):
                 + [cluster(name, port) for name, port in (clusters or {}).items()],
             },
         }
+        for found in config["static_resources"]["clusters"]:
+            found.update((settings or {}).get(found["name"], {}))
         if tags:
             config["stats_config"] = {"stats_tags": [{"tag_name": tag, "regex": rf"({tag}=\.=(.*?);\.;)"} for tag in TAGS]}
         self.config = self.directory / "envoy.yaml"
@@ -66,7 +68,7 @@ class Proxy(local.Envoy):
         """The filter's own configuration; `configuration` in the place of the policy as JSON text."""
         config = {
             "name": "eventguard",
-            "failure_policy": "FAIL_RELOAD",
+            "failure_policy": self.failure,
             "vm_config": {"vm_id": self.vm_id, "runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": self.module}}},
             "configuration": configuration or string_value(json.dumps(policy or self.policy)),
         }

@@ -1,4 +1,4 @@
-"""Log clusters of other kinds than OTLP over HTTP, each as its documentation says: what they take, what they refuse, what they know twice. Each
+"""Log clusters of every kind, each as its documentation says: what they take, what they refuse, what they know twice. Each
 can be away, busy or broken as `Sink` can, and gives back what it has as its users would read it."""
 
 import concurrent.futures
@@ -165,6 +165,36 @@ class Elasticsearch(Store):
         return f'{{"took":1,"hits":{{"hits":[{",".join(hits)}]}}}}'
 
 
+def taken(export, partial):
+    """The lines of a batch of OTLP but for the first `partial` ones, and the answer, which says how many those are and not which."""
+    lines = [record.body.string_value for resource in export.resource_logs for scope in resource.scope_logs for record in scope.log_records]
+    response = logs_service_pb2.ExportLogsServiceResponse()
+    if partial:
+        response.partial_success.rejected_log_records = min(partial, len(lines))
+        response.partial_success.error_message = "as the test says"
+    return lines[partial:], response
+
+
+class Otlp(Store):
+    """`POST /v1/logs`. `partial` records of each batch are not taken."""
+
+    KIND, CONTENT_TYPE = "otlp", "application/x-protobuf"
+
+    def __init__(self):
+        self.partial, self.received = 0, []
+        super().__init__()
+
+    def store(self, path, headers, body):
+        if path != "/v1/logs":
+            return 404, "text/plain", b"404 page not found"
+        lines, response = taken(logs_service_pb2.ExportLogsServiceRequest.FromString(body), self.partial)
+        self.received += lines
+        return 200, "application/x-protobuf", response.SerializeToString()
+
+    def found(self):
+        return "".join(line + "\n" for line in self.received)
+
+
 class OtlpGrpc(grpc.GenericRpcHandler):
     """`LogsService/Export`. `mode` is "ok", or a status of gRPC's; with `retry_after` its details say when to come again. `partial` records of
     each batch are not taken. Records come as lines."""
@@ -197,12 +227,8 @@ class OtlpGrpc(grpc.GenericRpcHandler):
         self.metadata.append(dict(context.invocation_metadata()))
         if self.mode != "ok":
             self._refuse(context)
-        lines = [record.body.string_value for resource in request.resource_logs for scope in resource.scope_logs for record in scope.log_records]
-        self.received += lines[self.partial:]
-        response = logs_service_pb2.ExportLogsServiceResponse()
-        if self.partial:
-            response.partial_success.rejected_log_records = min(self.partial, len(lines))
-            response.partial_success.error_message = "as the test says"
+        lines, response = taken(request, self.partial)
+        self.received += lines
         return response
 
     def _refuse(self, context):

@@ -1,6 +1,7 @@
 """Every case again, in a real proxy: over HTTP/1.1 and HTTP/2, in both ways of holding. All calls of a way are made first, since
 records come in batches; then each is looked at."""
 
+import collections
 import dataclasses
 
 import pytest
@@ -12,8 +13,7 @@ import keys
 
 ALL = cases()
 # The older Envoy is one where both ways of holding exist, and nothing else of what 1.40 brought.
-WAYS = [("1.40.0", hold, client) for hold in HOLDS for client in clients.BOTH]
-WAYS += [(OLD, hold, clients.H1) for hold in HOLDS]
+WAYS = [(version, hold, client) for version in ("1.40.0", OLD) for hold in HOLDS for client in clients.BOTH]
 
 
 @dataclasses.dataclass
@@ -66,6 +66,30 @@ def test_the_verdict_in_the_proxy_is_the_one_expected(path, case, run, upstream)
         assert seen.header("authorization") == []
         assert len(seen.header("x-eventguard-publisher")) == 1
     check_records(run, proxy, call, expect)
+
+
+def test_the_statistics_count_what_the_cases_expect(run):
+    """Each event of each call, with the call's verdict and its own code."""
+    expected = collections.defaultdict(collections.Counter)
+    for path, case in ALL:
+        proxy, call = run.calls[path]
+        verdict, code = case["expect"]["verdict"], case["expect"].get("code", "none")
+        records = run.sink.wait(call.id, count_of(run, call))
+        for record in records:
+            # In a batch that is refused there may be events with which nothing is wrong.
+            own = code if len(records) == 1 else record.get("code", "none")
+            expected[proxy][verdict, own] += 1
+    for proxy, counted in expected.items():
+        found = collections.Counter()
+        for name, labels, value in proxy.prometheus():
+            if name == "eventguard_events_total":
+                found[labels["verdict"], labels["code"]] += value
+        assert found == counted
+
+
+def count_of(run, call):
+    """How many records the call has: the first one says so."""
+    return max(1, local.wait_until(lambda: run.sink.of(call.id), 6, f"records of {call.id}")[0]["count"])
 
 
 # What a status of HTTP is in gRPC; what is not to be decompressed is UNIMPLEMENTED (12).

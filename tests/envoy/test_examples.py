@@ -27,10 +27,12 @@ def test_every_call_of_the_examples_gets_what_it_expects(binary):
 
 
 @pytest.mark.slow
-def test_it_stays_up_until_it_is_told_to_end_and_leaves_nothing_behind(binary, tmp_path):
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT], ids=lambda end: end.name)
+def test_it_stays_up_until_it_is_told_to_end_and_leaves_nothing_behind(binary, tmp_path, end):
+    """Also by Ctrl-C, which a terminal tells all of its processes."""
     log = tmp_path / "log"
     with log.open("w") as output:
-        child = subprocess.Popen([sys.executable, "-u", ROOT / "envoy/run.py"], env=environment(binary), stdout=output, stderr=subprocess.STDOUT)
+        child = subprocess.Popen([sys.executable, "-u", ROOT / "envoy/run.py"], env=environment(binary), stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         local.wait_until(lambda: "Ctrl-C" in log.read_text() or child.poll() is not None, 40, "the run stays up")
         assert child.poll() is None, log.read_text()
@@ -38,7 +40,7 @@ def test_it_stays_up_until_it_is_told_to_end_and_leaves_nothing_behind(binary, t
         with urllib.request.urlopen(page, timeout=5) as answer:
             assert b"<title>eventguard</title>" in answer.read()
         begin = time.monotonic()
-        child.send_signal(signal.SIGTERM)
+        os.killpg(child.pid, end)
         assert child.wait(10) == 0, log.read_text()
         assert time.monotonic() - begin < 5
     finally:

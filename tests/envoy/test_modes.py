@@ -3,13 +3,14 @@
 import json
 import subprocess
 import time
+import uuid
 
 import pytest
 
 import clients
 import local
 import proxy as proxies
-from conftest import HOLDS, STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy
+from conftest import HOLDS, STRUCTURED, assert_admitted, assert_refused, bearer, cart_event, publish, reference_policy, written
 from test_stats import counters
 
 
@@ -44,6 +45,16 @@ def test_in_observe_mode_everything_passes_and_the_record_says_what_would_have_b
     assert not any("forged" in value for _, value in seen.headers)
     record = sink.wait(call.id)[0]
     assert (record["verdict"], record["code"]) == ("observe", code)
+
+
+def test_a_call_that_is_broken_off_did_not_go_on_in_any_mode(observing, upstream, sink):
+    request_id = str(uuid.uuid4())
+    with clients.connect(observing.port) as connection:
+        connection.sendall(written(request_id, b"{", length=100))
+        time.sleep(0.2)
+    record = sink.wait(request_id)[0]
+    assert (record["verdict"], record["code"], record["mode"]) == ("refuse", "call.malformed", "observe")
+    assert not any(request.complete for request in upstream.by_id(request_id))
 
 
 def test_in_observe_mode_the_upstream_is_told_of_an_honest_call(observing, client, upstream, sink):
@@ -116,10 +127,56 @@ def test_route_metadata_that_means_nothing_lets_nothing_pass(routed, client, ups
     assert upstream.saw_nothing_of(call.id)
 
 
+@pytest.mark.parametrize("hold", HOLDS)
+def test_what_goes_on_unjudged_has_neither_its_token_nor_forged_headers(start_once, upstream, sink, hold):
+    """Where the metadata means nothing and the policy only observes."""
+    routes = [upstream_route("number", {"path": "/events/carts"}, {"route": 7}), upstream_route("rest", {"prefix": "/"})]
+    proxy = start_once({**reference_policy(), "mode": "observe"}, hold=hold, logs=sink, routes=routes)
+    for client in clients.BOTH:
+        call = publish(proxy, client, headers=[STRUCTURED, bearer(), FORGED, ("x_eventguard_publisher", "shop/root")])
+        assert call.response.status == 200, call.response
+        seen = upstream.one(call.id)
+        assert seen.body == call.body
+        assert not any(value == FORGED[1] or name == "authorization" for name, value in seen.headers), seen.headers
+        assert seen.header("x-eventguard-verdict") == ["observe"]
+        record = sink.wait(call.id)[0]
+        assert (record["verdict"], record["code"]) == ("observe", "call.malformed")
+        assert "route" in record["detail"]
+
+
 def test_where_the_filter_is_off_nothing_is_judged(routed, client, upstream):
     call = publish(routed, client, path="/healthz", headers=[("authorization", "Basic eDp5")])
     assert call.response.status == 200
     assert upstream.one(call.id).header("authorization") == ["Basic eDp5"]
+
+
+@pytest.fixture(scope="module", params=HOLDS)
+def named(request, start, sink):
+    """Two routes of the policy that Envoy's routes choose by their names, whatever the path, and one that takes what is left."""
+    def route(name, topic, **match):
+        return {"name": name, "match": match, "protocol": "cloudevents", "topic": topic}
+    policy = {**reference_policy(), "routes": [
+        route("of-carts", "carts", routeName="bus-carts"), route("of-orders", "orders", routeName="bus-orders", path="/v1/{any}")]}
+    routes = [upstream_route("bus-carts", {"prefix": "/", "headers": [{"name": "x-to", "string_match": {"exact": "carts"}}]}),
+              upstream_route("bus-orders", {"prefix": "/", "headers": [{"name": "x-to", "string_match": {"exact": "orders"}}]}),
+              upstream_route("bus-carts-too", {"prefix": "/"})]
+    return start(policy, hold=request.param, logs=sink, routes=routes)
+
+
+def test_the_name_of_envoys_route_chooses_the_route_of_the_policy(named, client, upstream, sink):
+    call = publish(named, client, path="/v1/publish", headers=[STRUCTURED, bearer(), ("x-to", "carts")])
+    assert_admitted(call, upstream)
+    assert (sink.wait(call.id)[0]["route"], sink.wait(call.id)[0]["topic"]) == ("of-carts", "carts")
+    call = publish(named, client, path="/v1/publish", headers=[STRUCTURED, bearer(), ("x-to", "orders")])
+    assert_refused(call, upstream, "rule.topic", 403)
+    assert (sink.wait(call.id)[0]["route"], sink.wait(call.id)[0]["topic"]) == ("of-orders", "orders")
+
+
+@pytest.mark.parametrize("path, to", [("/v1/publish", "elsewhere"), ("/elsewhere", "orders")])
+def test_a_route_that_names_envoys_route_takes_no_call_of_another_one(named, client, upstream, path, to):
+    """Also none whose name only begins so; and what else the route asks for must hold too."""
+    call = publish(named, client, path=path, headers=[STRUCTURED, bearer(), ("x-to", to)])
+    assert_refused(call, upstream, "route.unmatched", 403)
 
 
 FORGED = ("x-eventguard-publisher", "shop/root")

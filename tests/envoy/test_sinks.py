@@ -16,7 +16,7 @@ import stores
 from conftest import ROOT, publish, reference_policy
 from test_stats import counters
 
-KINDS = [stores.Lines, stores.CloudEvents, stores.Loki, stores.Elasticsearch, stores.OtlpGrpc]
+KINDS = [stores.Lines, stores.CloudEvents, stores.Loki, stores.Elasticsearch, stores.Otlp, stores.OtlpGrpc]
 # A status that says that it is busy, and one that it is broken.
 BUSY = {stores.OtlpGrpc: grpc.StatusCode.RESOURCE_EXHAUSTED}
 BROKEN = {stores.OtlpGrpc: grpc.StatusCode.UNAVAILABLE}
@@ -166,8 +166,8 @@ def test_what_elasticsearch_will_not_have_is_counted_and_told_in_the_chain(start
     assert report["wrong"] == 0, report
 
 
-@pytest.mark.parametrize("store", [stores.OtlpGrpc], indirect=True)
-def test_a_partial_success_over_grpc_is_counted_and_told_in_the_chain(start_once, store, tmp_path):
+@pytest.mark.parametrize("store", [stores.Otlp, stores.OtlpGrpc], indirect=True, ids=lambda kind: kind.KIND)
+def test_a_partial_success_is_counted_and_told_in_the_chain(start_once, store, tmp_path):
     proxy = started(start_once, store)
     settle(store, calls_of(proxy, 1))
     store.partial = 2

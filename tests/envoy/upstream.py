@@ -24,7 +24,7 @@ class Request:
 
 class Upstream:
     """Accepts, reads, remembers, answers 200, or what `x-answer-with` asks for, with `answer`, or the base64 in `x-answer-body`, as the type in
-    `x-answer-type`, and with the headers in `x-answer-header`. `raw` is every byte that any connection brought."""
+    `x-answer-type`, with the headers in `x-answer-header` and the trailers in `x-answer-trailer`. `raw` is every byte that any connection brought."""
 
     def __init__(self, port=0, answer=b"ok\n"):
         self.answer = answer
@@ -104,7 +104,11 @@ class Upstream:
             return False
         body = next((base64.b64decode(wish) for wish in request.header("x-answer-body")), self.answer)
         content_type = next(iter(request.header("x-answer-type")), "text/plain")
-        lines = [f"HTTP/1.1 {status} As wished", f"content-type: {content_type}", f"content-length: {len(body)}", *request.header("x-answer-header")]
+        trailers = request.header("x-answer-trailer")
+        length = "transfer-encoding: chunked" if trailers else f"content-length: {len(body)}"
+        lines = [f"HTTP/1.1 {status} As wished", f"content-type: {content_type}", length, *request.header("x-answer-header")]
+        if trailers:
+            body = b"%x\r\n%s\r\n0\r\n" % (len(body), body) + "\r\n".join([*trailers, "", ""]).encode()
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         return True
 

@@ -42,12 +42,12 @@ impl Exchange {
         }
     }
 
-    /// The call has ended. Where nothing was decided, that it was broken off is what is recorded.
+    /// The call has ended. Where nothing was decided, that it was broken off is what is recorded: it did not go on, whatever the mode.
     pub fn broken_off(&mut self, means: Means<'_>) -> Step {
         match self.give_up(Refusal::BrokenOff, means).or_else(|| self.refuse_undecided(Refusal::BrokenOff)) {
             Some(outcome) => {
                 self.state = State::Refused;
-                Step { outcomes: vec![outcome], ..Step::quiet(Flow::Pause) }
+                Step { outcomes: vec![in_every_mode(outcome)], ..Step::quiet(Flow::Pause) }
             }
             None => Step::quiet(Flow::Pause),
         }
@@ -61,7 +61,7 @@ impl Exchange {
         let undecided = || self.refuse_undecided(Refusal::HoldMissing);
         let nobody = || inspect::refuse(self.policy.mode, None, Refusal::HoldMissing);
         let last = outcomes.pop().or_else(undecided).unwrap_or_else(nobody);
-        let refused = |outcome| Outcome { verdict: Verdict::Refuse, refusal: Some(Refusal::HoldMissing), ..outcome };
+        let refused = |outcome| in_every_mode(Outcome { refusal: Some(Refusal::HoldMissing), ..outcome });
         self.end(outcomes.into_iter().map(refused).collect(), refused(last))
     }
 
@@ -80,4 +80,9 @@ impl Exchange {
         outcomes.extend(end.outcomes);
         Step { outcomes, ..end }
     }
+}
+
+/// The outcome of a call that does not go on, though the policy may only observe.
+pub(super) fn in_every_mode(outcome: Outcome) -> Outcome {
+    Outcome { verdict: Verdict::Refuse, ..outcome }
 }

@@ -1,6 +1,7 @@
 //! Batches that go on without their refused events.
 
 use super::*;
+use crate::filter::metrics::EventCount;
 
 const GOOD: &str = r#"{"specversion":"1.0","id":"1","source":"/cart","type":"com.shop.A"}"#;
 const OTHER: &str = r#"{"specversion":"1.0","id":"2","source":"/cart","type":"com.evil"}"#;
@@ -24,7 +25,7 @@ fn judge(exchange: &mut Exchange, more: &[(&str, &[u8])], body: &str) -> Step {
     let batch: (&str, &[u8]) = ("content-type", b"application/cloudevents-batch+json");
     let others = map("/open/carts", more);
     let map = others.iter().filter(|(name, _)| *name != "content-type").chain([batch]).collect();
-    let arrival = Arrival { map: Some(map), hints: Hints::default(), peer: None, end_of_stream: false };
+    let arrival = Arrival { map: Some(map), hints: Ok(Hints::default()), peer: None, end_of_stream: false };
     with(|with| exchange.head(arrival, with));
     body_end(exchange, body.as_bytes())
 }
@@ -54,6 +55,30 @@ fn unless_the_policy_says_so_one_refused_event_refuses_all() {
     let step = judge(&mut exchange, &[], &format!("[{GOOD},{OTHER}]"));
     assert_eq!((step.flow, code(&step), body(&step)), (Flow::Pause, Some(Code::RULE_UNKNOWN_TYPE), None));
     assert_eq!(exchange.answer_header(), None);
+}
+
+#[test]
+fn an_event_that_does_not_go_on_with_its_call_is_not_counted_as_admitted() {
+    for (settings, body, expected) in [
+        ("", format!("[{GOOD},{OTHER}]"), ["refuse rule.publisher", "refuse rule.unknown-type"]),
+        (r#""mode": "observe","#, format!("[{GOOD},{OTHER}]"), ["observe rule.publisher", "observe rule.unknown-type"]),
+    ] {
+        let step = judge(&mut exchange(settings, "refuse-all"), &[], &body);
+        assert_eq!(counted(&step), expected, "{settings}");
+    }
+}
+
+/// What is counted of each event: its verdict and its code.
+pub(super) fn counted(step: &Step) -> Vec<String> {
+    let mut found = Vec::new();
+    for outcome in &step.outcomes {
+        EventCount::of(outcome, |count| {
+            let name = count.name();
+            let tag = |tag: &str| name.split(".;").find_map(|part| part.trim_matches(';').strip_prefix(tag)).unwrap().to_owned();
+            found.push(format!("{} {}", tag("verdict=.="), tag("code=.=")));
+        });
+    }
+    found
 }
 
 #[test]

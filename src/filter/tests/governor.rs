@@ -48,7 +48,7 @@ impl Worker {
         let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap().after(Duration::from_millis(millis.try_into().unwrap()));
         let authorization = format!("Bearer {token}");
         let map = map("/events/carts", &[("authorization", authorization.as_bytes())]);
-        let arrival = Arrival { map: Some(map), hints: Hints::default(), peer: None, end_of_stream: false };
+        let arrival = Arrival { map: Some(map), hints: Ok(Hints::default()), peer: None, end_of_stream: false };
         let (tokens, mut exchange) = (&mut self.tokens, exchange(""));
         let step = self.governor.govern(&self.crypto, &|| source.to_owned(), now, |crypto| {
             let keys = &mut Store::new(&[], 1);

@@ -74,7 +74,7 @@ impl Proxy {
 
     fn arrive(&self, exchange: &mut Exchange, map: &[(&str, &[u8])], end_of_stream: bool) -> Step {
         let peer = Peer::from_uri("spiffe://shop/cart".to_owned());
-        let arrival = Arrival { map: Some(map.iter().copied().collect()), hints: Hints::default(), peer, end_of_stream };
+        let arrival = Arrival { map: Some(map.iter().copied().collect()), hints: Ok(Hints::default()), peer, end_of_stream };
         self.with(|with| exchange.head(arrival, with))
     }
 

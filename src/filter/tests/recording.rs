@@ -44,7 +44,7 @@ impl Proxy {
         let map: [(&str, &str); 4] =
             [(":method", "POST"), (":authority", "bus"), (":path", path), ("content-type", "application/cloudevents-batch+json")];
         let peer = Peer::from_uri("spiffe://shop/cart".to_owned());
-        let arrival = Arrival { map: Some(map.into_iter().collect()), hints: Hints::default(), peer, end_of_stream: false };
+        let arrival = Arrival { map: Some(map.into_iter().collect()), hints: Ok(Hints::default()), peer, end_of_stream: false };
         self.with(|with| exchange.head(arrival, with))
     }
 
@@ -99,6 +99,7 @@ fn without_its_records_a_call_is_refused_and_recorded_so_and_may_come_again() {
         let step = exchange.recorded(Err(failure), proxy.means());
         assert_eq!((step.flow, code(&step), replied(&step)), (Flow::Pause, Some(Code::AUDIT_UNAVAILABLE), true));
         assert_eq!((step.is_recorded, step.outcomes[0].events.len()), (false, 1), "this has a record of its own");
+        assert_eq!(super::batches::counted(&step), ["refuse audit.unavailable"], "and is not counted as admitted");
         assert_eq!((exchange.untrue(), exchange.admitted()), (Some(7), None), "which names the one that did not come true");
         assert_eq!(exchange.recorded(Ok(()), proxy.means()).flow, Flow::Pause, "too late");
         proxy.waiting();

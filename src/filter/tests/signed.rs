@@ -72,7 +72,7 @@ impl Trial {
         self.exchange = Exchange::new(Rc::clone(&self.policy));
         let signature = signature(kid);
         let map = map("/events/carts", &[("x-jws-signature", signature.as_bytes())]);
-        let arrival = Arrival { map: Some(map), hints: Hints::default(), peer: None, end_of_stream: false };
+        let arrival = Arrival { map: Some(map), hints: Ok(Hints::default()), peer: None, end_of_stream: false };
         self.with(|exchange, with| {
             assert!(exchange.head(arrival, with).outcomes.is_empty());
             exchange.body_end(whole, with)

@@ -17,7 +17,7 @@ const BINARY: [(&str, &[u8]); 8] = [
 
 fn added(settings: &str, headers: &[(&str, &[u8])], end_of_stream: bool) -> Option<String> {
     let map = Some(headers.iter().copied().collect());
-    let arrival = Arrival { map, hints: Hints::default(), peer: None, end_of_stream };
+    let arrival = Arrival { map, hints: Ok(Hints::default()), peer: None, end_of_stream };
     let step = with(|with| exchange(settings).head(arrival, with));
     let mut found = step.commands.iter().filter_map(|command| {
         let Command::Set("ce-traceparent", value) = command else { return None };

@@ -72,7 +72,7 @@ impl Trial {
     fn head(&mut self, kid: &str, end_of_stream: bool) -> Step {
         let token = token(kid);
         let more: [(&str, &[u8]); 2] = [("authorization", token.as_bytes()), ("x-eventguard-verdict", b"admit")];
-        let arrival = Arrival { map: Some(map("/events/carts", &more)), hints: Hints::default(), peer: None, end_of_stream };
+        let arrival = Arrival { map: Some(map("/events/carts", &more)), hints: Ok(Hints::default()), peer: None, end_of_stream };
         self.with(|exchange, with| exchange.head(arrival, with))
     }
 
@@ -86,7 +86,7 @@ impl Trial {
             ("authorization", &token),
         ];
         let map = Some(map.into_iter().collect());
-        let arrival = Arrival { map, hints: Hints::default(), peer: None, end_of_stream: false };
+        let arrival = Arrival { map, hints: Ok(Hints::default()), peer: None, end_of_stream: false };
         self.with(|exchange, with| exchange.head(arrival, with))
     }
 

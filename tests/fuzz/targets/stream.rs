@@ -70,7 +70,7 @@ fn publish(cuts: &[usize], bytes: &[u8]) -> Published {
         Surroundings { now: *NOW, keys, waiting: 0, tokens: &mut tokens, crypto: &RustCrypto, store: &Memory::default() };
     let arrival = Arrival {
         map: Some(map.into_iter().collect()),
-        hints: Hints::default(),
+        hints: Ok(Hints::default()),
         peer: Peer::from_uri("spiffe://shop/cart".to_owned()),
         end_of_stream: false,
     };
