@@ -25,6 +25,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         Err(HeaderError::NotText(name)) => {
             assert!(values(&pairs, &name).iter().any(|value| std::str::from_utf8(value).is_err()));
         }
+        Err(HeaderError::LookAlike(name)) => panic!("nothing is read of `{name}` yet"),
     }
     Corpus::Keep
 });
@@ -70,6 +71,7 @@ fn assert_is_of_map(head: &Head, pairs: &Pairs) {
             (values, header, text) => panic!("{values:?} are {header:?} and {text:?}"),
         }
     }
+    assert_are_there_once(head, pairs);
     if declared(head, &BUDGET).is_ok()
         && let Some(length) = head.text("content-length").expect("it was read")
     {
@@ -78,5 +80,18 @@ fn assert_is_of_map(head: &Head, pairs: &Pairs) {
     }
     for protocol in [Protocol::CloudEvents, Protocol::KafkaRest, Protocol::PubSub(Attributes::CloudEvents)] {
         assert!(protocol.form(head).is_err() || values(pairs, "content-type").len() <= 1);
+    }
+}
+
+/// Of what CloudEvents reads, nothing is there twice, and nothing that CGI would take for it.
+fn assert_are_there_once(head: &Head, pairs: &Pairs) {
+    let protocol = Protocol::CloudEvents;
+    let is_like = |name: &str| !protocol.reads(name.as_bytes()) && protocol.reads(name.replace('_', "-").as_bytes());
+    let broken = |name: &str| is_like(name) || (protocol.reads(name.as_bytes()) && values(pairs, name).len() > 1);
+    match head.check_once(&|name| protocol.reads(name)) {
+        Ok(()) => assert!(!pairs.iter().any(|(name, _)| broken(name))),
+        Err(HeaderError::Duplicate(name)) => assert!(values(pairs, &name).len() > 1 && protocol.reads(name.as_bytes())),
+        Err(HeaderError::LookAlike(name)) => assert!(is_like(&name)),
+        Err(error) => panic!("{error}"),
     }
 }
