@@ -4,6 +4,7 @@
 
 mod event;
 mod limit;
+mod opened;
 mod pending;
 mod remember;
 mod shadow;
@@ -16,7 +17,7 @@ use crate::call::{Head, Peer};
 use crate::crypto::Crypto;
 use crate::decision::{JudgedEvent, Outcome, Refusal, Verdict};
 use crate::identity::{self, CacheUse, Publisher, TokenCache};
-use crate::ledger::{Store, Tag};
+use crate::ledger::Store;
 use crate::policy::{Access, Batches, Hints, Messages, Policy, Route, Unmatched};
 use crate::protocol::grpc::Frames;
 use crate::protocol::{self, Event, Form, ProtocolError};
@@ -24,6 +25,7 @@ use crate::rules::{JsonData, Mode};
 use crate::signature::{self, Sent};
 use crate::time::Timestamp;
 pub use limit::{limit, question, unfinished};
+pub use opened::Opened;
 pub use pending::Pending;
 use summary::Refused;
 pub use summary::refuse;
@@ -39,82 +41,6 @@ pub enum Opening {
     Wait(Box<Pending>),
     /// The head decided.
     Decided(Box<Outcome>),
-}
-
-/// A call whose head was found in order.
-#[derive(Debug)]
-pub struct Opened {
-    head: Head,
-    peer: Option<Peer>,
-    route: usize,
-    topic: Option<String>,
-    form: Form,
-    batch: Batches,
-    mode: Mode,
-    publisher: Option<Publisher>,
-    cache: Option<CacheUse>,
-    /// Signature checks that were made for it, or for a message of it.
-    checks: Checks,
-    /// Of a call that may have many messages.
-    frames: Option<Frames>,
-    /// What its events have asked of the ledger once for all of them, whichever message they came with.
-    asked: RefCell<Vec<Tag>>,
-    /// What the head led to under the policy's shadow.
-    shadow: Option<Box<Opening>>,
-}
-
-impl Opened {
-    /// The head of the call.
-    #[must_use]
-    pub fn head(&self) -> &Head {
-        &self.head
-    }
-
-    /// How the call carries its events.
-    #[must_use]
-    pub fn form(&self) -> Form {
-        self.form
-    }
-
-    /// Who publishes, where the token says so already.
-    #[must_use]
-    pub fn publisher(&self) -> Option<&Publisher> {
-        self.publisher.as_ref()
-    }
-
-    /// Whether refusals are carried out for this call.
-    #[must_use]
-    pub fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// The outcome where the call is refused before its events were read.
-    #[must_use]
-    pub fn refuse(&self, policy: &Policy, refusal: Refusal) -> Outcome {
-        let route = policy.routes.get(self.route);
-        let refused = Refused { mode: self.mode, route, peer: self.peer.as_ref() }.with(refusal);
-        let outcome = Outcome { publisher: self.publisher.clone(), ..refused };
-        shadow::refused(policy.shadow.as_deref(), self.shadow.as_deref(), outcome)
-    }
-
-    /// The frames of a gRPC call that may have many messages: each is judged as it comes, with [`message`]. `None` for a call whose
-    /// body is judged whole.
-    #[must_use]
-    pub fn frames(&self) -> Option<&Frames> {
-        self.frames.as_ref()
-    }
-
-    /// What becomes of a batch with a refused event.
-    #[must_use]
-    pub fn batch(&self) -> Batches {
-        self.batch
-    }
-
-    /// Whether the token was known already; `None` where there was none to verify.
-    #[must_use]
-    pub fn cache_use(&self) -> Option<CacheUse> {
-        self.cache
-    }
 }
 
 /// A call as it comes in: its head, and what the proxy says of it.

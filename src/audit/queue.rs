@@ -2,6 +2,8 @@
 //! being counted, and told in the stream itself. A record becomes part of the chain when it is sent, and a batch is sent again as it
 //! was, byte for byte. Knows nothing of sockets; the time and a random number are arguments.
 
+mod drain;
+
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -28,9 +30,6 @@ const BATCH_BYTES: usize = 1 << 20;
 /// A batch under way of which nothing is heard counts as failed then. Whoever sends has its own, shorter timeout; this is for an
 /// answer that got lost, so that the queue does not stand still for ever.
 const LONGEST_FLIGHT: Duration = Duration::from_secs(120);
-/// How long a drain goes on trying: a log cluster that is started anew is back by then, and what waits does not pile up where one policy
-/// follows another.
-const LONGEST_DRAIN: Duration = Duration::from_secs(60);
 
 /// The delivery queue.
 #[derive(Debug)]
@@ -158,33 +157,6 @@ impl Queue {
         let overdue = self.waiting_since.is_some_and(|since| elapsed.saturating_sub(since) >= self.settings.interval);
         let is_due = self.flight.is_some() || self.is_full() || overdue || self.trail.is_checkpoint_due(elapsed, 0);
         (elapsed >= self.resume_at && is_due).then(|| self.depart(now, elapsed)).flatten()
-    }
-
-    /// The next batch whether or not it is due, for when there will be no later. Ends a wait that is on when it is asked first; what
-    /// fails after that waits again, so that a log cluster that is away is not asked without a pause.
-    pub fn drain(&mut self, now: Timestamp) -> Option<Batch> {
-        let elapsed = self.clock.advance(now);
-        self.give_up_lost_flight(elapsed);
-        if self.draining.is_none() {
-            (self.draining, self.resume_at) = (Some(elapsed), elapsed);
-        }
-        let may_go = elapsed >= self.resume_at && !self.has_drained_long(elapsed);
-        may_go.then(|| self.depart(now, elapsed)).flatten()
-    }
-
-    /// Ends a drain that is over: nothing is left, or a minute has gone by and nothing is under way. Then the rest is given up, and counts
-    /// as dropped: how many records that are. `None` where the drain goes on.
-    pub fn end_drain(&mut self, now: Timestamp) -> Option<u64> {
-        if self.is_empty() {
-            return Some(0);
-        }
-        let elapsed = self.clock.advance(now);
-        let is_under_way = self.flight.as_ref().is_some_and(|flight| flight.since.is_some());
-        (self.has_drained_long(elapsed) && !is_under_way).then(|| self.give_up())
-    }
-
-    fn has_drained_long(&self, now: Duration) -> bool {
-        self.draining.is_some_and(|since| now.saturating_sub(since) >= LONGEST_DRAIN)
     }
 
     /// The log cluster has answered to the batch `id`; as [`delivered`](Self::delivered).
@@ -379,13 +351,6 @@ impl Queue {
         }
     }
 
-    /// What was not taken is told next: without a pause a log cluster that takes nothing would be asked without an end.
-    fn pause_drain(&mut self) {
-        if self.draining.is_some() {
-            self.resume_at = self.clock.elapsed + FIRST_BACKOFF;
-        }
-    }
-
     fn free(&mut self, flight: &Flight) {
         self.lanes.free(flight.load);
         if !self.untold.is_empty() {
@@ -400,17 +365,6 @@ impl Queue {
         self.counters.retried += u64::try_from(flight.progress.left().events).unwrap_or(u64::MAX);
         self.flight = Some(Flight { since: None, ..flight });
         Settled::Nothing
-    }
-
-    /// Nobody will send what is left. Of a batch under way the log cluster may have taken some.
-    fn give_up(&mut self) -> u64 {
-        let count = |records| u64::try_from(records).unwrap_or(u64::MAX);
-        let without = |flight: Flight| count(flight.progress.left().events + flight.progress.lost().events);
-        let taken = self.flight.take().map_or(0, |flight| flight.counts().total().saturating_sub(without(flight)));
-        let given_up = count(self.lanes.clear()).saturating_sub(taken);
-        self.counters.sent += taken;
-        self.counters.dropped += given_up;
-        given_up
     }
 
     fn give_up_lost_flight(&mut self, now: Duration) {

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use serde_json::Value as Json;
 
+use super::drain::LONGEST_DRAIN;
 use super::*;
 use crate::audit::form::Form;
 use crate::audit::lanes::OVERHEAD;
