@@ -32,7 +32,9 @@ def test_it_stays_up_until_it_is_told_to_end_and_leaves_nothing_behind(binary, t
     """Also by Ctrl-C, which a terminal tells all of its processes."""
     log = tmp_path / "log"
     with log.open("w") as output:
-        child = subprocess.Popen([sys.executable, "-u", ROOT / "envoy/run.py"], env=environment(binary), stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        # Whoever is started in the background does not hear of SIGINT, and who it starts does not either.
+        child = subprocess.Popen([sys.executable, "-u", ROOT / "envoy/run.py"], env=environment(binary), stdout=output, stderr=subprocess.STDOUT,
+                                 start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         local.wait_until(lambda: "Ctrl-C" in log.read_text() or child.poll() is not None, 40, "the run stays up")
         assert child.poll() is None, log.read_text()
