@@ -116,8 +116,13 @@ def ended(proxy):
 
 def replaced(proxy):
     """The module in another VM, as where its file, its environment or the name of the VM are others."""
-    proxy.vm_id = "another"
-    another(proxy)
+    def reloads():
+        return sum(proxy.stats("config_reload$").values())
+
+    before, proxy.vm_id = reloads(), "another"
+    # No call looks whether it is there: its record would be one more that waits.
+    proxy.write_dynamic(proxy.wasm())
+    local.wait_until(lambda: reloads() > before, 10, "another module")
     # Whatever the old one could still have sent has arrived by then.
     time.sleep(1)
 
