@@ -85,7 +85,7 @@ fuzz: $(if $(FUZZ_NIGHTLY),.envoy/nightly) .envoy/tools/fuzz $(FUZZ_DIR)/Cargo.l
 	done
 
 bench: wasm cli $(VENV)/ready ## requests/s, latency and CPU per call of Envoy with and without the filter (needs wrk)
-	$(CARGO) build --release --example read_only --target $(WASI) --no-default-features
+	$(CARGO) build --release --example read_only --example host_calls --target $(WASI) --no-default-features
 	@$(VENV)/bin/python tests/bench/bench.py $(ARGS)
 
 bench-crypto: $(VENV)/ready ## what a signature of each scheme costs, natively, in the module and by the proxy

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""What a call costs: Envoy without a filter, with its native filters for the same task, with a filter of ours that only reads, and
-with eventguard, on the same 1 KB CloudEvent. One worker each; the rounds are interleaved, so that a noisy minute meets all alike.
+"""What a call costs: Envoy without a filter, with its native filters for the same task, with a filter of ours that only reads, with one
+that also asks the proxy for all that eventguard does, and with eventguard, on the same 1 KB CloudEvent. One worker each; the rounds are
+interleaved, so that a noisy minute meets all alike.
 
 Prints a table: requests per second and latency under load (wrk), CPU per call of the whole Envoy process (schedstat), best round
 each; before it the module's size and the time until an Envoy with it is ready. With `--stages`, also eventguard stopped early and
@@ -24,7 +25,7 @@ import keys  # noqa: E402
 import local  # noqa: E402
 import proxy as proxies  # noqa: E402
 
-READ_ONLY = ROOT / "target/wasm32-wasip1/release/examples/read_only.wasm"
+EXAMPLES = ROOT / "target/wasm32-wasip1/release/examples"
 ISSUER = "https://idp.shop.example/realms/shop"
 SECRET = "whsec_Zm9yIHRyeWluZyBldmVudGd1YXJkLCBub3QgYSBzZWNyZXQ="
 TYPE = "com.shop.order.ItemShipped"
@@ -229,7 +230,8 @@ def kinds(start):
 
     yield start("no filter", "plain", filters=[buffer()])
     yield start("native filters", "plain", filters=native_filters())
-    yield start("read only", "plain", module=READ_ONLY, vm_id="read_only")
+    yield start("read only", "plain", module=EXAMPLES / "read_only.wasm", vm_id="read_only")
+    yield start("calls of the host alone", "plain", module=EXAMPLES / "host_calls.wasm", vm_id="host_calls")
     yield start("eventguard", "plain")
     yield start("eventguard hmac", "hmac", given=policy("http-message"))
     yield start("eventguard ed25519", "ed25519", given=policy("http-message"))
