@@ -150,7 +150,7 @@ pub enum Fault {
     #[error("no such key `{0}`")]
     NoSuchKey(String),
     /// A name that does not stand for one text alone.
-    #[error("`{0}` is there more than once, or is not text")]
+    #[error("`{0}` is there more than once, for some servers at least, or is not text")]
     NotOneText(String),
     /// A list has no such item.
     #[error("no such index")]

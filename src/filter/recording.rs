@@ -30,9 +30,7 @@ impl Shared {
             }
             queue.push(record, written, now);
         }
-        if queue.is_batch_full() {
-            self.hurry();
-        }
+        self.hurry_full_batch(&queue);
     }
 
     /// The same for a call that goes on only with them; `None` where it has to wait until they are delivered.
@@ -59,6 +57,7 @@ impl Shared {
         admitted.into_iter().for_each(|number| exchange.record_admitted(number));
         exchange.claims(claim);
         if !waits {
+            self.hurry_full_batch(&queue);
             return Some(Ok(()));
         }
         self.unrecorded.borrow_mut().add(claim, call.clone());
@@ -66,6 +65,12 @@ impl Shared {
             self.hurry();
         }
         None
+    }
+
+    fn hurry_full_batch(&self, queue: &Queue) {
+        if queue.is_batch_full() {
+            self.hurry();
+        }
     }
 
     /// Has the tick come soon.

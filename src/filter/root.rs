@@ -52,7 +52,9 @@ impl RootContext for Root {
             Ok(shared) => {
                 describe(&shared);
                 // What calls wait for is looked for as soon as may be.
-                let first = if shared.policy.fetched.is_empty() { TICK } else { FIRST_TICK };
+                let is_hurried = !shared.policy.fetched.is_empty();
+                let first = if is_hurried { FIRST_TICK } else { TICK };
+                shared.hurried.set(is_hurried);
                 self.shared = Some(Rc::new(shared));
                 host::set_tick_period(first).is_ok()
             }
@@ -73,7 +75,6 @@ impl RootContext for Root {
                 // Not when it is configured, which is tried out on an instance that never serves.
                 shared.define_counters();
                 announce::loaded(&shared.policy, now);
-                shared.hurried.set(!shared.policy.fetched.is_empty());
             }
             if shared.hurried.take() {
                 // The period was accepted before.

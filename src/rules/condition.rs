@@ -1,6 +1,8 @@
 //! The conditions of an event type: what is known of an event as the variables of CEL. Nothing is copied: a value is looked up when a
 //! condition names it.
 
+use std::borrow::Cow;
+
 use super::{JsonData, Violation, shorten};
 use crate::call::{Head, Peer};
 use crate::cel::{Activation, Condition, Environment, Fault, Map, Moment, Table, Type, Value};
@@ -150,8 +152,8 @@ impl Table for Extensions<'_> {
     }
 }
 
-/// The headers of a call, by name without regard to case (RFC 9110 section 5.1). One that is there twice, or is not text, is neither
-/// absent nor one value.
+/// The headers of a call, by name without regard to case (RFC 9110 section 5.1). One that is there twice, or is not text, or that servers
+/// take another one for, is neither absent nor one value.
 #[derive(Debug)]
 struct Headers<'f>(&'f Head);
 
@@ -166,8 +168,9 @@ impl Table for Headers<'_> {
     }
 
     fn find(&self, name: &str) -> Result<Option<Value<'_>>, Fault> {
-        let lower = || self.0.text(&name.to_ascii_lowercase());
-        let found = if name.bytes().any(|byte| byte.is_ascii_uppercase()) { lower() } else { self.0.text(name) };
+        let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let lower = if is_lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) };
+        let found = self.0.check_look_alike(&lower).and_then(|()| self.0.text(&lower));
         found.map(|value| value.map(Value::from)).map_err(|_| Fault::NotOneText(shorten(name)))
     }
 }

@@ -107,11 +107,12 @@ def verify(directory, lines, key):
     return json.loads(done.stdout)
 
 
-def test_a_full_batch_does_not_wait_for_the_next_tick(start_once, sink):
+@pytest.mark.parametrize("when_full", ["drop-oldest", "refuse"])
+def test_a_full_batch_does_not_wait_for_the_next_tick(start_once, sink, when_full):
     """More than what may wait, from one tick to the next: a log cluster that takes records gets all of them."""
     sink.mode = "ok"
     policy = reference_policy()
-    policy["audit"] = {"cluster": "logs", "batch": {"records": 20}, "queue": {"records": 160}}
+    policy["audit"] = {"cluster": "logs", "batch": {"records": 20}, "queue": {"records": 160}, "whenFull": when_full, "outcomes": "none"}
     proxy = start_once(policy, logs=sink)
     headers = [("content-type", "application/cloudevents-batch+json"), bearer()]
     body = b"[" + b",".join(cart_event(f"e-{number}") for number in range(20)) + b"]"

@@ -47,13 +47,26 @@ fn a_header_that_is_there_twice_or_is_no_text_is_neither_absent_nor_its_first_or
         for headers in [twice, no_text] {
             let refused = held(condition, headers).unwrap_err();
             assert!(
-                refused.contains("is there more than once, or is not text") || condition.contains("{"),
+                refused.contains("is there more than once, for some servers at least, or is not text") || condition.contains("{"),
                 "{condition}: {refused}"
             );
         }
     }
     assert_eq!(held(r#"request.headers.other == "1""#, twice), Ok(()), "nobody asks for the other one");
     assert_eq!(held("!has(request.headers.debug)", &[("other", b"1")]), Ok(()));
+}
+
+/// CGI and WSGI make one variable of both.
+#[test]
+fn a_header_that_servers_take_for_the_one_that_is_asked_for_is_no_absence_of_it() {
+    for headers in [&[("x_tenant", &b"b"[..])][..], &[("x-tenant", b"a"), ("x_tenant", b"b")]] {
+        for condition in
+            ["!(\"x-tenant\" in request.headers)", "!(\"X-Tenant\" in request.headers)", "request.headers[\"x-tenant\"] != \"b\""]
+        {
+            assert!(held(condition, headers).is_err(), "{condition}: {headers:?}");
+        }
+    }
+    assert_eq!(held("!(\"x-tenant\" in request.headers)", &[("x_tenants", b"b")]), Ok(()));
 }
 
 #[test]
