@@ -71,7 +71,7 @@ impl Opened {
         shadow::refused(policy.shadow.as_deref(), self.shadow.as_deref(), outcome)
     }
 
-    /// The frames of a gRPC call that may have many messages: each is judged as it comes, with [`message`]. `None` for a call whose
+    /// The frames of a gRPC call that may have many messages: each is judged as it comes, with [`message`](super::message). `None` for a call whose
     /// body is judged whole.
     #[must_use]
     pub fn frames(&self) -> Option<&Frames> {
